@@ -1,0 +1,129 @@
+"""The command line: `python -m captioner PHOTO|FOLDER ...`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from encoders.command import SOME_FAILED, run, say
+from encoders.errors import PhotoError, SettingError, shown
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def photos_in(sources: list[Path]) -> list[Path]:
+    """The photos named, and those in the folders named (at any depth, by suffix, in alphabetical order)."""
+    from encoders.images import PHOTO_SUFFIXES
+
+    found = []
+    for source in sources:
+        if source.is_dir():
+            found += sorted(p for p in source.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file())
+        else:
+            found.append(source)
+    if not found:
+        raise SettingError(f"there are no photos in {', '.join(map(shown, sources))}; name another folder.")
+    return found
+
+
+def already_in(out: Path | None) -> set[str]:
+    """The photos that an earlier run's `--out` file already holds."""
+    if out is None or not out.exists():
+        return set()
+    held = set()
+    for number, line in enumerate(out.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            held.add(json.loads(line)["image"])
+        except (ValueError, KeyError, TypeError):
+            raise SettingError(
+                f"line {number} of {shown(out)} is not a caption of an earlier run; repair it or choose another --out."
+            ) from None
+    return held
+
+
+@app.command()
+def main(
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of them.")],
+    model: Annotated[str, typer.Option(help="A model folder, or bundled-captioner.")] = "bundled-captioner",
+    beam: Annotated[int, typer.Option(help="Sentences kept at each word; 1 is greedy.")] = 3,
+    sample: Annotated[bool, typer.Option("--sample", help="Draw words at random instead.")] = False,
+    temperature: Annotated[float, typer.Option(help="Of sampling: below 1 surer, above 1 bolder.")] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Sample from the so many likeliest words; 0: all.")] = 0,
+    top_p: Annotated[float, typer.Option(help="Sample from the likeliest words of this total probability.")] = 1.0,
+    n: Annotated[int | None, typer.Option(help="Sentences a photo [default: all of the beam; 1 sampled].")] = None,
+    max_length: Annotated[int, typer.Option(help="Most words of a sentence.")] = 30,
+    length_penalty: Annotated[float, typer.Option(help="Rank by log-probability / length ** this.")] = 0.7,
+    no_repeat: Annotated[int, typer.Option(help="No run of so many words twice; 0 allows it.")] = 3,
+    unknown: Annotated[bool, typer.Option("--unknown", help="Allow <unk>.")] = False,
+    seed: Annotated[int, typer.Option(help="Of sampling.")] = 1,
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Append JSON lines to this file; photos it holds are skipped.")] = None,
+    attention: Annotated[Path | None, typer.Option(help="Save a picture of where the model looked (one photo).")] = None,
+):  # fmt: skip
+    """Say what is in photos. A folder is captioned photo by photo; a file that cannot be opened is reported and passed over."""
+    from .model import load
+    from .search import SearchSettings
+
+    settings = SearchSettings(
+        beam=beam, sample=sample, temperature=temperature, top_k=top_k, top_p=top_p, max_length=max_length,
+        n=n or (1 if sample else beam), length_penalty=length_penalty, no_repeat=no_repeat, unknown=unknown, seed=seed,
+    )  # fmt: skip
+    sources = photos_in(photos)
+    if attention and len(sources) > 1:
+        raise SettingError(f"--attention draws one photo, not {len(sources)}; name a single one.")
+    held = already_in(out)
+    todo = [photo for photo in sources if shown(photo) not in held]
+    if held:
+        say(f"{len(sources) - len(todo):,} of {len(sources):,} photos are in {shown(out)} already.")
+    captioner = load(model)
+    failed = 0
+    stream = captioner.stream(todo, settings)
+    for photo, said in _with_bar(stream, len(todo)):
+        failed += isinstance(said, PhotoError)
+        _report(shown(photo), said, json_lines=json_lines, out=out, alone=len(todo) == 1)
+        if attention and not isinstance(said, PhotoError):
+            _draw(photo, said, captioner.preprocessing, attention)
+    if failed:
+        if len(todo) > 1:
+            say(f"{failed:,} of {len(todo):,} photos could not be opened.")
+        raise typer.Exit(SOME_FAILED)
+
+
+def _with_bar(stream: Iterator, total: int) -> Iterator:
+    if total < 2:
+        return stream
+    return track(stream, "captioning", total, console=Console(stderr=True), transient=True)
+
+
+def _report(name: str, said, *, json_lines: bool, out: Path | None, alone: bool) -> None:
+    line = json.dumps({"image": name, **({"error": str(said)} if isinstance(said, PhotoError) else said.to_json())})
+    if out:
+        if not isinstance(said, PhotoError):  # a bad file is tried again by the next run
+            with out.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+    elif json_lines:
+        print(line, flush=True)
+    if isinstance(said, PhotoError):
+        say(f"error: {said}")
+    elif not json_lines and not out:
+        print(said.text if alone else f"{name}: {said.text}", flush=True)
+
+
+def _draw(photo: Path, caption, preprocessing, target: Path) -> None:
+    from encoders.heatmap import strip
+    from encoders.images import open_photo
+
+    looks = [(w.text, w.probability, p) for w, p in zip(caption.words, caption.attention, strict=True)]
+    picture = strip(open_photo(photo), caption.text, looks, preprocessing)
+    try:
+        picture.save(target)
+    except (OSError, ValueError) as error:
+        raise SettingError(f"the picture cannot be saved as {shown(target)} ({error}); name a .png file.") from None
+
+
+if __name__ == "__main__":
+    run(app)

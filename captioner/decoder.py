@@ -1,0 +1,176 @@
+"""Features -> words, one at a time: an LSTM that looks at the photo before each word. (Xu et al. 2015)
+
+The step's equations are written once, in `advance`; teacher forcing, greedy, sampling and beam all go through it.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout, linear, pad
+
+from encoders.attention import SoftAttention
+from encoders.recurrent import Recurrent
+from encoders.text import PAD, UNK
+
+
+@dataclass(frozen=True)
+class State:
+    """Where B captions stand. The B rows lie photo by photo, the same number Q for each photo (its captions or beams).
+
+    Attributes:
+        features: (B / Q, L, D), and keys: (B / Q, L, A): each photo once, shared by its rows.
+        recurrent: (B, layers, parts, H).
+        p: (B, L), where each row looked before its last word; None before the first.
+    """
+
+    features: Tensor
+    keys: Tensor
+    recurrent: Tensor
+    p: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.recurrent)
+
+    def select(self, rows: Tensor) -> "State":
+        """The state of these rows, (P', Q') with the rows of one photo in each line, in the order given."""
+        queries = len(self.recurrent) // len(self.features)
+        photos = rows[:, 0] // queries
+        if len(photos) == len(self.features) and torch.equal(photos, torch.arange(len(photos), device=photos.device)):
+            features, keys = self.features, self.keys  # every photo still there: nothing to copy
+        else:
+            features, keys = self.features[photos], self.keys[photos]
+        flat = rows.reshape(-1)
+        return State(features, keys, self.recurrent[flat], None if self.p is None else self.p[flat])
+
+
+class Decoder(nn.Module):
+    """Soft-attention decoder.
+
+    h₀, c₀ = tanh(W mean(v)); then for each word, with y the one before and h the state before:
+    z = Σ pᵢ vᵢ (`encoders.attention`);  ẑ = σ(W_β h) ⊙ z;  h' = cell([E y; ẑ], h);
+    o = tanh(W_o [E y; h'; ẑ]);  word scores = Eᵀ o + b, with the embedding E tied (Press & Wolf 2017).
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary_size: int,
+        feature_size: int,
+        embedding_size: int = 512,
+        hidden_size: int = 512,
+        attention_size: int = 512,
+        cell: str = "lstm",
+        layers: int = 1,
+        dropout: float = 0.3,
+    ):
+        super().__init__()
+        self.dropout = dropout
+        self.embedding = nn.Embedding(vocabulary_size, embedding_size, padding_idx=PAD)
+        self.attention = SoftAttention(feature_size=feature_size, query_size=hidden_size, attention_size=attention_size)
+        self.gate = nn.Linear(hidden_size, feature_size)
+        self.recurrent = Recurrent(cell, embedding_size + feature_size, hidden_size, layers=layers, dropout=dropout)
+        self.first = nn.Linear(feature_size, layers * self.recurrent.parts * hidden_size)
+        self.output = nn.Linear(embedding_size + hidden_size + feature_size, embedding_size)
+        self.bias = nn.Parameter(torch.zeros(vocabulary_size))
+        # Tied weights must start small, or the first word scores are huge.
+        nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)
+        with torch.no_grad():
+            self.embedding.weight[PAD] = 0
+
+    def start(self, features: Tensor) -> State:
+        """Before the first word: features (B, L, D) -> a state of B rows, one a photo."""
+        shape = (len(features), len(self.recurrent.layers), self.recurrent.parts, self.recurrent.hidden_size)
+        recurrent = torch.tanh(self.first(features.mean(dim=1))).view(shape)
+        return State(features, self.attention.keys(features), recurrent)
+
+    def advance(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """The word before (B,) and the state -> o (B, E), from which `words` scores the next word; the new state."""
+        photos = len(state.features)
+        y = dropout(self.embedding(tokens), self.dropout, self.training)  # (B, E)
+        h = state.recurrent[:, -1, 0]  # the top layer's, (B, H)
+        z, p = self.attention(h.view(photos, -1, h.shape[1]), state.features, state.keys)
+        z = torch.sigmoid(self.gate(h)) * z.flatten(0, 1)  # (B, D)
+        h, recurrent = self.recurrent.step(torch.cat((y, z), dim=1), state.recurrent)
+        o = torch.tanh(self.output(torch.cat((y, h, z), dim=1)))
+        return o, replace(state, recurrent=recurrent, p=p.flatten(0, 1))
+
+    def words(self, o: Tensor) -> Tensor:
+        """o (..., E) -> logits (..., V)."""
+        return linear(dropout(o, self.dropout, self.training), self.embedding.weight, self.bias)
+
+    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """The word before (B,) and the state -> logits (B, V) of the next word, and the new state."""
+        o, state = self.advance(tokens, state)
+        return self.words(o), state
+
+    def forward(
+        self,
+        features: Tensor,
+        tokens: Tensor,
+        lengths: Tensor,
+        *,
+        word_dropout: float = 0.0,
+        scheduled_sampling: float = 0.0,
+    ) -> tuple[Tensor, Tensor]:
+        """Teacher forcing: score each word of given captions from the words before it.
+
+        Args:
+            features: (P, L, D); tokens: (P, Q, T), Q captions a photo, each start … end, padded.
+            lengths: (P, Q), start and end counted; 0 for a caption that is not there. Time goes on only for the
+                block of photos and captions that still have words, so put the longest first in both directions.
+            word_dropout: share of the words given that are replaced by <unk>, so that the photo is needed.
+            scheduled_sampling: share of the words given that the model draws itself (Bengio et al. 2015).
+
+        Returns:
+            logits (N, V) of the N words after `start`, in the order of `tokens[:, :, 1:][valid]` where
+            valid = t < lengths - 1; and the attention each cell got in all, Σ_t p, (P, Q, L).
+        """
+        P, Q, T = tokens.shape
+        steps = T - 1
+        given = tokens[:, :, :-1]
+        if word_dropout:
+            lost = torch.rand(given.shape, device=given.device) < word_dropout
+            lost[:, :, 0] = False
+            given = given.masked_fill(lost, UNK)
+        valid = torch.arange(steps, device=tokens.device) < (lengths - 1).unsqueeze(2)  # (P, Q, T-1)
+        photos = _still_needed(valid.any(1))  # for each step, how many of the first photos
+        captions = _still_needed(valid.any(0))
+
+        state = self.start(features)
+        state = state.select(torch.arange(P, device=tokens.device).unsqueeze(1).expand(P, Q))
+        outputs, looked = [], torch.zeros(P, Q, features.shape[1], device=features.device)
+        o = None
+        for t, (p, q) in enumerate(zip(photos, captions, strict=True)):
+            state = _shrink(state, p, q)
+            word = given[:p, :q, t].reshape(-1)
+            if scheduled_sampling and t > 0:
+                own = torch.rand(word.shape, device=word.device) < scheduled_sampling
+                word = torch.where(own, self._draw(outputs[-1][:p, :q]), word)
+            o, state = self.advance(word, state)
+            o = o.view(p, q, -1)
+            outputs.append(pad(o, (0, 0, 0, Q - q, 0, P - p)))
+            seen = state.p.view(p, q, -1) * valid[:p, :q, t, None]
+            looked = looked + pad(seen, (0, 0, 0, Q - q, 0, P - p))
+        return self.words(torch.stack(outputs, dim=2)[valid[:, :, : len(outputs)]]), looked
+
+    @torch.no_grad()
+    def _draw(self, o: Tensor) -> Tensor:
+        """One word a row from the model's own distribution: o (P, Q, E) -> (P * Q,)."""
+        return torch.multinomial(torch.softmax(self.words(o.flatten(0, 1)).float(), dim=1), 1).squeeze(1)
+
+
+def _still_needed(any_valid: Tensor) -> list[int]:
+    """bool (rows, steps) -> for each step, 1 + the last row that is valid there, up to the last step with any."""
+    counts = (any_valid * torch.arange(1, len(any_valid) + 1, device=any_valid.device).unsqueeze(1)).amax(0)
+    return [count for count in counts.tolist() if count]
+
+
+def _shrink(state: State, photos: int, captions: int) -> State:
+    """The state of the first so many photos and of the first so many captions of each."""
+    P = len(state.features)
+    Q = len(state) // P
+    if (photos, captions) == (P, Q):
+        return state
+    recurrent = state.recurrent.unflatten(0, (P, Q))[:photos, :captions].flatten(0, 1)
+    return State(state.features[:photos], state.keys[:photos], recurrent)

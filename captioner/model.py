@@ -1,0 +1,180 @@
+"""The captioner as people use it: photos in, captions out, one folder on disk."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from encoders.checkpoint import load_weights, model_folder, read_config, save_folder
+from encoders.cnn import ImageEncoder
+from encoders.device import autocast, best_device
+from encoders.errors import ModelError, PhotoError, shown
+from encoders.images import Preprocessing, open_photo
+from encoders.text import END, PAD, START, UNK, Vocabulary
+
+from .caption import Caption, Word
+from .decoder import Decoder, State
+from .search import Hypothesis, SearchSettings, search
+
+BUNDLED = "bundled-captioner"
+BATCH = 32  # photos encoded and captioned together
+
+
+@dataclass(frozen=True)
+class DecoderSettings:
+    """Sizes of the decoder; see `captioner.decoder.Decoder`."""
+
+    embedding_size: int = 512
+    hidden_size: int = 512
+    attention_size: int = 512
+    cell: str = "lstm"
+    layers: int = 1
+    dropout: float = 0.3
+
+
+class Captioner(nn.Module):
+    """An image encoder, a decoder, a vocabulary and a preprocessing that belong together.
+
+    Args:
+        encoder: the photo's side; its `image_size` is the preprocessing's.
+        settings: of the decoder.
+        about: scores, licence note and whatever else a model folder tells of itself.
+    """
+
+    def __init__(
+        self,
+        encoder: ImageEncoder,
+        vocabulary: Vocabulary,
+        preprocessing: Preprocessing,
+        settings: DecoderSettings | None = None,
+        *,
+        about: dict | None = None,
+    ):
+        super().__init__()
+        self.settings = settings or DecoderSettings()
+        self.encoder, self.vocabulary, self.preprocessing = encoder, vocabulary, preprocessing
+        self.about = about or {}
+        self.decoder = Decoder(
+            vocabulary_size=len(vocabulary), feature_size=encoder.feature_size, **asdict(self.settings)
+        )
+
+    @property
+    def device(self) -> torch.device:
+        return self.decoder.bias.device
+
+    def save(self, folder, *, dtype: torch.dtype | None = None) -> Path:
+        """Write the model folder; `dtype` torch.float16 halves it."""
+        config = {
+            "encoder": self.encoder.config(),
+            "preprocessing": asdict(self.preprocessing),
+            "decoder": asdict(self.settings),
+            "vocabulary": {"unit": self.vocabulary.unit, "tokens": self.vocabulary.tokens},
+            "about": self.about,
+        }
+        return save_folder(folder, kind="captioner", config=config, tensors=self.state_dict(), dtype=dtype)
+
+    @torch.no_grad()
+    def encode(self, photos: Tensor) -> Tensor:
+        """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
+        with autocast(self.device):
+            return self.encoder(photos.to(self.device)).float()
+
+    @torch.no_grad()
+    def describe(self, features: Tensor, settings: SearchSettings | None = None) -> list[Caption]:
+        """Features (B, L, D) -> one caption a photo, the other `settings.n` - 1 as its alternatives."""
+        settings = settings or SearchSettings()
+        looked: list[Tensor] = []  # (rows of that step, L)
+
+        def step(tokens: Tensor, state: State) -> tuple[Tensor, State]:
+            logits, state = self.decoder.step(tokens, state)
+            looked.append(state.p.float().cpu())
+            return logits, state
+
+        banned = (PAD, START) if settings.unknown else (PAD, START, UNK)
+        with autocast(self.device):
+            found = search(step, self.decoder.start(features), start=START, end=END, banned=banned, settings=settings)
+        captions = [[self._caption(h, looked) for h in hypotheses] for hypotheses in found]
+        return [replace(best, alternatives=tuple(others)) for best, *others in captions]
+
+    def _caption(self, found: Hypothesis, looked: list[Tensor]) -> Caption:
+        p = [looked[t][row] for t, row in enumerate(found.rows)]
+        attention = torch.stack(p) if p else torch.zeros(0, looked[0].shape[1])
+        words = tuple(
+            Word(self.vocabulary.tokens[token], float(torch.tensor(log_p).exp()))
+            for token, log_p in zip(found.tokens, found.log_probs, strict=False)
+        )
+        return Caption(
+            self.vocabulary.decode(found.tokens), words, found.log_prob, attention.unflatten(1, self.encoder.grid)
+        )
+
+    def forward(self, photo, settings: SearchSettings | None = None):
+        """Caption a photo (whatever `encoders.images.open_photo` opens), or a list of them.
+
+        Raises:
+            PhotoError: a photo that cannot be opened. `stream` goes on past those.
+        """
+        if not isinstance(photo, (list, tuple)):
+            return self([photo], settings)[0]
+        captions = [caption for _, caption in self.stream(photo, settings)]
+        for caption in captions:
+            if isinstance(caption, PhotoError):
+                raise caption
+        return captions
+
+    def stream(
+        self, photos: Iterable, settings: SearchSettings | None = None
+    ) -> Iterator[tuple[object, Caption | PhotoError]]:
+        """(photo, its caption, or why it could not be opened), in the order given, batch by batch.
+
+        The next batch's files are opened by other threads while this one is captioned.
+        """
+        with ThreadPoolExecutor(2) as pool:
+            photos = iter(photos)
+            ahead = self._open(pool, photos)
+            while ahead:
+                opened = [(photo, future.result()) for photo, future in ahead]
+                ahead = self._open(pool, photos)
+                good = [pixels for _, pixels in opened if isinstance(pixels, Tensor)]
+                captions: Sequence[Caption] = []
+                if good:
+                    captions = self.describe(self.encode(self.preprocessing.normalise(torch.stack(good))), settings)
+                said = iter(captions)
+                for photo, pixels in opened:
+                    yield photo, next(said) if isinstance(pixels, Tensor) else pixels
+
+    def _open(self, pool: ThreadPoolExecutor, photos: Iterator) -> list[tuple]:
+        return [(photo, pool.submit(self._pixels, photo)) for photo in islice(photos, BATCH)]
+
+    def _pixels(self, photo) -> Tensor | PhotoError:
+        try:
+            return self.preprocessing.pixels(open_photo(photo, smallest=self.preprocessing.size))
+        except PhotoError as error:
+            return error
+
+
+def load(model=BUNDLED, *, device: torch.device | None = None) -> Captioner:
+    """A captioner from its folder, or the bundled one; in evaluation mode, on the best device.
+
+    Raises:
+        ModelError: the folder is missing, damaged, or holds something else.
+    """
+    folder = Path(__file__).parent / "bundled" if str(model) == BUNDLED else Path(model)
+    config = read_config(folder, kind="captioner")
+    try:
+        with torch.device("meta"):  # the weights follow: no need to draw random ones first
+            encoder = ImageEncoder(**config["encoder"])
+            captioner = Captioner(
+                encoder,
+                Vocabulary(tuple(config["vocabulary"]["tokens"]), config["vocabulary"]["unit"]),
+                Preprocessing(**config["preprocessing"]),
+                DecoderSettings(**config["decoder"]),
+                about=config["about"],
+            )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{shown(model_folder(folder))}/config.json is not complete or not valid ({error}).") from None
+    load_weights(folder, captioner)
+    return captioner.to(device or best_device()).eval()

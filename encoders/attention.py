@@ -1,0 +1,42 @@
+"""Soft attention: look at every grid cell a little, at the interesting ones more. z = Σ pᵢ vᵢ."""
+
+import torch
+from torch import Tensor, nn
+
+
+class SoftAttention(nn.Module):
+    """Additive attention (Bahdanau et al. 2015; on images Xu et al. 2015).
+
+    aᵢ = wᵀ tanh(W_v vᵢ + W_h h);  p = softmax(a);  z = Σ pᵢ vᵢ.
+
+    Several queries may look at one photo (its captions, its beams, its questions): the photo's side of the sum,
+    W_v v, is computed once, by `keys`, and shared.
+    """
+
+    def __init__(self, *, feature_size: int, query_size: int, attention_size: int):
+        super().__init__()
+        self.W_v = nn.Linear(feature_size, attention_size)
+        self.W_h = nn.Linear(query_size, attention_size, bias=False)
+        self.w = nn.Linear(attention_size, 1, bias=False)  # a bias would not change the softmax
+
+    def keys(self, features: Tensor) -> Tensor:
+        """W_v v: features (B, L, D) -> (B, L, A)."""
+        return self.W_v(features)
+
+    def forward(self, h: Tensor, features: Tensor, keys: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Look.
+
+        Args:
+            h: (B, Q, H), Q queries for each photo.
+            features: (B, L, D); keys: (B, L, A), what `keys` made of them.
+            mask: bool (B, L), true where there is something to look at; everything unless given.
+
+        Returns:
+            z (B, Q, D) and p (B, Q, L), which sums to 1 over L.
+        """
+        a = self.w(torch.tanh(keys.unsqueeze(1) + self.W_h(h).unsqueeze(2))).squeeze(3)  # (B, Q, L)
+        if mask is not None:
+            a = a.masked_fill(~mask.unsqueeze(1), float("-inf"))
+        p = torch.softmax(a, dim=2)
+        z = p.to(features.dtype) @ features  # (B, Q, L) x (B, L, D) -> (B, Q, D)
+        return z, p

@@ -1,0 +1,21 @@
+"""What this machine computes on: the device and the precision, chosen once, at the edge."""
+
+import torch
+
+
+def best_device() -> torch.device:
+    """The first GPU, or else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def bf16_is_fast(device: torch.device) -> bool:
+    """Whether this device multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """A context in which convolutions and products run in bfloat16 where that is fast, and as they are elsewhere."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16_is_fast(device))

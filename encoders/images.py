@@ -1,0 +1,160 @@
+"""From a photo on disk to the numbers a network sees: opening it safely, turning it upright, resizing, normalising.
+
+Knows nothing of networks. Until here a picture is a PIL image; from here on it is a tensor.
+"""
+
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from .errors import PhotoError, SettingError, shown
+
+MAX_PIXELS = 100_000_000  # 100 megapixels: more than any phone takes, about 300 MB decoded
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+FITS = ("squash", "crop", "pad")
+
+_UNSUPPORTED = {  # what people try that Pillow cannot read, known by its first bytes
+    b"ftypheic": "HEIC", b"ftypheix": "HEIC", b"ftypmif1": "HEIC", b"ftyphevc": "HEIC", b"<svg": "SVG", b"%PDF": "PDF",
+}  # fmt: skip
+
+
+def open_photo(source, *, smallest: int | None = None) -> Image.Image:
+    """Open a photo of any kind people have, upright and in RGB.
+
+    The size is checked from the header before any pixel is decoded. EXIF rotation is applied, transparency is laid
+    on white, 16-bit is scaled to 8, and of an animation the first frame is taken.
+
+    Args:
+        source: a path, bytes, an open binary file, or a PIL image (returned upright, in RGB).
+        smallest: a side in pixels. A JPEG much larger than that is decoded at 1/2, 1/4 or 1/8 of its size, which
+            is several times faster and loses nothing when the photo is then shrunk to that side.
+
+    Raises:
+        PhotoError: in one sentence, why this cannot be opened.
+    """
+    if isinstance(source, Image.Image):
+        return _to_rgb(ImageOps.exif_transpose(source))
+    name = shown(source) if isinstance(source, (str, os.PathLike)) else "the uploaded file"
+    data = _read(source, name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own bomb warning: the check below is stricter
+            image = Image.open(io.BytesIO(data))
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise PhotoError(
+                    f"{name} is {width} x {height} pixels, more than the {MAX_PIXELS // 10**6} megapixels "
+                    "that are opened; make it smaller first."
+                )
+            if smallest and image.format == "JPEG":
+                image.draft("RGB", (2 * smallest, 2 * smallest))
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except PhotoError:
+        raise
+    except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
+        raise PhotoError(f"{name} {_why_unreadable(data, error)}") from error
+
+
+def _read(source, name: str) -> bytes:
+    if isinstance(source, (bytes, bytearray)):
+        data = bytes(source)
+    elif hasattr(source, "read"):
+        data = source.read()
+    else:
+        path = Path(source)
+        if path.is_dir():
+            raise PhotoError(f"{name} is a folder, not a photo; name the photos in it.")
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise PhotoError(f"{name} does not exist; check the spelling of the path.") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise PhotoError(f"{name} cannot be read ({reason}); check the path and your access to it.") from None
+    if not data:
+        raise PhotoError(f"{name} is empty (0 bytes); copy or download it again.")
+    return data
+
+
+def _why_unreadable(data: bytes, error: Exception) -> str:
+    head = data[:1024].lower()
+    for mark, kind in _UNSUPPORTED.items():
+        if mark.lower() in head:
+            return f"is a {kind} file, which is not supported; save it as JPEG or PNG first."
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "is not a picture, whatever its name says; give a JPEG, PNG, WebP, GIF, BMP or TIFF file."
+    return f"is damaged or cut short ({error or type(error).__name__}); copy or download it again."
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        values = np.asarray(image, dtype=np.float32)
+        top = values.max(initial=1.0)  # 16 bits unless the file itself stays within 8
+        image = Image.fromarray((values.clip(0) * (255 / (65535 if top > 255 else 255))).clip(0, 255).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a photo becomes a network's input. Saved with every model, because the weights only fit these numbers.
+
+    Attributes:
+        size: side of the square, in pixels.
+        fit: how a photo becomes square: `squash` (stretch), `crop` (the middle) or `pad` (grey bars).
+        mean, std: per channel (red, green, blue), of values in 0..1. The defaults are ImageNet's.
+    """
+
+    size: int = 224
+    fit: str = "squash"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self):
+        if self.fit not in FITS:
+            raise SettingError(f"fit is {self.fit!r}; choose one of {', '.join(FITS)}.")
+        if not 16 <= self.size <= 2048:
+            raise SettingError(f"image size is {self.size}; choose 16 to 2048 pixels.")
+        object.__setattr__(self, "mean", tuple(self.mean))
+        object.__setattr__(self, "std", tuple(self.std))
+
+    def pixels(self, photo: Image.Image) -> Tensor:
+        """A square of pixels: uint8 (3, S, S)."""
+        square = (self.size, self.size)
+        if self.fit == "squash":
+            photo = photo.resize(square, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        elif self.fit == "crop":
+            photo = ImageOps.fit(photo, square, Image.Resampling.BILINEAR)
+        else:
+            photo = ImageOps.pad(photo, square, Image.Resampling.BILINEAR, color=(124, 116, 104))
+        return torch.from_numpy(np.array(photo)).permute(2, 0, 1)
+
+    def box(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """The part of a photo of this size that the square shows: left, top, right, bottom in the photo's pixels.
+
+        With `pad` it reaches beyond the photo.
+        """
+        if self.fit == "squash":
+            return 0, 0, width, height
+        side = min(width, height) if self.fit == "crop" else max(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        return left, top, left + side, top + side
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """uint8 (B, 3, S, S) of 0..255 -> float (B, 3, S, S), about zero mean and unit deviation."""
+        mean = torch.tensor(self.mean, device=pixels.device).view(3, 1, 1) * 255
+        std = torch.tensor(self.std, device=pixels.device).view(3, 1, 1) * 255
+        return (pixels.float() - mean) / std
+
+    def __call__(self, photo: Image.Image) -> Tensor:
+        """PIL photo -> float (3, S, S), ready for the network."""
+        return self.normalise(self.pixels(photo))

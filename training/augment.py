@@ -1,0 +1,46 @@
+"""A fresh look at each photo every epoch: a random part of it, sometimes mirrored, lighter or darker.
+
+The whole batch is warped at once by one affine map per photo, so this costs a few milliseconds a batch.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+
+def random_views(
+    pixels: Tensor,
+    size: int,
+    random: torch.Generator,
+    *,
+    smallest: float = 0.5,
+    stretch: float = 4 / 3,
+    light: float = 0.2,
+    mirror: bool = True,
+) -> Tensor:
+    """uint8 (B, 3, S, S) -> float (B, 3, size, size), still in 0..255.
+
+    Args:
+        smallest: the least part of a photo's area that a view shows (Inception's random resized crop).
+        stretch: the most a view's width and height are changed against each other.
+        light: the most that brightness and contrast change, as a share.
+        mirror: swap left and right half of the time. Turn it off where captions say left and right.
+    """
+    batch = len(pixels)
+
+    def uniform(low, high):
+        return torch.empty(batch).uniform_(low, high, generator=random)
+
+    side = uniform(smallest, 1).sqrt()
+    ratio = torch.exp(uniform(-1, 1) * torch.log(torch.tensor(stretch)) / 2)
+    width, height = (side * ratio).clamp(max=1), (side / ratio).clamp(max=1)
+    flip = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0) if mirror else torch.ones(batch)
+    theta = torch.zeros(batch, 2, 3)  # from a view's coordinates (-1..1) to the photo's
+    theta[:, 0, 0], theta[:, 0, 2] = width * flip, uniform(-1, 1) * (1 - width)
+    theta[:, 1, 1], theta[:, 1, 2] = height, uniform(-1, 1) * (1 - height)
+
+    grid = affine_grid(theta, [batch, 3, size, size], align_corners=False)
+    views = grid_sample(pixels.float(), grid, padding_mode="border", align_corners=False)
+    mean = views.mean(dim=(1, 2, 3), keepdim=True)
+    contrast, brightness = (1 + uniform(-light, light).view(-1, 1, 1, 1) for _ in range(2))
+    return (((views - mean) * contrast + mean) * brightness).clamp(0, 255)

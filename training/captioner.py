@@ -1,0 +1,212 @@
+"""Training a captioner, as a `Task` of the loop: on a frozen encoder's cached features, or end to end."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from captioner.model import Captioner
+from captioner.search import SearchSettings
+from encoders.errors import DataError, SettingError
+from encoders.text import END, START, pad
+
+from .augment import random_views
+from .features import FeatureCache
+from .metrics.captions import caption_scores, distinct_share
+from .photos import PhotoCache
+from .readers.records import CaptionRecord
+from .seed import generator
+
+
+@dataclass(frozen=True)
+class CaptionSettings:
+    """How a captioner is trained.
+
+    Attributes:
+        finetune_encoder: train the encoder too, on augmented photos; else it is frozen and its features are cached.
+        encoder_rate: the encoder's learning rate, as a share of the decoder's.
+        batch: photos a step; each comes with all its captions.
+        smoothing: label smoothing (Szegedy et al. 2016).
+        look_everywhere: weight λ of the doubly-stochastic penalty mean (1 − Σ_t p)² (Xu et al. 2015).
+        word_dropout: share of the given words that are replaced by <unk>.
+        scheduled_sampling: share of the given words that the model draws itself, at the end of training; it grows
+            linearly from 0 (Bengio et al. 2015).
+        smallest_view: the least part of a photo's area that an augmented view shows.
+        mirror: mirror photos at random. Turn it off where captions say left and right.
+        beam: width of the free-running search that validation uses.
+    """
+
+    finetune_encoder: bool = False
+    encoder_rate: float = 0.1
+    batch: int = 32
+    smoothing: float = 0.1
+    look_everywhere: float = 0.0
+    word_dropout: float = 0.0
+    scheduled_sampling: float = 0.0
+    smallest_view: float = 0.6
+    mirror: bool = True
+    beam: int = 3
+
+    def __post_init__(self):
+        for name in ("smoothing", "word_dropout", "scheduled_sampling"):
+            if not 0 <= getattr(self, name) < 1:
+                raise SettingError(f"{name} is {getattr(self, name)}; choose a share from 0 up to 1.")
+        if not 0 < self.smallest_view <= 1:
+            raise SettingError(f"smallest_view is {self.smallest_view}; choose a share above 0, up to 1.")
+
+
+@dataclass  # Fabric rebuilds a batch when it converts or moves it, so it cannot be frozen
+class CaptionBatch:
+    """P photos with up to Q captions each, the longest first in both directions.
+
+    Attributes:
+        photos: features (P, L, D), or normalised photos (P, 3, S, S) when the encoder is trained too.
+        tokens: (P, Q, T), start … end, padded; lengths: (P, Q), 0 for a caption that is not there.
+        progress: share of the whole training that is behind.
+    """
+
+    photos: Tensor
+    tokens: Tensor
+    lengths: Tensor
+    progress: float = 0.0
+
+    def __len__(self) -> int:
+        return int((self.lengths > 0).sum())
+
+
+def caption_tokens(captions: Sequence[Sequence[Sequence[int]]]) -> tuple[Tensor, Tensor, list[int]]:
+    """Encoded captions of P photos -> tokens (P, Q, T), lengths (P, Q), and the order the photos were put in.
+
+    Start and end are added. The longest caption comes first in each photo, the photo with the longest first of all:
+    so the decoder can let go of the short ones early.
+    """
+    framed = [sorted(([START, *c, END] for c in photo), key=len, reverse=True) for photo in captions]
+    order = sorted(range(len(framed)), key=lambda i: -len(framed[i][0]))
+    most = max(map(len, framed))
+    rows = [c for i in order for c in framed[i] + [[]] * (most - len(framed[i]))]
+    tokens, lengths = pad(rows)
+    return tokens.view(len(order), most, -1), lengths.view(len(order), most), order
+
+
+class CaptionLoss(nn.Module):
+    """A captioner with its training loss: `forward(batch)` is cross-entropy plus the attention penalty."""
+
+    def __init__(self, captioner: Captioner, settings: CaptionSettings):
+        super().__init__()
+        self.captioner, self.settings = captioner, settings
+        captioner.encoder.requires_grad_(settings.finetune_encoder)
+
+    def train(self, mode: bool = True) -> "CaptionLoss":
+        super().train(mode)
+        if not self.settings.finetune_encoder:
+            self.captioner.encoder.eval()
+        return self
+
+    def forward(self, batch: CaptionBatch) -> Tensor:
+        s = self.settings
+        features = self.captioner.encoder(batch.photos) if s.finetune_encoder else batch.photos
+        logits, looked = self.captioner.decoder(
+            features,
+            batch.tokens,
+            batch.lengths,
+            word_dropout=s.word_dropout,
+            scheduled_sampling=s.scheduled_sampling * batch.progress,
+        )
+        valid = torch.arange(batch.tokens.shape[2] - 1, device=logits.device) < (batch.lengths - 1).unsqueeze(2)
+        loss = cross_entropy(logits.float(), batch.tokens[:, :, 1:][valid], label_smoothing=s.smoothing)
+        if s.look_everywhere:
+            loss = loss + s.look_everywhere * ((1 - looked[batch.lengths > 0]) ** 2).mean()
+        return loss
+
+
+class CaptionTask:
+    """Training a captioner on records, validated by free-running captions of the `val` records.
+
+    Call `prepare` first: it decodes the photos or computes their features, and finds those that cannot be opened.
+    """
+
+    def __init__(
+        self,
+        captioner: Captioner,
+        records: Sequence[CaptionRecord],
+        settings: CaptionSettings,
+        *,
+        epochs: int,
+        seed: int,
+        cache: Path,
+    ):
+        self.captioner, self.settings, self.epochs, self.seed = captioner, settings, epochs, seed
+        self.records = [r for r in records if r.split in ("train", "val")]
+        paths = [r.image for r in self.records]
+        self.source = (
+            PhotoCache(paths, captioner.preprocessing, cache)
+            if settings.finetune_encoder
+            else FeatureCache(paths, captioner.encoder, captioner.preprocessing, cache)
+        )
+        self.tokens = [[captioner.vocabulary.encode(c) for c in r.captions] for r in self.records]
+        self.model = CaptionLoss(captioner, settings)
+        self._sort_out()
+
+    def prepare(self) -> Iterator[tuple[int, int]]:
+        """(photos done, photos in all), while they are decoded or encoded.
+
+        Raises:
+            DataError: nothing is left to train or to validate on.
+        """
+        for done in self.source.fill():
+            yield done, len(self.source)
+        self._sort_out()
+
+    def _sort_out(self) -> None:
+        rows = {name: [i for i, r in enumerate(self.records) if r.split == name and i not in self.source.bad]
+                for name in ("train", "val")}  # fmt: skip
+        for name, found in rows.items():
+            if not found:
+                raise DataError(f"the data has no {name} photo that can be opened; check it with `training check`.")
+        self.train_rows, self.val_rows = torch.tensor(rows["train"]), torch.tensor(rows["val"])
+        self.steps = -(-len(self.train_rows) // self.settings.batch)
+
+    def batch(self, epoch: int, step: int) -> CaptionBatch:
+        order = torch.randperm(len(self.train_rows), generator=generator(self.seed, "order", epoch))
+        rows = self.train_rows[order[step * self.settings.batch :][: self.settings.batch]]
+        tokens, lengths, order = caption_tokens([self.tokens[row] for row in rows.tolist()])
+        photos = self.source[rows[order]]
+        if self.settings.finetune_encoder:
+            views = random_views(
+                photos,
+                self.captioner.preprocessing.size,
+                generator(self.seed, "views", epoch, step),
+                smallest=self.settings.smallest_view,
+                mirror=self.settings.mirror,
+            )
+            photos = self.captioner.preprocessing.normalise(views)
+        return CaptionBatch(photos.float(), tokens, lengths, (epoch + step / self.steps) / self.epochs)
+
+    def rate_scale(self, name: str) -> float:
+        return self.settings.encoder_rate if ".encoder." in name else 1.0
+
+    def captions(self, rows: Tensor) -> list[str]:
+        """Free-running captions of these photos."""
+        said = []
+        for part in rows.split(64):
+            photos = self.source[part]
+            if self.settings.finetune_encoder:
+                photos = self.captioner.encode(self.captioner.preprocessing.normalise(photos))
+            features = photos.float().to(self.captioner.device)
+            said += [c.text for c in self.captioner.describe(features, SearchSettings(beam=self.settings.beam))]
+        return said
+
+    def validate(self) -> dict[str, float]:
+        """Caption scores of the `val` photos; CIDEr decides. `distinct` is the share of captions said only once or
+        first: near 0, the model says the same of every photo."""
+        said = self.captions(self.val_rows)
+        references = [list(self.records[row].captions) for row in self.val_rows.tolist()]
+        scores = caption_scores(said, references)
+        return {"score": scores["cider"], **scores, "distinct": distinct_share(said)}
+
+    def save(self, folder: Path, scores: dict) -> None:
+        self.captioner.about["validation"] = scores
+        self.captioner.save(folder)

@@ -1,0 +1,61 @@
+"""What every reader gives, whatever the files looked like: records, and a list of what was wrong with the rest."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from encoders.errors import shown
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class CaptionRecord:
+    """One photo and all its captions."""
+
+    image: Path
+    image_id: str
+    captions: tuple[str, ...]
+    split: str  # one of SPLITS
+
+
+@dataclass(frozen=True)
+class QuestionRecord:
+    """One question about one photo, and what people answered: ten answers, one, or (a test file) none."""
+
+    image: Path
+    question_id: str
+    question: str
+    answers: tuple[str, ...]
+    split: str  # one of SPLITS
+    kind: str = ""  # the data set's own type of question or answer: "yes/no", "colour", ...
+
+
+@dataclass
+class Problems:
+    """What a reader left out: a count and the first few examples of each kind of fault."""
+
+    counts: Counter = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, fault: str, example: object) -> None:
+        self.counts[fault] += 1
+        shown_so_far = self.examples.setdefault(fault, [])
+        if len(shown_so_far) < 3:
+            shown_so_far.append(shown(str(example)))
+
+    def sentences(self) -> list[str]:
+        """One line a fault: `12 images are missing, such as a.jpg, b.jpg`."""
+        return [f"{count} {fault}, such as {', '.join(self.examples[fault])}" for fault, count in self.counts.items()]
+
+
+@dataclass
+class Dataset:
+    """A data set as its reader found it; `records` are all CaptionRecord or all QuestionRecord."""
+
+    format: str
+    records: list
+    problems: Problems
+
+    def split(self, name: str) -> list:
+        return [record for record in self.records if record.split == name]
