@@ -1,7 +1,6 @@
 """The command line: `python -m training encoder | captioner | evaluate`."""
 
 import json
-from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -41,7 +40,7 @@ Stride = Annotated[int | None, typer.Option(help="Pixels a grid cell covers, 16 
 def encoder(
     data: Data,
     out: Out,
-    encoder: Annotated[str, typer.Option(help="Backbone; see docs/encoders.md.")] = "compact",
+    encoder: Annotated[str, typer.Option(help="Backbone: compact, resnet18/34/50/101, mobilenet_v3_large, efficientnet_v2_s, convnext_tiny or vgg19.")] = "compact",
     stride: Stride = None,
     image_size: Annotated[int, typer.Option(help="Side of the photos, in pixels.")] = 64,
     start_size: Annotated[int, typer.Option(help="Side in the first epochs; it grows to --image-size.")] = 0,
@@ -89,13 +88,15 @@ def captioner(
     out: Out,
     format: Annotated[str | None, typer.Option(help="Of the data [default: found by looking].")] = None,
     start_from: Annotated[str | None, typer.Option(help="A captioner to go on from: its folder, or bundled-captioner.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Backbone; see docs/encoders.md [default: resnet18].")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Backbone: compact, resnet18/34/50/101, mobilenet_v3_large, efficientnet_v2_s, convnext_tiny or vgg19 [default: resnet18].")] = None,
     encoder_weights: Annotated[str, typer.Option(help="imagenet, none, or a file or folder of trained weights.")] = "none",
     finetune_encoder: Annotated[bool, typer.Option("--finetune-encoder", help="Train the encoder too.")] = False,
     encoder_rate: Annotated[float, typer.Option(help="Its learning rate, as a share of the decoder's.")] = 0.1,
     stride: Stride = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the photos [default: START_FROM's, or 224].")] = None,
     fit: Annotated[Fit | None, typer.Option(help="How a photo becomes square [default: START_FROM's, or squash].")] = None,
+    objective: Annotated[str, typer.Option(help="likelihood, or cider: self-critical training after it.")] = "likelihood",
+    samples: Annotated[int, typer.Option(help="Captions drawn for each photo with --objective cider.")] = 5,
     cell: Annotated[str, typer.Option(help="lstm, gru or rnn.")] = "lstm",
     layers: Annotated[int, typer.Option(help="Recurrent layers.")] = 1,
     hidden: Annotated[int, typer.Option(help="Size of the recurrent state.")] = 512,
@@ -133,21 +134,17 @@ def captioner(
     from .loop import fit as run_fit
     from .readers import read_captions
     from .show import draw_fill, draw_fit
-    from .start import grown, new_captioner, start_encoder, trained_preprocessing
+    from .start import changed, grown, new_captioner, start_encoder, trained_preprocessing
 
     found = read_captions(data, format)
     for sentence in found.problems.sentences():
         say(f"left out: {sentence}")
     texts = [caption for record in found.split("train") for caption in record.captions]
-    source = "captioner/bundled" if start_from == "bundled-captioner" else start_from or encoder_weights
-    preprocessing = trained_preprocessing(source) or Preprocessing()
-    if image_size:
-        preprocessing = replace(preprocessing, size=image_size)
-    if fit:
-        preprocessing = replace(preprocessing, fit=fit.value)
+    form = fit and fit.value
     if start_from:
-        model = grown(start_from, texts, preprocessing=preprocessing, min_count=min_count)
+        model = grown(start_from, texts, min_count=min_count, image_size=image_size, fit=form)
     else:
+        preprocessing = changed(trained_preprocessing(encoder_weights) or Preprocessing(), image_size, form)
         model = new_captioner(
             start_encoder(encoder, encoder_weights, stride=stride, preprocessing=preprocessing),
             texts,
@@ -156,6 +153,7 @@ def captioner(
             min_count=min_count, max_size=max_size, unit=unit, seed=seed,
         )  # fmt: skip
     settings = CaptionSettings(
+        objective=objective, samples=samples,
         finetune_encoder=finetune_encoder, encoder_rate=encoder_rate, batch=batch, smoothing=smoothing,
         look_everywhere=look_everywhere, word_dropout=word_dropout, scheduled_sampling=scheduled_sampling,
         smallest_view=smallest_view, mirror=mirror, beam=beam,

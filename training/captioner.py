@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from captioner.model import Captioner
 from captioner.search import SearchSettings
@@ -14,6 +13,7 @@ from encoders.errors import DataError, SettingError
 from encoders.text import END, START, pad
 
 from .augment import random_views
+from .caption_losses import CaptionBatch, LikelihoodLoss, SelfCriticalLoss
 from .features import FeatureCache
 from .metrics.captions import caption_scores, distinct_share
 from .photos import PhotoCache
@@ -26,6 +26,7 @@ class CaptionSettings:
     """How a captioner is trained.
 
     Attributes:
+        objective: `likelihood` of people's captions, or `cider`: self-critical training of an already trained one.
         finetune_encoder: train the encoder too, on augmented photos; else it is frozen and its features are cached.
         encoder_rate: the encoder's learning rate, as a share of the decoder's.
         batch: photos a step; each comes with all its captions.
@@ -36,9 +37,11 @@ class CaptionSettings:
             linearly from 0 (Bengio et al. 2015).
         smallest_view: the least part of a photo's area that an augmented view shows.
         mirror: mirror photos at random. Turn it off where captions say left and right.
+        samples: captions drawn for each photo, with the `cider` objective.
         beam: width of the free-running search that validation uses.
     """
 
+    objective: str = "likelihood"
     finetune_encoder: bool = False
     encoder_rate: float = 0.1
     batch: int = 32
@@ -48,33 +51,21 @@ class CaptionSettings:
     scheduled_sampling: float = 0.0
     smallest_view: float = 0.6
     mirror: bool = True
+    samples: int = 5
     beam: int = 3
 
     def __post_init__(self):
+        if self.objective not in ("likelihood", "cider"):
+            raise SettingError(f"objective is {self.objective!r}; choose likelihood or cider.")
+        if self.objective == "cider" and self.finetune_encoder:
+            raise SettingError("the cider objective trains the decoder alone; leave out --finetune-encoder.")
+        if self.samples < 2:
+            raise SettingError(f"samples is {self.samples}; each caption is judged by the others, so draw at least 2.")
         for name in ("smoothing", "word_dropout", "scheduled_sampling"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingError(f"{name} is {getattr(self, name)}; choose a share from 0 up to 1.")
         if not 0 < self.smallest_view <= 1:
             raise SettingError(f"smallest_view is {self.smallest_view}; choose a share above 0, up to 1.")
-
-
-@dataclass  # Fabric rebuilds a batch when it converts or moves it, so it cannot be frozen
-class CaptionBatch:
-    """P photos with up to Q captions each, the longest first in both directions.
-
-    Attributes:
-        photos: features (P, L, D), or normalised photos (P, 3, S, S) when the encoder is trained too.
-        tokens: (P, Q, T), start … end, padded; lengths: (P, Q), 0 for a caption that is not there.
-        progress: share of the whole training that is behind.
-    """
-
-    photos: Tensor
-    tokens: Tensor
-    lengths: Tensor
-    progress: float = 0.0
-
-    def __len__(self) -> int:
-        return int((self.lengths > 0).sum())
 
 
 def caption_tokens(captions: Sequence[Sequence[Sequence[int]]]) -> tuple[Tensor, Tensor, list[int]]:
@@ -89,37 +80,6 @@ def caption_tokens(captions: Sequence[Sequence[Sequence[int]]]) -> tuple[Tensor,
     rows = [c for i in order for c in framed[i] + [[]] * (most - len(framed[i]))]
     tokens, lengths = pad(rows)
     return tokens.view(len(order), most, -1), lengths.view(len(order), most), order
-
-
-class CaptionLoss(nn.Module):
-    """A captioner with its training loss: `forward(batch)` is cross-entropy plus the attention penalty."""
-
-    def __init__(self, captioner: Captioner, settings: CaptionSettings):
-        super().__init__()
-        self.captioner, self.settings = captioner, settings
-        captioner.encoder.requires_grad_(settings.finetune_encoder)
-
-    def train(self, mode: bool = True) -> "CaptionLoss":
-        super().train(mode)
-        if not self.settings.finetune_encoder:
-            self.captioner.encoder.eval()
-        return self
-
-    def forward(self, batch: CaptionBatch) -> Tensor:
-        s = self.settings
-        features = self.captioner.encoder(batch.photos) if s.finetune_encoder else batch.photos
-        logits, looked = self.captioner.decoder(
-            features,
-            batch.tokens,
-            batch.lengths,
-            word_dropout=s.word_dropout,
-            scheduled_sampling=s.scheduled_sampling * batch.progress,
-        )
-        valid = torch.arange(batch.tokens.shape[2] - 1, device=logits.device) < (batch.lengths - 1).unsqueeze(2)
-        loss = cross_entropy(logits.float(), batch.tokens[:, :, 1:][valid], label_smoothing=s.smoothing)
-        if s.look_everywhere:
-            loss = loss + s.look_everywhere * ((1 - looked[batch.lengths > 0]) ** 2).mean()
-        return loss
 
 
 class CaptionTask:
@@ -139,7 +99,7 @@ class CaptionTask:
         cache: Path,
     ):
         self.captioner, self.settings, self.epochs, self.seed = captioner, settings, epochs, seed
-        self.records = [r for r in records if r.split in ("train", "val")]
+        self.records = [r for name in ("train", "val") for r in records if r.split == name]
         paths = [r.image for r in self.records]
         self.source = (
             PhotoCache(paths, captioner.preprocessing, cache)
@@ -147,8 +107,22 @@ class CaptionTask:
             else FeatureCache(paths, captioner.encoder, captioner.preprocessing, cache)
         )
         self.tokens = [[captioner.vocabulary.encode(c) for c in r.captions] for r in self.records]
-        self.model = CaptionLoss(captioner, settings)
+        self.model = self._loss()
         self._sort_out()
+
+    def _loss(self) -> nn.Module:
+        s = self.settings
+        if s.objective == "cider":
+            trained = sum(r.split == "train" for r in self.records)
+            return SelfCriticalLoss(self.captioner, references=self.tokens[:trained], samples=s.samples)
+        return LikelihoodLoss(
+            self.captioner,
+            finetune_encoder=s.finetune_encoder,
+            smoothing=s.smoothing,
+            look_everywhere=s.look_everywhere,
+            word_dropout=s.word_dropout,
+            scheduled_sampling=s.scheduled_sampling,
+        )
 
     def prepare(self) -> Iterator[tuple[int, int]]:
         """(photos done, photos in all), while they are decoded or encoded.
@@ -183,7 +157,8 @@ class CaptionTask:
                 mirror=self.settings.mirror,
             )
             photos = self.captioner.preprocessing.normalise(views)
-        return CaptionBatch(photos.float(), tokens, lengths, (epoch + step / self.steps) / self.epochs)
+        progress = (epoch + step / self.steps) / self.epochs
+        return CaptionBatch(photos.float(), tokens, lengths, rows[order], progress)
 
     def rate_scale(self, name: str) -> float:
         return self.settings.encoder_rate if ".encoder." in name else 1.0

@@ -63,21 +63,23 @@ def _torchvision_weights(path: Path) -> dict[str, Tensor]:
     raise ModelError(f"{shown(path)} holds more than tensors; save the backbone's state_dict alone.")
 
 
-def grown(start_from, captions: Sequence[str], *, preprocessing: Preprocessing | None, min_count: int) -> Captioner:
+def grown(
+    start_from, captions: Sequence[str], *, min_count: int, image_size: int | None = None, fit: str | None = None
+) -> Captioner:
     """An earlier captioner that also knows the words of these captions.
 
     Known words keep their weights; a new one starts at the mean of them all.
 
     Args:
         start_from: its folder, or `bundled-captioner`.
-        preprocessing: another size or fit than it had; the grid changes with the size, the weights do not.
         min_count: how often a new word must occur.
+        image_size, fit: other preprocessing than it had; the grid changes with the size, the weights do not.
     """
     before = load(start_from, device=torch.device("cpu"))
     known = before.vocabulary
     seen = Vocabulary.build(captions, min_count=min_count, unit=known.unit)
     vocabulary = replace(known, tokens=known.tokens + tuple(t for t in seen.tokens if t not in known.ids))
-    preprocessing = preprocessing or before.preprocessing
+    preprocessing = changed(before.preprocessing, image_size, fit)
     encoder = ImageEncoder(**before.encoder.config() | {"image_size": preprocessing.size})
     after = Captioner(encoder, vocabulary, preprocessing, before.settings)
     tensors = before.state_dict()
@@ -104,6 +106,11 @@ def new_captioner(
     vocabulary = Vocabulary.build(captions, min_count=min_count, max_size=max_size, unit=unit)
     torch.manual_seed(seed)
     return Captioner(encoder, vocabulary, preprocessing, settings)
+
+
+def changed(preprocessing: Preprocessing, image_size: int | None, fit: str | None) -> Preprocessing:
+    """The same, but for what is given."""
+    return replace(preprocessing, size=image_size or preprocessing.size, fit=fit or preprocessing.fit)
 
 
 def trained_preprocessing(folder) -> Preprocessing | None:

@@ -29,6 +29,15 @@ def read_text(path: str | Path) -> str:
         raise DataError(f"{shown(path)} cannot be read ({reason}); check the path and your access to it.") from None
 
 
+def head(path: str | Path, size: int = 65536) -> bytes:
+    """The first bytes of a file, to recognise it by; none where it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(size).removeprefix(b"\xef\xbb\xbf")
+    except (OSError, ValueError):
+        return b""
+
+
 def read_json(path: str | Path) -> object:
     """What a JSON file holds. Raises DataError in one sentence."""
     text = read_text(path)
@@ -136,5 +145,6 @@ class ImageFolder:
             return None
         photo = self.find(name.strip())
         if photo is None:
-            problems.add("image names leave the folder" if self.leaves(name) else "images are missing", name)
+            printable = name.encode("utf-8", "replace").decode()  # JSON can hold half a character
+            problems.add("image names leave the folder" if self.leaves(name) else "images are missing", printable)
         return photo

@@ -1,0 +1,76 @@
+"""What captioning costs beside the encoder alone: one photo, and a folder of 1,000; beam 3, model warm, one run.
+
+    python benchmarks/serving.py [--model DIR]
+
+The photos are made up (soft random blobs, 640 x 480 JPEG), so that anyone can run it; opening and decoding the
+files counts on the captioner's side, not on the encoder's.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from captioner import load
+from encoders.images import open_photo
+
+PHOTOS, ROUNDS, BATCH = 1000, 30, 32
+
+
+def blobs(folder: Path, count: int) -> list[Path]:
+    """Photos of nothing: JPEG files with smooth random colours."""
+    random = torch.Generator().manual_seed(1)
+    paths = []
+    for n in range(count):
+        small = torch.randint(0, 256, (6, 8, 3), generator=random, dtype=torch.uint8).numpy()
+        paths.append(folder / f"{n:04}.jpg")
+        Image.fromarray(small).resize((640, 480), Image.Resampling.BICUBIC).save(paths[-1], quality=85)
+    return paths
+
+
+def seconds(action) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--model", default="bundled-captioner")
+    captioner = load(options.parse_args().model)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = blobs(Path(folder), PHOTOS)
+        pixels = captioner.preprocessing.pixels(open_photo(paths[0])).unsqueeze(0)
+        one = captioner.preprocessing.normalise(pixels)
+        captioner(paths[:BATCH])  # warm
+        encode, caption = [], []
+        for n in range(ROUNDS):  # in turn, so that a noisy machine disturbs both alike
+            encode.append(seconds(lambda: captioner.encode(one)))
+            caption.append(seconds(lambda path=paths[n]: captioner(path)))
+        batch = one.expand(BATCH, -1, -1, -1).contiguous()
+        alone = sum(seconds(lambda: captioner.encode(batch)) for _ in range(PHOTOS // BATCH)) / (PHOTOS // BATCH * BATCH)
+        whole = seconds(lambda: captioner(paths)) / PHOTOS
+        alone_after = sum(seconds(lambda: captioner.encode(batch)) for _ in range(10)) / (10 * BATCH)
+    alone = (alone + alone_after) / 2
+    print(json.dumps({
+        "one_photo": {
+            "encoder_ms": round(1000 * statistics.median(encode), 2),
+            "caption_ms": round(1000 * statistics.median(caption), 2),
+            "ratio": round(statistics.median(caption) / statistics.median(encode), 2),
+        },
+        "folder": {
+            "photos": PHOTOS,
+            "encoder_photos_per_second": round(1 / alone, 1),
+            "captions_per_second": round(1 / whole, 1),
+            "share": round(alone / whole, 3),
+        },
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

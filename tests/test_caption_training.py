@@ -1,0 +1,203 @@
+"""Training a captioner: batches, losses, that it learns what it is shown, resuming, growing, and CIDEr optimisation."""
+
+import pytest
+import torch
+from toys import coco_folder
+from torch.nn.functional import cross_entropy
+
+from captioner import Captioner, DecoderSettings
+from captioner.search import SearchSettings
+from encoders.cnn import ImageEncoder
+from encoders.errors import DataError, ModelError, SettingError
+from encoders.images import Preprocessing
+from encoders.text import END, START, UNK, Vocabulary
+from training.caption_losses import CaptionBatch, LikelihoodLoss, SelfCriticalLoss
+from training.captioner import CaptionSettings, CaptionTask, caption_tokens
+from training.loop import Epoch, FitSettings, fit
+from training.readers import read_captions
+from training.start import grown, start_encoder, trained_preprocessing
+
+SIZES = DecoderSettings(embedding_size=32, hidden_size=32, attention_size=16, dropout=0.1)
+PRE = Preprocessing(size=32)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return coco_folder(tmp_path_factory.mktemp("coco"))
+
+
+@pytest.fixture
+def records(data):
+    return read_captions(data).records
+
+
+def new(records, sizes=SIZES, seed=0):
+    torch.manual_seed(seed)
+    vocabulary = Vocabulary.build(c for r in records if r.split == "train" for c in r.captions)
+    return Captioner(ImageEncoder("compact", image_size=32), vocabulary, PRE, sizes)
+
+
+def train(records, tmp_path, *, settings=None, epochs=2, captioner=None, name="run", resume=False, **how):
+    captioner = captioner or new(records)
+    settings = settings or CaptionSettings(batch=8, beam=1)
+    task = CaptionTask(captioner, records, settings, epochs=epochs, seed=1, cache=tmp_path / "cache")
+    list(task.prepare())
+    how = FitSettings(**{"epochs": epochs, "learning_rate": 0.01, "precision": "32"} | how)
+    return task, [r for r in fit(task, how, tmp_path / name, resume=resume) if isinstance(r, Epoch)]
+
+
+def flat(captioner):
+    return torch.cat([t.flatten().double() for t in captioner.state_dict().values()])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"objective": "bleu"},
+        {"objective": "cider", "finetune_encoder": True},
+        {"samples": 1},
+        {"smoothing": 1.0},
+        {"word_dropout": -0.1},
+        {"smallest_view": 0},
+    ],
+)
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(SettingError):
+        CaptionSettings(**wrong)
+
+
+def test_captions_are_framed_padded_and_put_longest_first():
+    tokens, lengths, order = caption_tokens([[[5], [6, 7, 8]], [[9, 9, 9, 9], [4]], [[5, 5]]])
+    assert order == [1, 0, 2]
+    assert lengths.tolist() == [[6, 3], [5, 3], [4, 0]]
+    assert tokens[1, 0].tolist() == [START, 6, 7, 8, END, 0] and not tokens[2, 1].any()
+
+
+def test_a_batch_holds_each_photo_s_own_captions(records, tmp_path):
+    task, _ = train(records, tmp_path, epochs=1)
+    batch = task.batch(0, 1)
+    assert torch.equal(batch.photos, task.source[batch.rows].float())
+    for row, tokens in zip(batch.rows.tolist(), batch.tokens, strict=True):
+        said = {task.captioner.vocabulary.decode(t) for t in tokens.tolist()}
+        assert said == {c.replace(",", "") for c in task.records[row].captions}
+        assert task.records[row].split == "train"
+    seen = torch.cat([task.batch(0, step).rows for step in range(task.steps)])
+    assert sorted(seen.tolist()) == task.train_rows.tolist(), "every photo once an epoch"
+    assert not torch.equal(task.batch(1, 1).rows, batch.rows), "another order in the next epoch"
+    assert torch.equal(task.batch(0, 1).rows, batch.rows), "but always the same for the same step"
+
+
+def test_the_loss_is_the_mean_cross_entropy_of_words_and_ends(records):
+    captioner = new(records, DecoderSettings(32, 32, 16, dropout=0.0))
+    tokens, lengths, _ = caption_tokens([[[4, 5], [6]], [[7, 8, 9]]])
+    batch = CaptionBatch(torch.randn(2, 4, 512), tokens, lengths, torch.arange(2))
+    logits, looked = captioner.decoder(batch.photos, tokens, lengths)
+    words = torch.tensor([4, 5, END, 6, END, 7, 8, 9, END])
+    plain = cross_entropy(logits, words)
+    assert LikelihoodLoss(captioner)(batch).item() == pytest.approx(plain.item())
+    penalty = ((1 - looked[torch.tensor([[True, True], [True, False]])]) ** 2).mean()
+    loss = LikelihoodLoss(captioner, look_everywhere=0.5)(batch)
+    assert loss.item() == pytest.approx((plain + 0.5 * penalty).item())
+
+
+def test_it_learns_to_say_what_it_sees_end_to_end(records, tmp_path):
+    settings = CaptionSettings(
+        finetune_encoder=True, encoder_rate=1.0, batch=8, smallest_view=0.9, mirror=False, smoothing=0.0, beam=2
+    )
+    task, epochs = train(records, tmp_path, settings=settings, epochs=14, learning_rate=0.004)
+    assert epochs[-1].scores["cider"] > 200 and epochs[-1].scores["distinct"] > 0.5
+    assert (tmp_path / "run" / "best" / "model.safetensors").exists()
+
+
+def test_a_frozen_encoder_does_not_move_and_the_decoder_does(records, tmp_path):
+    captioner = new(records)
+    before = {name: t.clone() for name, t in captioner.state_dict().items()}
+    train(records, tmp_path, captioner=captioner)
+    same = {name: torch.equal(t, before[name]) for name, t in captioner.state_dict().items()}
+    assert all(same[name] for name in same if name.startswith("encoder."))
+    assert not any(same[name] for name in same if name.startswith("decoder."))
+
+
+@pytest.mark.parametrize("settings", [
+    CaptionSettings(batch=8, beam=1, word_dropout=0.2, scheduled_sampling=0.5),
+    CaptionSettings(batch=8, beam=1, finetune_encoder=True),
+    CaptionSettings(batch=8, beam=1, objective="cider", samples=3),
+])  # fmt: skip
+def test_a_resumed_run_is_the_run_that_was_never_stopped(records, tmp_path, settings):
+    whole, _ = train(records, tmp_path, settings=settings, name="whole")
+    task, stop = CaptionTask(new(records), records, settings, epochs=2, seed=1, cache=tmp_path / "cache"), 4
+    batch = task.batch
+    task.batch = lambda epoch, step: batch(epoch, step) if epoch * task.steps + step < stop else 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        list(fit(task, FitSettings(epochs=2, learning_rate=0.01, precision="32", save_minutes=0), tmp_path / "parts"))
+    rest, _ = train(records, tmp_path, settings=settings, name="parts", resume=True, captioner=new(records, seed=5))
+    assert torch.equal(flat(whole.captioner), flat(rest.captioner))
+
+
+def test_self_critical_training_makes_the_better_of_its_own_captions_likelier(records, tmp_path):
+    task, _ = train(records, tmp_path, epochs=3)
+    captioner = task.captioner.eval()
+    tokens = [task.tokens[row] for row in task.train_rows.tolist()]
+    batch = CaptionBatch(task.source[task.train_rows].float(), torch.zeros(1), torch.ones(1), task.train_rows)
+
+    def reward() -> float:
+        torch.manual_seed(3)
+        drawn = loss._draw(batch.photos)
+        scores = [loss._cider(row, c) for row, photo in zip(batch.rows.tolist(), drawn, strict=True) for c in photo]
+        return sum(scores) / len(scores)
+
+    loss = SelfCriticalLoss(captioner, references=tokens, samples=4)
+    before = reward()
+    optimiser = torch.optim.Adam(captioner.decoder.parameters(), 0.005)
+    for step in range(12):
+        torch.manual_seed(100 + step)
+        optimiser.zero_grad()
+        loss(batch).backward()
+        optimiser.step()
+    assert reward() > before + 0.3
+
+
+def test_a_drawn_caption_ends_with_its_end_and_has_no_unknown_word(records):
+    loss = SelfCriticalLoss(new(records).eval(), references=[[[4]]], samples=3)
+    torch.manual_seed(0)
+    drawn = [caption for photo in loss._draw(torch.randn(4, 4, 512)) for caption in photo]
+    assert any(c[-1] == END for c in drawn)
+    assert not any(END in c[:-1] or UNK in c or START in c for c in drawn)
+
+
+def test_data_without_a_split_is_refused(records, tmp_path):
+    only_train = [r for r in records if r.split == "train"]
+    with pytest.raises(DataError, match="no val photo"):
+        CaptionTask(new(records), only_train, CaptionSettings(), epochs=1, seed=1, cache=tmp_path)
+
+
+def test_a_grown_captioner_keeps_what_it_knew_and_meets_new_words_at_the_mean(records, tmp_path):
+    before = new(records).eval()
+    before.save(tmp_path / "m")
+    assert trained_preprocessing(tmp_path / "m") == PRE and trained_preprocessing(tmp_path) is None
+    after = grown(tmp_path / "m", ["a zebra", "zebra"], min_count=2).eval()
+    known = len(before.vocabulary)
+    assert after.vocabulary.tokens == (*before.vocabulary.tokens, "zebra")
+    assert torch.equal(after.decoder.embedding.weight[:known], before.decoder.embedding.weight)
+    assert torch.equal(after.decoder.embedding.weight[known], before.decoder.embedding.weight.mean(0))
+    features = before.encode(torch.randn(2, 3, 32, 32))
+    greedy = SearchSettings(beam=1, max_length=4)
+    assert [c.text for c in before.describe(features, greedy)] == [c.text for c in after.describe(features, greedy)]
+    larger = grown(tmp_path / "m", [], image_size=48, min_count=1)
+    assert larger.encoder.grid == (3, 3) and torch.equal(flat(larger), flat(before))
+
+
+def test_encoder_weights_come_from_a_file_and_never_from_a_pickle(tmp_path):
+    from torchvision.models import resnet18
+
+    backbone = resnet18()
+    torch.save(backbone.state_dict(), tmp_path / "r18.pth")
+    taken = start_encoder("resnet18", str(tmp_path / "r18.pth"), preprocessing=PRE)
+    assert torch.equal(taken.trunk.layer3[0].conv1.weight, backbone.layer3[0].conv1.weight)
+    torch.save(backbone, tmp_path / "pickled.pth")
+    with pytest.raises(ModelError, match="not a file of plain weights"):
+        start_encoder("resnet18", str(tmp_path / "pickled.pth"), preprocessing=PRE)
+    with pytest.raises(ModelError, match="missing"):
+        start_encoder("resnet34", str(tmp_path / "r18.pth"), preprocessing=PRE)
+    with pytest.raises(SettingError, match="does not exist"):
+        start_encoder("resnet18", str(tmp_path / "none.pth"), preprocessing=PRE)

@@ -1,0 +1,156 @@
+"""The training loop: settings, learning rate, early stopping, saving, and resuming as if never stopped."""
+
+import json
+from dataclasses import asdict, dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from encoders.errors import GlimpseError, SettingError
+from training.loop import Epoch, FitSettings, Step, fit
+from training.seed import generator, mixed
+
+QUICK = {"epochs": 3, "precision": "32", "learning_rate": 0.05}
+
+
+@dataclass
+class Batch:
+    x: Tensor
+    y: Tensor
+
+    def __len__(self):
+        return len(self.y)
+
+
+class Regression(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.Dropout(0.5), nn.Linear(16, 1))
+
+    def forward(self, batch):
+        return ((self.layers(batch.x) - batch.y) ** 2).mean()
+
+
+class Line:
+    """A task small enough to look through: fit a line, with dropout and batch normalisation in the way."""
+
+    steps = 5
+
+    def __init__(self, scores=None, spoil=None):
+        torch.manual_seed(0)
+        self.model, self.scores, self.spoil, self.saved = Regression(), scores, spoil, []
+
+    def batch(self, epoch, step):
+        x = torch.randn(8, 4, generator=generator(1, epoch, step))
+        y = x.sum(1, keepdim=True) * (float("nan") if (epoch, step) == self.spoil else 1)
+        return Batch(x, y)
+
+    def rate_scale(self, name):
+        return 0.1 if name.startswith("layers.0") else 1.0
+
+    def validate(self):
+        assert not self.model.training
+        return {"score": self.scores.pop(0) if self.scores else 0.0}
+
+    def save(self, folder, scores):
+        self.saved.append((folder.name, scores["score"]))
+
+
+def weights(task):
+    return torch.cat([t.flatten().double() for t in task.model.state_dict().values()])
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"learning_rate": 0}, {"optimiser": "adam"}, {"precision": "16"}])
+def test_impossible_settings_are_refused_with_the_value(wrong):
+    with pytest.raises(SettingError, match=str(next(iter(wrong.values())))):
+        FitSettings(**wrong)
+
+
+def test_the_rate_rises_then_falls_to_zero():
+    settings = FitSettings(learning_rate=2.0, warmup=0.2)
+    rates = [settings.rate(i / 100) for i in range(101)]
+    assert max(rates) == rates[20] == 2.0
+    assert rates[:21] == sorted(rates[:21]) and rates[20:] == sorted(rates[20:], reverse=True)
+    assert rates[100] == pytest.approx(0) and rates[0] > 0
+
+
+def test_seeds_are_unrelated_and_stable():
+    assert mixed(1, "order", 2) == mixed(1, "order", 2)
+    assert len({mixed(a, b) for a in range(20) for b in range(20)}) == 400
+    assert mixed(1, 12) != mixed(11, 2)
+
+
+def test_records_tell_every_epoch_and_the_best_is_kept(tmp_path):
+    task = Line(scores=[1.0, 3.0, 2.0])
+    records = list(fit(task, FitSettings(**QUICK), tmp_path))
+    epochs = [r for r in records if isinstance(r, Epoch)]
+    assert [(e.epoch, e.best) for e in epochs] == [(1, True), (2, True), (3, False)]
+    assert task.saved == [("last", 1.0), ("best", 1.0), ("last", 3.0), ("best", 3.0), ("last", 2.0)]
+    assert [r.step for r in records if isinstance(r, Step)][-1] == Line.steps
+    assert [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [asdict(e) for e in epochs]
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_patience_stops_early(tmp_path):
+    records = fit(Line(scores=[5, 4, 3, 2, 1]), FitSettings(**QUICK | {"epochs": 5}, patience=2), tmp_path)
+    assert sum(isinstance(r, Epoch) for r in records) == 3
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+@pytest.mark.parametrize("stop_after", [1, 4, 5, 8])
+def test_a_resumed_run_is_the_run_that_was_never_stopped_bit_for_bit(tmp_path, optimiser, stop_after):
+    settings = FitSettings(**QUICK, optimiser=optimiser, save_minutes=0)  # 0: save after every step
+    whole = Line()
+    list(fit(whole, settings, tmp_path / "whole"))
+
+    class Killed(Line):
+        taken = 0
+
+        def batch(self, epoch, step):
+            self.taken += 1
+            if self.taken > stop_after:
+                raise KeyboardInterrupt
+            return super().batch(epoch, step)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(fit(Killed(), settings, tmp_path / "parts"))
+    rest = Line()
+    with torch.no_grad():
+        rest.model.layers[0].weight.zero_()  # whatever it starts with is replaced
+    list(fit(rest, settings, tmp_path / "parts", resume=True))
+    assert torch.equal(weights(whole), weights(rest))
+
+
+def test_resuming_with_other_settings_says_which(tmp_path):
+    list(fit(Line(), FitSettings(**QUICK), tmp_path))
+    with pytest.raises(SettingError, match=r"learning_rate \(was 0.05, now 0.1\)"):
+        list(fit(Line(), FitSettings(**QUICK | {"learning_rate": 0.1}), tmp_path, resume=True))
+    with pytest.raises(SettingError, match="no run to resume"):
+        list(fit(Line(), FitSettings(**QUICK), tmp_path / "nothing", resume=True))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(tmp_path):
+    with pytest.raises(GlimpseError, match=r"nan in epoch 2, step 4"):
+        list(fit(Line(spoil=(1, 3)), FitSettings(**QUICK), tmp_path))
+
+
+def moved(task, tmp_path, **settings) -> dict[str, float]:
+    """How far each parameter went in one epoch of plain SGD."""
+    before = {name: p.detach().clone() for name, p in task.model.named_parameters()}
+    list(fit(task, FitSettings(**QUICK | {"epochs": 1}, optimiser="sgd", weight_decay=0, **settings), tmp_path))
+    return {name: (p - before[name]).norm().item() for name, p in task.model.named_parameters()}
+
+
+def test_a_clipped_gradient_hardly_moves_a_weight(tmp_path):
+    assert max(moved(Line(), tmp_path / "clipped", clip=1e-6).values()) < 1e-5
+    assert max(moved(Line(), tmp_path / "free", clip=1e6).values()) > 1e-2
+
+
+def test_a_parameter_has_its_own_rate(tmp_path):
+    class Frozen(Line):
+        def rate_scale(self, name):
+            return 0.0 if name.startswith("layers.0") else 1.0
+
+    went = moved(Frozen(), tmp_path)
+    assert went["layers.0.weight"] == 0.0 < went["layers.3.weight"]

@@ -1,0 +1,138 @@
+"""What a captioner is trained to do: predict people's captions, or draw captions that score well itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from captioner.model import Captioner
+from captioner.search import SearchSettings, search
+from encoders.text import END, PAD, START, UNK, pad
+
+from .metrics.cider import CiderD
+from .seed import mixed
+
+
+@dataclass  # Fabric rebuilds a batch when it converts or moves it, so it cannot be frozen
+class CaptionBatch:
+    """P photos with up to Q captions each, the longest first in both directions.
+
+    Attributes:
+        photos: features (P, L, D), or normalised photos (P, 3, S, S) when the encoder is trained too.
+        tokens: (P, Q, T), start … end, padded; lengths: (P, Q), 0 for a caption that is not there.
+        rows: (P,), which photos of the data set these are.
+        progress: share of the whole training that is behind.
+    """
+
+    photos: Tensor
+    tokens: Tensor
+    lengths: Tensor
+    rows: Tensor
+    progress: float = 0.0
+
+    @property
+    def valid(self) -> Tensor:
+        """bool (P, Q, T-1), true where `tokens[:, :, 1:]` is a word or the end to be predicted."""
+        steps = torch.arange(self.tokens.shape[2] - 1, device=self.tokens.device)
+        return steps < (self.lengths - 1).unsqueeze(2)
+
+    def __len__(self) -> int:
+        return int((self.lengths > 0).sum())
+
+
+class LikelihoodLoss(nn.Module):
+    """Cross-entropy of people's captions, plus the attention penalty. `forward(batch)` is the loss.
+
+    Args:
+        finetune_encoder: train the encoder too; `batch.photos` are then photos, else features.
+        smoothing: label smoothing (Szegedy et al. 2016).
+        look_everywhere: weight λ of the doubly-stochastic penalty mean (1 − Σ_t p)² (Xu et al. 2015).
+        word_dropout, scheduled_sampling: see `captioner.decoder.Decoder.forward`; the latter grows linearly from 0.
+    """
+
+    def __init__(
+        self,
+        captioner: Captioner,
+        *,
+        finetune_encoder: bool = False,
+        smoothing: float = 0.0,
+        look_everywhere: float = 0.0,
+        word_dropout: float = 0.0,
+        scheduled_sampling: float = 0.0,
+    ):
+        super().__init__()
+        self.captioner, self.finetune_encoder = captioner, finetune_encoder
+        self.smoothing, self.look_everywhere = smoothing, look_everywhere
+        self.word_dropout, self.scheduled_sampling = word_dropout, scheduled_sampling
+        captioner.encoder.requires_grad_(finetune_encoder)
+
+    def train(self, mode: bool = True) -> "LikelihoodLoss":
+        super().train(mode)
+        self.captioner.encoder.train(mode and self.finetune_encoder)
+        return self
+
+    def forward(self, batch: CaptionBatch) -> Tensor:
+        features = self.captioner.encoder(batch.photos) if self.finetune_encoder else batch.photos
+        logits, looked = self.captioner.decoder(
+            features,
+            batch.tokens,
+            batch.lengths,
+            word_dropout=self.word_dropout,
+            scheduled_sampling=self.scheduled_sampling * batch.progress,
+        )
+        words = batch.tokens[:, :, 1:][batch.valid]
+        loss = cross_entropy(logits.float(), words, label_smoothing=self.smoothing)
+        if self.look_everywhere:
+            loss = loss + self.look_everywhere * ((1 - looked[batch.lengths > 0]) ** 2).mean()
+        return loss
+
+
+class SelfCriticalLoss(nn.Module):
+    """Self-critical sequence training, for a captioner that cross-entropy has trained (Rennie et al. 2017).
+
+    The loss is −Σ (r − b) log p over captions that the model draws itself: r is a caption's CIDEr-D, b the mean of
+    the others drawn for the same photo, so those better than the others become likelier.
+
+    The end of a sentence is scored like a word: "a dog on a" then differs from "a dog on a <end>", which keeps the
+    model from learning to break off, the bad endings of plain CIDEr optimisation.
+
+    Args:
+        references: the encoded training captions of each photo; `batch.rows` are its indices.
+        samples: captions drawn for each photo, at least 2.
+    """
+
+    def __init__(self, captioner: Captioner, *, references: Sequence[Sequence[Sequence[int]]], samples: int = 5):
+        super().__init__()
+        self.captioner, self.samples = captioner, samples
+        self._cider = CiderD([[[*caption, END] for caption in photo] for photo in references])
+        captioner.encoder.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "SelfCriticalLoss":
+        super().train(False)  # dropout would judge other captions than were drawn
+        return self
+
+    def forward(self, batch: CaptionBatch) -> Tensor:
+        drawn = self._draw(batch.photos)  # P lists of Q captions, tokens only
+        rewards = torch.tensor([[self._cider(row, caption) for caption in photo]
+                                for row, photo in zip(batch.rows.tolist(), drawn, strict=True)])  # fmt: skip
+        baseline = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
+        tokens, lengths = pad([[START, *caption] for photo in drawn for caption in photo])
+        shape = (len(drawn), self.samples)
+        own = CaptionBatch(batch.photos, tokens.view(*shape, -1), lengths.view(shape), batch.rows)
+
+        logits, _ = self.captioner.decoder(own.photos, own.tokens, own.lengths)
+        words = own.tokens[:, :, 1:][own.valid]
+        log_p = torch.log_softmax(logits.float(), dim=1).gather(1, words.unsqueeze(1)).squeeze(1)
+        advantage = (rewards - baseline).unsqueeze(2).expand_as(own.valid)[own.valid]
+        return -(advantage * log_p).mean()
+
+    @torch.no_grad()
+    def _draw(self, features: Tensor) -> list[list[list[int]]]:
+        """Captions drawn word by word from the model's own distribution, with their end if they came to one."""
+        seed = mixed(torch.initial_seed(), "draw")  # the step's own seed: a resumed run draws the same
+        how = SearchSettings(sample=True, n=self.samples, no_repeat=0, seed=seed)
+        state = self.captioner.decoder.start(features)
+        found = search(self.captioner.decoder.step, state, start=START, end=END, banned=(PAD, START, UNK), settings=how)
+        return [[[*h.tokens, END] if h.ended else list(h.tokens) for h in photo] for photo in found]

@@ -1,0 +1,50 @@
+"""easy-VQA (V. Zhou 2019): `train/` and `test/`, each with `questions.json` and `images/`.
+
+`questions.json` is a list of [question, answer, image number]; picture 7 is `images/7.png`.
+"""
+
+from pathlib import Path
+
+from encoders.errors import DataError, shown
+
+from .checks import QuestionList
+from .files import ImageFolder, head, read_json
+from .records import Problems, QuestionRecord
+
+SPLITS = ("train", "test")
+KINDS = {"yes": "yes/no", "no": "yes/no", "circle": "shape", "rectangle": "shape", "triangle": "shape"}
+
+
+def recognise(path: Path) -> list[Path]:
+    """The `questions.json` of each split under a folder, or of the folder that is one split."""
+    files = [path / split / "questions.json" for split in SPLITS] + [path / "questions.json"]
+    if path.suffix.lower() == ".json":
+        files = [path]
+    return [file for file in files if head(file, 64).lstrip().startswith(b"[")]
+
+
+def read(path: Path, problems: Problems) -> list[QuestionRecord]:
+    """All questions of the files that `recognise` finds. Raises DataError where one is not of this shape."""
+    return [record for file in recognise(path) for record in _read_split(file, problems)]
+
+
+def _read_split(file: Path, problems: Problems) -> list[QuestionRecord]:
+    rows = read_json(file)
+    if not isinstance(rows, list):
+        raise DataError(f"{shown(file)} is not a list of [question, answer, image]; give easy-VQA's own file.")
+    split = "test" if file.resolve().parent.name == "test" else "train"
+    questions = QuestionList(ImageFolder(file.parent / "images"), problems)
+    for number, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != 3 or not isinstance(row[2], int):
+            problems.add("rows are not [question, answer, image]", f"{split} row {number}")
+            continue
+        question, answer, image = row
+        questions.add(
+            images=[f"{image}.png"],
+            question_id=f"easy-vqa-{split}-{number}",
+            question=question,
+            answers=[answer],
+            split=split,
+            kind=KINDS.get(answer, "colour") if isinstance(answer, str) else "",
+        )
+    return questions.records

@@ -1,0 +1,57 @@
+"""Any data set of questions, whichever format it has: recognised by its files, read to one list of records."""
+
+from pathlib import Path
+
+from encoders.errors import DataError, SettingError, shown
+
+from . import cocoqa, daquar, easy_vqa, tables, vqa_official
+from .records import Dataset, Problems, QuestionRecord
+
+FORMATS = {
+    "vqa": vqa_official,
+    "cocoqa": cocoqa,
+    "daquar": daquar,
+    "easy-vqa": easy_vqa,
+    "table": tables,
+}
+
+
+def read_questions(path: str | Path, format: str | None = None) -> Dataset:
+    """Read a data set of questions.
+
+    Args:
+        path: its folder, or one of its files. A folder that holds several data sets about the same photos (COCO has
+            VQA and COCO-QA) is read to one; its `format` then names them with a plus.
+        format: one of `FORMATS`; recognised where None.
+
+    Returns:
+        A Dataset of QuestionRecord. What was left out, and why, is in its `problems`.
+
+    Raises:
+        SettingError: there is no such format.
+        DataError: nothing there is a data set of questions, a file of it is damaged, or no question is usable.
+    """
+    if format is not None and format not in FORMATS:
+        raise SettingError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}.")
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"{shown(path)} does not exist; check the spelling of the path.")
+    problems = Problems()
+    records: list[QuestionRecord] = []
+    names = [format] if format else _recognised(path)
+    for name in names:
+        records += FORMATS[name].read(path, problems)
+    if not records:
+        why = "; ".join(problems.sentences()) or "no question was found"
+        raise DataError(f"{shown(path)} gives no question that can be used ({why}); mend that first.")
+    return Dataset("+".join(names), records, problems)
+
+
+def _recognised(path: Path) -> list[str]:
+    found = [name for name, reader in FORMATS.items() if reader.recognise(path)]
+    if not found:
+        raise DataError(
+            f"{shown(path)} is no data set of questions that is known; give a folder of VQA JSON, COCO-QA, DAQUAR or "
+            "easy-VQA, or a CSV or JSONL file with the columns image, question and answer."
+        )
+    return found[:1] if path.is_file() else found  # COCO-QA's JSON lines are a table too: read them once
