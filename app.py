@@ -1,6 +1,6 @@
 """The page: upload a photo, read what Glimpse sees in it, choose a word to see where it looked.
 
-    python app.py [--host H] [--port P] [--captioner DIR] [--auth USER:PASSWORD]
+python app.py [--host H] [--port P] [--captioner DIR] [--auth USER:PASSWORD]
 """
 
 import os
@@ -11,13 +11,13 @@ import typer
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no request to any other host
 
-import gradio as gr  # noqa: E402
+import gradio as gr
 
-from captioner import BUNDLED, Captioner, SearchSettings, load  # noqa: E402
-from encoders.command import run, say  # noqa: E402
-from encoders.errors import GlimpseError, SettingError  # noqa: E402
-from encoders.heatmap import overlay  # noqa: E402
-from encoders.images import open_photo  # noqa: E402
+from captioner import BUNDLED, Captioner, SearchSettings, load
+from encoders.command import run, say
+from encoders.errors import GlimpseError, SettingError
+from encoders.heatmap import overlay
+from encoders.images import open_photo
 
 EXAMPLES = ("cheetah1.jpg", "lion.jpg", "tower.jpg", "bus.png")  # photos that Gradio ships
 LARGEST_UPLOAD = "40mb"
@@ -72,8 +72,9 @@ def page(captioner: Captioner) -> gr.Blocks:
                 with gr.Accordion("How it chooses words", open=False):
                     method = gr.Radio(["Search", "Sample"], value="Search", label="Method",
                                       info="Search finds the likeliest sentence; sampling draws a fresh one.")  # fmt: skip
-                    beam = gr.Slider(1, 10, 3, step=1, label="Beam", info="Sentences kept at each word of a search")
-                    temperature = gr.Slider(0.1, 2.0, 0.8, step=0.1, label="Temperature", info="Of sampling: bolder above 1")
+                    beam = gr.Slider(1, 10, 3, step=1, label="Beam", info="Sentences kept at each word")
+                    temperature = gr.Slider(0.1, 2.0, 0.8, step=0.1, label="Temperature",
+                                            info="Of sampling: bolder above 1")  # fmt: skip
                     max_length = gr.Slider(3, 50, 30, step=1, label="Longest caption", info="In words")
             with gr.Column():
                 words = gr.HighlightedText(label="Caption", show_inline_category=False, elem_id="caption",

@@ -1,6 +1,6 @@
 """`python -m captioner PHOTO` from nothing: seconds and peak memory of the whole process.
 
-    python benchmarks/cold_start.py [--model DIR]
+python benchmarks/cold_start.py [--model DIR]
 """
 
 import argparse

@@ -53,10 +53,10 @@ def main() -> None:
             encode.append(seconds(lambda: captioner.encode(one)))
             caption.append(seconds(lambda path=paths[n]: captioner(path)))
         batch = one.expand(BATCH, -1, -1, -1).contiguous()
-        alone = sum(seconds(lambda: captioner.encode(batch)) for _ in range(PHOTOS // BATCH)) / (PHOTOS // BATCH * BATCH)
+        before = [seconds(lambda: captioner.encode(batch)) for _ in range(PHOTOS // BATCH // 2)]
         whole = seconds(lambda: captioner(paths)) / PHOTOS
-        alone_after = sum(seconds(lambda: captioner.encode(batch)) for _ in range(10)) / (10 * BATCH)
-    alone = (alone + alone_after) / 2
+        after = [seconds(lambda: captioner.encode(batch)) for _ in range(PHOTOS // BATCH // 2)]
+    alone = statistics.mean(before + after) / BATCH
     print(json.dumps({
         "one_photo": {
             "encoder_ms": round(1000 * statistics.median(encode), 2),

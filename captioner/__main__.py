@@ -1,13 +1,14 @@
 """The command line: `python -m captioner PHOTO|FOLDER ...`."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from encoders.command import SOME_FAILED, run, say
 from encoders.errors import PhotoError, SettingError, shown
@@ -31,30 +32,38 @@ def photos_in(sources: list[Path]) -> list[Path]:
 
 
 def already_in(out: Path | None) -> set[str]:
-    """The photos that an earlier run's `--out` file already holds."""
-    if out is None or not out.exists():
+    """The photos that an earlier run's `--out` file already holds. The file is made now if there is none."""
+    if out is None:
         return set()
-    held = set()
-    for number, line in enumerate(out.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            held.add(json.loads(line)["image"])
-        except (ValueError, KeyError, TypeError):
-            raise SettingError(
-                f"line {number} of {shown(out)} is not a caption of an earlier run; repair it or choose another --out."
-            ) from None
-    return held
+    try:
+        with out.open("a+", encoding="utf-8") as file:  # better to fail now than after the first batch of photos
+            file.seek(0)
+            lines = file.readlines()
+    except (OSError, ValueError) as error:
+        raise SettingError(f"{shown(out)} cannot be added to ({error}); choose another --out.") from None
+    return {_image_in(line, f"line {number} of {shown(out)}") for number, line in enumerate(lines, 1)}
+
+
+def _image_in(line: str, where: str) -> str:
+    try:
+        image = json.loads(line)["image"]
+        if isinstance(image, str) and line.endswith("\n"):
+            return image
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise SettingError(f"{where} is not a whole caption of an earlier run; delete that line or choose another --out.")
 
 
 @app.command()
 def main(
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of them.")],
     model: Annotated[str, typer.Option(help="A model folder, or bundled-captioner.")] = "bundled-captioner",
-    beam: Annotated[int, typer.Option(help="Sentences kept at each word; 1 is greedy.")] = 3,
+    beam: Annotated[int | None, typer.Option(help="Sentences kept at each word; 1 is greedy [default: 3].")] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw words at random instead.")] = False,
     temperature: Annotated[float, typer.Option(help="Of sampling: below 1 surer, above 1 bolder.")] = 1.0,
     top_k: Annotated[int, typer.Option(help="Sample from the so many likeliest words; 0: all.")] = 0,
     top_p: Annotated[float, typer.Option(help="Sample from the likeliest words of this total probability.")] = 1.0,
-    n: Annotated[int | None, typer.Option(help="Sentences a photo [default: all of the beam; 1 sampled].")] = None,
+    n: Annotated[int | None, typer.Option(help="Sentences a photo [default: 1; all of the beam as JSON].")] = None,
     max_length: Annotated[int, typer.Option(help="Most words of a sentence.")] = 30,
     length_penalty: Annotated[float, typer.Option(help="Rank by log-probability / length ** this.")] = 0.7,
     no_repeat: Annotated[int, typer.Option(help="No run of so many words twice; 0 allows it.")] = 3,
@@ -68,9 +77,14 @@ def main(
     from .model import load
     from .search import SearchSettings
 
+    if sample and beam is not None:
+        raise SettingError("--beam and --sample are two ways to choose words; leave one of them out.")
+    beam = 3 if beam is None else beam
+    if n is None:
+        n = beam if (json_lines or out) and not sample else 1
     settings = SearchSettings(
         beam=beam, sample=sample, temperature=temperature, top_k=top_k, top_p=top_p, max_length=max_length,
-        n=n or (1 if sample else beam), length_penalty=length_penalty, no_repeat=no_repeat, unknown=unknown, seed=seed,
+        n=n, length_penalty=length_penalty, no_repeat=no_repeat, unknown=unknown, seed=seed,
     )  # fmt: skip
     sources = photos_in(photos)
     if attention and len(sources) > 1:
@@ -94,9 +108,13 @@ def main(
 
 
 def _with_bar(stream: Iterator, total: int) -> Iterator:
+    """The stream, with a bar on standard error. Only where both are on one screen do captions go through the bar."""
     if total < 2:
-        return stream
-    return track(stream, "captioning", total, console=Console(stderr=True), transient=True)
+        yield from stream
+        return
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+        yield from bar.track(stream, total, description="captioning")
 
 
 def _report(name: str, said, *, json_lines: bool, out: Path | None, alone: bool) -> None:
@@ -110,7 +128,8 @@ def _report(name: str, said, *, json_lines: bool, out: Path | None, alone: bool)
     if isinstance(said, PhotoError):
         say(f"error: {said}")
     elif not json_lines and not out:
-        print(said.text if alone else f"{name}: {said.text}", flush=True)
+        for sentence in (said, *said.alternatives):
+            print(sentence.text if alone else f"{name}: {sentence.text}", flush=True)
 
 
 def _draw(photo: Path, caption, preprocessing, target: Path) -> None:

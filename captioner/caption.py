@@ -1,6 +1,6 @@
 """What a captioner says of a photo."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -28,7 +28,7 @@ class Caption:
     text: str
     words: tuple[Word, ...]
     log_prob: float
-    attention: Tensor
+    attention: Tensor = field(compare=False, repr=False)
     alternatives: tuple["Caption", ...] = ()
 
     def to_json(self) -> dict:

@@ -33,7 +33,10 @@ class State:
         return len(self.recurrent)
 
     def select(self, rows: Tensor) -> "State":
-        """The state of these rows, (P', Q') with the rows of one photo in each line, in the order given."""
+        """The state of these rows, (P', Q') with the rows of one photo in each line, in the order given.
+
+        `rows` may stay on the CPU when the state is elsewhere.
+        """
         queries = len(self.recurrent) // len(self.features)
         photos = rows[:, 0] // queries
         if len(photos) == len(self.features) and torch.equal(photos, torch.arange(len(photos), device=photos.device)):
@@ -101,7 +104,7 @@ class Decoder(nn.Module):
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """The word before (B,) and the state -> logits (B, V) of the next word, and the new state."""
-        o, state = self.advance(tokens, state)
+        o, state = self.advance(tokens.to(self.bias.device), state)  # searches keep their tokens on the CPU
         return self.words(o), state
 
     def forward(

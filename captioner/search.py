@@ -1,7 +1,7 @@
 """From word scores to sentences: greedy, sampling and beam search, always for a whole batch.
 
 Works over any `step(tokens (B,), state) -> (logits (B, V), state)` whose state has a length and `select`. Knows no
-vocabulary and no picture.
+vocabulary and no picture. Its tokens and rows are on the CPU, wherever the logits are.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,13 +47,12 @@ class SearchSettings:
 
     def __post_init__(self):
         for name, low, high in (
-            ("beam", 1, 100), ("n", 1, 100), ("max_length", 1, 1000), ("top_k", 0, None), ("no_repeat", 0, None)
+            ("beam", 1, 100), ("n", 1, 100), ("max_length", 1, 1000), ("top_k", 0, 10**6), ("no_repeat", 0, 1000),
+            ("temperature", 0.01, 100), ("length_penalty", 0, 10), ("seed", 0, 2**63 - 1),
         ):  # fmt: skip
             value = getattr(self, name)
-            if value < low or (high and value > high):
-                raise SettingError(f"{name} is {value}; choose {low} to {high or 'any number'}.")
-        if not self.temperature > 0:
-            raise SettingError(f"temperature is {self.temperature}; choose a number above 0, such as 0.7.")
+            if not low <= value <= high:  # true of nan as well
+                raise SettingError(f"{name} is {value}; choose {low} to {high}.")
         if not 0 < self.top_p <= 1:
             raise SettingError(f"top_p is {self.top_p}; choose a number above 0 and up to 1.")
         if not self.sample and (self.temperature, self.top_k, self.top_p) != (1.0, 0, 1.0):
@@ -136,8 +135,7 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
         if len(going) <= 0.75 * lines:  # let the finished ones go, but not for every single one: it copies
             item = [item[line] for line in going]
             score, tokens, rows, history = score[going], tokens[going], rows[going], history.lines(going)
-        state = state.select(rows.to(logits.device))
-        tokens = tokens.to(logits.device)
+        state = state.select(rows)
     for line, owner in enumerate(item):
         for k in range(score.shape[1]):
             if len(found[owner]) < width and score[line, k].isfinite():
@@ -158,10 +156,11 @@ def sampled(step: Step, state, *, start: int, end: int, banned: Sequence[int], s
         logits, state = step(tokens, state)
         log_p = torch.log_softmax(logits.float(), dim=1).cpu()
         allowed = _forbid(log_p, banned, history.tokens.flatten(0, 1), settings.no_repeat)
+        allowed[ends >= 0] = log_p[ends >= 0]  # what comes after the end is cut off; it must only not run out of words
         chosen = torch.multinomial(_narrowed(allowed, settings), 1, generator=random)  # (rows, 1)
         history = history.grow(torch.zeros_like(chosen), chosen, log_p.gather(1, chosen), everyone.unsqueeze(1))
-        tokens = chosen.squeeze(1).to(logits.device)
-        ends = torch.where((ends < 0) & (chosen.squeeze(1) == end), t, ends)
+        tokens = chosen.squeeze(1)
+        ends = torch.where((ends < 0) & (tokens == end), t, ends)
         if (ends >= 0).all():
             break
     all_found = [history.hypothesis(row, 0, ended=at >= 0, length=at if at >= 0 else None)

@@ -1,13 +1,11 @@
 """A model folder on disk: `config.json` beside `model.safetensors`. Knows dicts and tensors, no model class.
 
-Nothing is ever unpickled. A folder is written under a temporary name and then renamed, so that a crash leaves
-either the old model or the new one.
+Nothing is ever unpickled. A folder is written under a temporary name and then renamed: whatever goes wrong, the old
+model or the new one is there (a kill between the two renames leaves both in a hidden folder beside it).
 """
 
 import hashlib
 import json
-import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -23,38 +21,53 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
 def save_folder(folder, *, kind: str, config: dict, tensors: dict[str, Tensor], dtype=None) -> Path:
-    """Write a model folder, replacing the one that is there.
+    """Write a model folder, replacing the model that is there; other files in it stay.
 
     Args:
         kind: `encoder`, `captioner` or `vqa`; checked again at loading.
         config: everything but the weights, as plain JSON.
         tensors: the weights by name. `dtype` (say, torch.float16) converts the floating ones.
+
+    Raises:
+        ModelError: the folder cannot be written, or is somebody's folder of other things.
     """
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(folder).resolve()  # through a link, and with a name even where `.` is given
     ready = {
         name: t.detach().cpu().to(dtype if dtype and t.is_floating_point() else t.dtype).contiguous()
         for name, t in tensors.items()
     }
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        save_file(ready, temporary / WEIGHTS)
-        text = json.dumps({"format": FORMAT, "kind": kind, **config}, indent=1, ensure_ascii=False)
-        (temporary / CONFIG).write_text(text + "\n", encoding="utf-8")
-        temporary.chmod(0o755)
-        replace_folder(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if folder.exists() and not (folder / CONFIG).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ModelError(f"{shown(folder)} holds something else than a model; give a new folder.")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True
+        ) as temporary:
+            new = Path(temporary, "new")
+            new.mkdir()
+            _write_config(new / CONFIG, {"format": FORMAT, "kind": kind, **config})
+            save_file(ready, new / WEIGHTS)
+            (new / WEIGHTS).chmod((new / CONFIG).stat().st_mode)  # safetensors lets nobody but the owner read
+            _replace_folder(new, folder, aside=Path(temporary, "old"))
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{shown(folder)} cannot be written ({error}); make room or give another folder.") from error
     return folder
 
 
-def replace_folder(new: Path, old: Path) -> None:
-    """Put the folder `new` where `old` is. A folder cannot be renamed over a full one, so the old steps aside first."""
-    aside = old.with_name(f".{old.name}-old-{os.getpid()}")
-    if old.exists():
-        old.rename(aside)
-    new.rename(old)
-    shutil.rmtree(aside, ignore_errors=True)
+def _replace_folder(new: Path, folder: Path, *, aside: Path) -> None:
+    """Put `new` where `folder` is. A folder cannot be renamed over a full one, so the old one steps aside first."""
+    if not folder.exists():
+        new.rename(folder)
+        return
+    folder.rename(aside)
+    try:
+        new.rename(folder)
+    except BaseException:
+        aside.rename(folder)
+        raise
+    for other in aside.iterdir():
+        if not (folder / other.name).exists():
+            other.rename(folder / other.name)
 
 
 def read_config(folder, *, kind: str | None = None) -> dict:
@@ -68,15 +81,30 @@ def read_config(folder, *, kind: str | None = None) -> dict:
         config = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(config, dict):
             raise ValueError("it is not an object")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{shown(path)} cannot be read ({error}); copy the model folder again.") from None
-    if config.get("format") != FORMAT:
+    if "format" not in config:
+        raise ModelError(f"{shown(path)} was not written by glimpse; give the folder of a model trained with it.")
+    if config["format"] != FORMAT:
         raise ModelError(
             f"{shown(path)} has format {config.get('format')!r}, this version reads {FORMAT}; update glimpse."
         )
     if kind and config.get("kind") != kind:
         raise ModelError(f"{shown(folder)} holds a model of kind {config.get('kind')!r}, where a {kind} is needed.")
     return config
+
+
+def change_config(folder, **changes) -> None:
+    """Change entries of a model folder's `config.json`; the weights stay as they are."""
+    path = model_folder(folder) / CONFIG
+    temporary = path.with_suffix(".writing")
+    _write_config(temporary, read_config(folder) | changes)
+    temporary.replace(path)
+
+
+def _write_config(path: Path, config: dict) -> None:
+    text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")  # half a character, as JSON itself escapes it
 
 
 def model_folder(folder) -> Path:
@@ -86,10 +114,13 @@ def model_folder(folder) -> Path:
         ModelError: neither is there.
     """
     folder = Path(folder)
-    for candidate in (folder, folder / "best", folder / "last"):
-        if (candidate / CONFIG).is_file():
-            return candidate
-    problem = "is not a model folder" if folder.is_dir() else "does not exist"
+    try:
+        for candidate in (folder, folder / "best", folder / "last"):
+            if (candidate / CONFIG).is_file():
+                return candidate
+        problem = "is not a model folder" if folder.exists() else "does not exist"
+    except OSError as error:  # a name too long, a folder that is closed to us
+        problem = f"cannot be read ({error.strerror})"
     raise ModelError(f"{shown(folder)} {problem}; give a folder with {CONFIG} and {WEIGHTS} in it.")
 
 
@@ -103,8 +134,8 @@ def read_tensors(path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(
-            f"{shown(path)} is missing, cut short, or not a safetensors file ({error}); copy the model again. "
-            "Pickled weights are never opened."
+            f"{shown(path)} is missing, cut short, or not a safetensors file ({error}); copy the model again "
+            "(pickled weights are never opened)."
         ) from None
 
 
@@ -134,8 +165,9 @@ def fill(module: nn.Module, found: dict[str, Tensor], source: str) -> None:
                 f"the tensor {name} in {source} has shape {tuple(found[name].shape)}, "
                 f"config.json asks for {tuple(wanted[name].shape)}; the two files do not belong together."
             )
-    # `assign` also fills modules that were built on the meta device, without memory of their own.
-    module.load_state_dict({name: t.to(wanted[name].dtype) for name, t in found.items()}, assign=True)
+    if any(tensor.is_meta for tensor in wanted.values()):  # built without memory of its own
+        module.to_empty(device="cpu")
+    module.load_state_dict(found)  # copied in place: the module keeps its types, device and memory format
 
 
 def fingerprint(module: nn.Module, *extra) -> str:

@@ -4,9 +4,11 @@ Knows nothing of words. `ImageEncoder` maps (B, 3, S, S) to (B, L, D), L row-maj
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torchvision import models
 from torchvision.models.resnet import BasicBlock, ResNet
 
@@ -17,7 +19,7 @@ def compact() -> ResNet:
     """The bundled encoder: a ResNet for small photos, 7.5 M parameters, total stride 16.
 
     Against ResNet-18 the stem is 3x3 and nothing is pooled after it, so that a 128-pixel photo still gives an
-    8x8 grid, and a block each of the first and the last stage moved to or was saved in the third.
+    8x8 grid; one block of the first stage moved to the third, and one of the last was left out.
     """
     net = ResNet(BasicBlock, [1, 2, 3, 1])
     net.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=2, padding=1, bias=False)
@@ -26,8 +28,18 @@ def compact() -> ResNet:
     return net
 
 
+def tiny() -> nn.Sequential:
+    """For small drawn pictures: four 3x3 convolutions that halve the side each, 0.4 M parameters, total stride 16."""
+    widths = (3, 32, 64, 128, 256)
+    return nn.Sequential(*(
+        nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+        for a, b in pairwise(widths)
+    ))  # fmt: skip
+
+
 BACKBONES: dict[str, Callable[..., nn.Module]] = {
     "compact": compact,
+    "tiny": tiny,
     "resnet18": models.resnet18,
     "resnet34": models.resnet34,
     "resnet50": models.resnet50,
@@ -53,18 +65,21 @@ class ImageEncoder(nn.Module):
         grid: (rows, cols); L = rows * cols.
 
     Raises:
-        SettingError: an unknown name, a stride the backbone never has, or weights that cannot be fetched.
+        SettingError: an unknown name, a stride the backbone never has, photos smaller than one cell, or weights
+            that cannot be fetched.
     """
 
     def __init__(self, name: str = "compact", *, stride: int = 16, image_size: int = 224, imagenet: bool = False):
         super().__init__()
         if name not in BACKBONES:
             raise SettingError(f"there is no encoder {name!r}; choose one of {', '.join(BACKBONES)}.")
+        if image_size < stride:
+            raise SettingError(f"image size is {image_size}; choose at least {stride}, the encoder's stride.")
         self.name, self.stride, self.image_size = name, stride, image_size
         self.trunk = _cut(_imagenet(name) if imagenet else BACKBONES[name](), name, stride)
         # Convolutions are fastest on the CPU, and on GPUs in half precision, with the channels innermost in memory.
         self.to(memory_format=torch.channels_last)
-        self.feature_size, *grid = _probe(self.trunk, image_size)
+        _, self.feature_size, *grid = _on_meta(self.trunk, torch.empty(1, 3, image_size, image_size)).shape
         self.grid: tuple[int, int] = tuple(grid)
 
     def forward(self, photos: Tensor) -> Tensor:
@@ -80,34 +95,33 @@ def _cut(backbone: nn.Module, name: str, stride: int) -> nn.Sequential:
     """The backbone's layers up to the last whose output still has this stride; what follows is the classifier's."""
     layers = backbone.features if hasattr(backbone, "features") else backbone
     trunk, kept, side = nn.Sequential(), 0, 128
+    x = torch.empty(1, 3, side, side)
     for key, layer in layers.named_children():
         if key in ("avgpool", "fc"):
             break
         trunk.add_module(key, layer)
-        if _probe(trunk, side)[1] * stride >= side:
+        x = _on_meta(layer, x)
+        if x.shape[2] * stride == side:
             kept = len(trunk)
-    trunk = trunk[:kept]
-    if kept == 0 or _probe(trunk, side)[1] * stride != side:
-        raise SettingError(f"{name} has no layer of stride {stride}; choose 16 or 32.")
-    return trunk
+    if kept == 0:
+        raise SettingError(f"{name} has no layer of stride {stride}; choose another, such as 16.")
+    return trunk[:kept]
 
 
-def _probe(trunk: nn.Module, side: int) -> tuple[int, int, int]:
-    """(D, rows, cols) for a square photo of this side, found on meta tensors: nothing is computed."""
-    from torch.func import functional_call
-
-    training = trunk.training
-    tensors = {k: v.to("meta") for k, v in [*trunk.named_parameters(), *trunk.named_buffers()]}
+def _on_meta(module: nn.Module, x: Tensor) -> Tensor:
+    """What the module gives for x, on meta tensors: a shape, nothing is computed."""
+    training = module.training
+    tensors = {k: v.to("meta") for k, v in [*module.named_parameters(), *module.named_buffers()]}
     with torch.no_grad():
-        out = functional_call(trunk.eval(), tensors, torch.empty(1, 3, side, side, device="meta"))
-    trunk.train(training)
-    return out.shape[1], out.shape[2], out.shape[3]
+        out = functional_call(module.eval(), tensors, x.to("meta"))
+    module.train(training)
+    return out
 
 
 def _imagenet(name: str) -> nn.Module:
-    if name == "compact":
+    if name in ("compact", "tiny"):
         raise SettingError(
-            "there are no ImageNet weights for the compact encoder; choose a torchvision one, such as resnet50, "
+            f"there are no ImageNet weights for the {name} encoder; choose a torchvision one, such as resnet50, "
             "or --encoder-weights with the folder of a trained encoder."
         )
     try:

@@ -2,6 +2,7 @@
 
 GlimpseError
  ├── PhotoError    a photo that cannot be opened
+ ├── QuestionError a question that cannot be read
  ├── ModelError    a model folder that cannot be loaded, or does not fit
  ├── DataError     a data set that cannot be read
  └── SettingError  an option, or a combination of options, that makes no sense
@@ -20,6 +21,10 @@ class PhotoError(GlimpseError):
     """A photo that cannot be opened."""
 
 
+class QuestionError(GlimpseError):
+    """A question that cannot be read."""
+
+
 class ModelError(GlimpseError):
     """A model folder that cannot be loaded, or does not fit."""
 
@@ -34,5 +39,6 @@ class SettingError(GlimpseError, ValueError):
 
 def shown(path) -> str:
     """A path as text that can always be printed: bytes that are not UTF-8 and control characters are replaced."""
-    text = os.fsencode(path).decode("utf-8", "replace")
+    text = os.fspath(path)
+    text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

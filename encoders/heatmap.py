@@ -43,7 +43,7 @@ def strip(
     """A picture to keep: the photo, a title, and a tile for each (label, probability, attention (rows, cols))."""
     small = photo.copy()
     small.thumbnail((tile, tile), Image.Resampling.LANCZOS)
-    width, height = small.size
+    width, height = max(small.width, tile // 2), small.height  # room for a word under the narrowest photo
     gap, line = 18, 26
     cells = [(small, "", None)] + [(overlay(small, p, preprocessing), label, prob) for label, prob, p in looks]
     columns = min(columns, len(cells))
@@ -56,7 +56,7 @@ def strip(
         draw.text((gap, gap + 32 * n), text, INK, _font(24))
     for n, (picture, label, prob) in enumerate(cells):
         x, y = gap + (n % columns) * (width + gap), above + (n // columns) * (height + 2 * line + gap)
-        sheet.paste(picture, (x, y))
+        sheet.paste(picture, (x + (width - small.width) // 2, y))
         draw.text((x, y + height + 5), label, INK, _font(19))
         if prob is not None:
             draw.text((x + width, y + height + 8), f"{prob:.0%}", FAINT, _font(15), anchor="ra")

@@ -4,7 +4,9 @@ Knows nothing of networks. Until here a picture is a PIL image; from here on it 
 """
 
 import io
+import math
 import os
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,10 @@ MAX_PIXELS = 100_000_000  # 100 megapixels: more than any phone takes, about 300
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 FITS = ("squash", "crop", "pad")
 
+# What is decoded. Left out on purpose: EPS, which Pillow would hand to Ghostscript, a program of its own.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+_BARS = (124, 116, 104)  # the grey beside a padded photo: ImageNet's mean colour
+
 _UNSUPPORTED = {  # what people try that Pillow cannot read, known by its first bytes
     b"ftypheic": "HEIC", b"ftypheix": "HEIC", b"ftypmif1": "HEIC", b"ftyphevc": "HEIC", b"<svg": "SVG", b"%PDF": "PDF",
 }  # fmt: skip
@@ -32,52 +38,53 @@ def open_photo(source, *, smallest: int | None = None) -> Image.Image:
     on white, 16-bit is scaled to 8, and of an animation the first frame is taken.
 
     Args:
-        source: a path, bytes, an open binary file, or a PIL image (returned upright, in RGB).
+        source: a path, bytes, an open binary file, or a PIL image.
         smallest: a side in pixels. A JPEG much larger than that is decoded at 1/2, 1/4 or 1/8 of its size, which
             is several times faster and loses nothing when the photo is then shrunk to that side.
 
     Raises:
         PhotoError: in one sentence, why this cannot be opened.
     """
-    if isinstance(source, Image.Image):
-        return _to_rgb(ImageOps.exif_transpose(source))
+    given = isinstance(source, Image.Image)
     name = shown(source) if isinstance(source, (str, os.PathLike)) else "the uploaded file"
-    data = _read(source, name)
+    data = b"" if given else _read(source, name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own bomb warning: the check below is stricter
-            image = Image.open(io.BytesIO(data))
+            image = source if given else Image.open(io.BytesIO(data), formats=_FORMATS)
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise PhotoError(
-                    f"{name} is {width} x {height} pixels, more than the {MAX_PIXELS // 10**6} megapixels "
-                    "that are opened; make it smaller first."
-                )
-            if smallest and image.format == "JPEG":
+                raise Image.DecompressionBombError(f"{width} x {height} pixels")
+            if smallest and not given and image.format in ("JPEG", "MPO"):  # MPO: what many phones write as .jpg
                 image.draft("RGB", (2 * smallest, 2 * smallest))
             return _to_rgb(ImageOps.exif_transpose(image))
-    except PhotoError:
-        raise
+    except Image.DecompressionBombError as error:  # ours, or Pillow's, which comes first for the largest
+        size = re.search(r"\d[\d x]* pixels", str(error))
+        raise PhotoError(
+            f"{name} has {size[0] if size else 'too many pixels'}, more than the {MAX_PIXELS // 10**6} megapixels "
+            "that are opened; make it smaller first."
+        ) from None
     except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
         raise PhotoError(f"{name} {_why_unreadable(data, error)}") from error
 
 
 def _read(source, name: str) -> bytes:
-    if isinstance(source, (bytes, bytearray)):
-        data = bytes(source)
-    elif hasattr(source, "read"):
-        data = source.read()
-    else:
-        path = Path(source)
-        if path.is_dir():
+    if isinstance(source, io.TextIOBase):
+        raise PhotoError(f"{name} was opened as text; open it with mode 'rb'.")
+    try:
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            data = bytes(source)
+        elif hasattr(source, "read"):
+            data = source.read()
+        elif Path(source).is_dir():
             raise PhotoError(f"{name} is a folder, not a photo; name the photos in it.")
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise PhotoError(f"{name} does not exist; check the spelling of the path.") from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise PhotoError(f"{name} cannot be read ({reason}); check the path and your access to it.") from None
+        else:
+            data = Path(source).read_bytes()
+    except FileNotFoundError:
+        raise PhotoError(f"{name} does not exist; check the spelling of the path.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PhotoError(f"{name} cannot be read ({reason}); check the path and your access to it.") from None
     if not data:
         raise PhotoError(f"{name} is empty (0 bytes); copy or download it again.")
     return data
@@ -95,13 +102,25 @@ def _why_unreadable(data: bytes, error: Exception) -> str:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        values = np.asarray(image, dtype=np.float32)
-        top = values.max(initial=1.0)  # 16 bits unless the file itself stays within 8
-        image = Image.fromarray((values.clip(0) * (255 / (65535 if top > 255 else 255))).clip(0, 255).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32)).clip(0)
+        top = values.max(initial=0)  # 16 bits unless the file itself stays within 8; floats may be shares of white
+        white = 1 if image.mode == "F" and top <= 1 else 255 if top <= 255 else 65535
+        image = Image.fromarray((values * (255 / white)).clip(0, 255).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
+
+
+def _per_channel(name: str, given, *, above: float) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(number) for number in given)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != 3 or not all(above < number < math.inf for number in numbers):
+        least = "" if above == -math.inf else f" above {above}"
+        raise SettingError(f"{name} is {given!r}; give three numbers{least}, for red, green and blue.")
+    return numbers
 
 
 @dataclass(frozen=True)
@@ -112,6 +131,9 @@ class Preprocessing:
         size: side of the square, in pixels.
         fit: how a photo becomes square: `squash` (stretch), `crop` (the middle) or `pad` (grey bars).
         mean, std: per channel (red, green, blue), of values in 0..1. The defaults are ImageNet's.
+
+    Raises:
+        SettingError: a value that none of these can have.
     """
 
     size: int = 224
@@ -122,21 +144,22 @@ class Preprocessing:
     def __post_init__(self):
         if self.fit not in FITS:
             raise SettingError(f"fit is {self.fit!r}; choose one of {', '.join(FITS)}.")
-        if not 16 <= self.size <= 2048:
-            raise SettingError(f"image size is {self.size}; choose 16 to 2048 pixels.")
-        object.__setattr__(self, "mean", tuple(self.mean))
-        object.__setattr__(self, "std", tuple(self.std))
+        if not isinstance(self.size, int) or not 16 <= self.size <= 2048:
+            raise SettingError(f"image size is {self.size!r}; choose 16 to 2048 pixels.")
+        object.__setattr__(self, "mean", _per_channel("mean", self.mean, above=-math.inf))
+        object.__setattr__(self, "std", _per_channel("std", self.std, above=0))
 
     def pixels(self, photo: Image.Image) -> Tensor:
         """A square of pixels: uint8 (3, S, S)."""
         square = (self.size, self.size)
-        if self.fit == "squash":
-            photo = photo.resize(square, Image.Resampling.BILINEAR, reducing_gap=2.0)
-        elif self.fit == "crop":
-            photo = ImageOps.fit(photo, square, Image.Resampling.BILINEAR)
+        if self.fit == "pad":
+            inner = [max(1, round(self.size * side / max(photo.size))) for side in photo.size]
+            seen = Image.new("RGB", square, _BARS)
+            photo = photo.resize(inner, Image.Resampling.BILINEAR, reducing_gap=2.0)
+            seen.paste(photo, tuple((self.size - side) // 2 for side in inner))
         else:
-            photo = ImageOps.pad(photo, square, Image.Resampling.BILINEAR, color=(124, 116, 104))
-        return torch.from_numpy(np.array(photo)).permute(2, 0, 1)
+            seen = photo.resize(square, Image.Resampling.BILINEAR, box=self.box(*photo.size), reducing_gap=2.0)
+        return torch.from_numpy(np.array(seen)).permute(2, 0, 1)
 
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:
         """The part of a photo of this size that the square shows: left, top, right, bottom in the photo's pixels.

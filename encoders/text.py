@@ -1,6 +1,7 @@
 """Words to numbers and back: splitting a sentence, and the vocabulary a model knows. Needs no downloaded data."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +16,15 @@ SPECIALS = ("<pad>", "<start>", "<end>", "<unk>")
 UNITS = ("word", "character")
 
 # A word is letters and digits of any script, with apostrophes inside: "man's", "t-shirt" -> "t", "shirt".
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+# Scripts such as Hindi and Thai write their vowels as marks on the letter before, which `re` does not count as letters.
+_MARKS = "".join(c for c in map(chr, range(0x300, 0x10000)) if unicodedata.category(c)[0] == "M")
+_LETTERS = rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*"
+_WORD = re.compile(rf"{_LETTERS}(?:'{_LETTERS})*")
 
 
 def tokenize(text: str, unit: str = "word") -> list[str]:
     """Lower-case words without punctuation, or the lower-case characters with runs of white space as one space."""
-    text = text.lower().replace("’", "'")
+    text = unicodedata.normalize("NFC", text.lower()).replace("’", "'")  # é is one letter, however it was typed
     return _WORD.findall(text) if unit == "word" else list(" ".join(text.split()))
 
 

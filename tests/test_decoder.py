@@ -82,6 +82,14 @@ def test_teacher_forcing_is_word_by_word(cell, layers, lengths):
     assert len(results[0][0]) == (lengths - 1).clamp(min=0).sum()
 
 
+def test_time_goes_on_only_for_captions_with_words_left(monkeypatch):
+    decoder, rows = make(), []
+    advance = decoder.advance
+    monkeypatch.setattr(decoder, "advance", lambda words, state: rows.append(len(words)) or advance(words, state))
+    decoder(photos(), *captions(SORTED))
+    assert rows == [3 * 3, 3 * 2, 2 * 2, 1 * 2, 1, 1]
+
+
 def test_attention_of_a_caption_is_one_a_word():
     tokens, lengths = captions(ANY_ORDER)
     _, looked = make()(photos(), tokens, lengths)

@@ -7,7 +7,7 @@ from toys import COLOURS, class_folders, square
 from encoders.checkpoint import read_config
 from encoders.errors import DataError, SettingError
 from encoders.images import Preprocessing
-from training.augment import random_views
+from training.augment import growing_size, random_views
 from training.encoder import EncoderSettings, EncoderTask
 from training.encoder import class_folders as read_classes
 from training.loop import Epoch, FitSettings, fit
@@ -41,10 +41,10 @@ def test_views_differ_between_photos_stay_in_range_and_repeat_with_the_seed():
     assert len(grounds.unique()) == len(grounds), "each photo has its own light"
 
 
-def test_photos_grow_from_the_start_size_to_the_image_size():
-    settings = EncoderSettings(image_size=64, start_size=32)
-    assert [settings.size_in(e, 6) for e in range(6)] == [32, 32, 48, 48, 64, 64]
-    assert [EncoderSettings(image_size=64).size_in(e, 3) for e in range(3)] == [64] * 3
+def test_views_grow_from_the_first_size_to_the_last():
+    assert [growing_size(e, 6, first=32, last=64, stride=16) for e in range(6)] == [32, 32, 48, 48, 64, 64]
+    assert [growing_size(e, 2, first=40, last=64, stride=16) for e in range(2)] == [40, 56]
+    assert [growing_size(e, 3, first=0, last=64, stride=16) for e in range(3)] == [64] * 3
 
 
 def test_class_folders_are_read_at_any_depth_and_refused_when_there_are_too_few(tmp_path):

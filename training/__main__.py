@@ -40,7 +40,12 @@ Stride = Annotated[int | None, typer.Option(help="Pixels a grid cell covers, 16 
 def encoder(
     data: Data,
     out: Out,
-    encoder: Annotated[str, typer.Option(help="Backbone: compact, resnet18/34/50/101, mobilenet_v3_large, efficientnet_v2_s, convnext_tiny or vgg19.")] = "compact",
+    encoder: Annotated[
+        str,
+        typer.Option(
+            help="Backbone: compact, resnet18/34/50/101, mobilenet_v3_large, efficientnet_v2_s, convnext_tiny or vgg19."
+        ),
+    ] = "compact",
     stride: Stride = None,
     image_size: Annotated[int, typer.Option(help="Side of the photos, in pixels.")] = 64,
     start_size: Annotated[int, typer.Option(help="Side in the first epochs; it grows to --image-size.")] = 0,
@@ -116,6 +121,7 @@ def captioner(
     look_everywhere: Annotated[float, typer.Option(help="Weight of the doubly-stochastic attention penalty.")] = 0.0,
     word_dropout: Annotated[float, typer.Option(help="Share of given words replaced by <unk>.")] = 0.0,
     scheduled_sampling: Annotated[float, typer.Option(help="Share of given words the model draws itself, at the end.")] = 0.0,
+    start_size: Annotated[int, typer.Option(help="Side of the views in the first epochs; it grows to --image-size.")] = 0,
     smallest_view: Annotated[float, typer.Option(help="Least part of a photo that an augmented view shows.")] = 0.6,
     mirror: Annotated[bool, typer.Option(help="Mirror photos at random.")] = True,
     beam: Annotated[int, typer.Option(help="Beam width in validation.")] = 3,
@@ -139,6 +145,8 @@ def captioner(
     found = read_captions(data, format)
     for sentence in found.problems.sentences():
         say(f"left out: {sentence}")
+    for split in found.made:
+        say(f"there was no {split} split; one was made of train photos.")
     texts = [caption for record in found.split("train") for caption in record.captions]
     form = fit and fit.value
     if start_from:
@@ -156,7 +164,7 @@ def captioner(
         objective=objective, samples=samples,
         finetune_encoder=finetune_encoder, encoder_rate=encoder_rate, batch=batch, smoothing=smoothing,
         look_everywhere=look_everywhere, word_dropout=word_dropout, scheduled_sampling=scheduled_sampling,
-        smallest_view=smallest_view, mirror=mirror, beam=beam,
+        start_size=start_size, smallest_view=smallest_view, mirror=mirror, beam=beam,
     )  # fmt: skip
     how = FitSettings(
         epochs=epochs, learning_rate=learning_rate, weight_decay=weight_decay, warmup=warmup, clip=clip,
@@ -180,11 +188,13 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     beam: Annotated[int, typer.Option(help="Beam width; 1 is greedy.")] = 3,
     length_penalty: Annotated[float, typer.Option(help="Rank by log-probability / length ** this.")] = 0.7,
+    record: Annotated[bool, typer.Option("--record", help="Write the scores into the model's config.json.")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ):
     """Score a model on a split it was not trained on."""
-    from captioner.model import load
+    from captioner.model import folder_of, load
     from captioner.search import SearchSettings
+    from encoders.checkpoint import change_config, read_config
     from encoders.errors import DataError, PhotoError
 
     from .evaluate import caption_all, score_captions
@@ -211,6 +221,9 @@ def evaluate(
     if reason:
         say(f"METEOR is null: {reason}")
     scores = score_captions(said, meteor=not reason)
+    if record:
+        about = read_config(folder_of(model))["about"] | {split: {"data": found.format, "beam": beam, **scores}}
+        change_config(folder_of(model), about=about)
     if json_only:
         print(json.dumps(scores))
     else:
@@ -218,6 +231,25 @@ def evaluate(
             print(f"{name:8} {'-' if value is None else value if name == 'images' else f'{value:.2f}'}")
     if len(said) > scores["images"]:
         raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def share(
+    model: Annotated[str, typer.Argument(help="A trained captioner's folder.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    note: Annotated[str, typer.Option(help="On data, terms and licence; kept in the folder's config.json.")] = "",
+):
+    """Write a model folder in half precision, half the size, to give to others."""
+    import torch
+
+    from captioner.model import load
+
+    captioner = load(model)
+    if note:
+        captioner.about["note"] = note
+    captioner.save(out, dtype=torch.float16)
+    size = sum(file.stat().st_size for file in out.iterdir()) / 1e6
+    say(f"{out}: {size:.1f} MB")
 
 
 def _tell_bad(bad: dict[int, str]) -> None:

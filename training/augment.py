@@ -8,6 +8,15 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 
+def growing_size(epoch: int, epochs: int, *, first: int, last: int, stride: int) -> int:
+    """The side of the views in this epoch (from 0): from `first` to `last` in equal shares of the epochs.
+
+    Small views are cheaper, and teach the same at first (progressive resizing). `first` 0 means `last` throughout.
+    """
+    sizes = list(range(first or last, last, stride)) + [last]
+    return sizes[min(epoch * len(sizes) // epochs, len(sizes) - 1)]
+
+
 def random_views(
     pixels: Tensor,
     size: int,

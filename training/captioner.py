@@ -12,7 +12,7 @@ from captioner.search import SearchSettings
 from encoders.errors import DataError, SettingError
 from encoders.text import END, START, pad
 
-from .augment import random_views
+from .augment import growing_size, random_views
 from .caption_losses import CaptionBatch, LikelihoodLoss, SelfCriticalLoss
 from .features import FeatureCache
 from .metrics.captions import caption_scores, distinct_share
@@ -35,6 +35,7 @@ class CaptionSettings:
         word_dropout: share of the given words that are replaced by <unk>.
         scheduled_sampling: share of the given words that the model draws itself, at the end of training; it grows
             linearly from 0 (Bengio et al. 2015).
+        start_size: side of the augmented views at the start; it grows to the captioner's own. 0 means that throughout.
         smallest_view: the least part of a photo's area that an augmented view shows.
         mirror: mirror photos at random. Turn it off where captions say left and right.
         samples: captions drawn for each photo, with the `cider` objective.
@@ -49,6 +50,7 @@ class CaptionSettings:
     look_everywhere: float = 0.0
     word_dropout: float = 0.0
     scheduled_sampling: float = 0.0
+    start_size: int = 0
     smallest_view: float = 0.6
     mirror: bool = True
     samples: int = 5
@@ -151,7 +153,7 @@ class CaptionTask:
         if self.settings.finetune_encoder:
             views = random_views(
                 photos,
-                self.captioner.preprocessing.size,
+                self._view_size(epoch),
                 generator(self.seed, "views", epoch, step),
                 smallest=self.settings.smallest_view,
                 mirror=self.settings.mirror,
@@ -159,6 +161,10 @@ class CaptionTask:
             photos = self.captioner.preprocessing.normalise(views)
         progress = (epoch + step / self.steps) / self.epochs
         return CaptionBatch(photos.float(), tokens, lengths, rows[order], progress)
+
+    def _view_size(self, epoch: int) -> int:
+        last, stride = self.captioner.preprocessing.size, self.captioner.encoder.stride
+        return growing_size(epoch, self.epochs, first=self.settings.start_size, last=last, stride=stride)
 
     def rate_scale(self, name: str) -> float:
         return self.settings.encoder_rate if ".encoder." in name else 1.0

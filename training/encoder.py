@@ -13,7 +13,7 @@ from encoders.device import autocast
 from encoders.errors import DataError, SettingError, shown
 from encoders.images import PHOTO_SUFFIXES, Preprocessing
 
-from .augment import random_views
+from .augment import growing_size, random_views
 from .photos import PhotoCache
 from .seed import generator
 
@@ -26,8 +26,7 @@ class EncoderSettings:
         encoder: a key of `encoders.cnn.BACKBONES`.
         stride: pixels a grid cell covers.
         image_size: side of the photos, in pixels, at the end of training.
-        start_size: their side at the start; it grows to `image_size` in steps of the stride. Small photos are
-            cheaper, and teach the same at first (progressive resizing). 0 means `image_size` throughout.
+        start_size: their side at the start; it grows to `image_size`. 0 means `image_size` throughout.
         fit: how a photo becomes square.
         batch: photos a step.
         hold_out: share of the photos kept for validation, drawn by seed within the whole set.
@@ -44,12 +43,6 @@ class EncoderSettings:
     hold_out: float = 0.02
     smoothing: float = 0.1
     smallest_view: float = 0.35
-
-    def size_in(self, epoch: int, epochs: int) -> int:
-        """The side of the photos in this epoch (from 0)."""
-        first = self.start_size or self.image_size
-        sizes = range(first, self.image_size + 1, self.stride)
-        return sizes[min(epoch * len(sizes) // epochs, len(sizes) - 1)] if len(sizes) else self.image_size
 
 
 def class_folders(root: Path) -> tuple[list[Path], list[int], list[str]]:
@@ -119,13 +112,14 @@ class EncoderTask:
         self.model = Classifier(encoder, len(self.classes), settings.smoothing)
 
     def batch(self, epoch: int, step: int) -> ClassBatch:
+        s = self.settings
         order = torch.randperm(len(self.rows), generator=generator(self.seed, "order", epoch))
-        rows = self.rows[order[step * self.settings.batch :][: self.settings.batch]]
+        rows = self.rows[order[step * s.batch :][: s.batch]]
         views = random_views(
             self.photos[rows],
-            self.settings.size_in(epoch, self.epochs),
+            growing_size(epoch, self.epochs, first=s.start_size, last=s.image_size, stride=s.stride),
             generator(self.seed, "views", epoch, step),
-            smallest=self.settings.smallest_view,
+            smallest=s.smallest_view,
         )
         return ClassBatch(self.preprocessing.normalise(views), self.labels[rows])
 

@@ -1,0 +1,11 @@
+"""Questions about photos -> answers.
+
+look = vqa.load().look("photo.jpg")                # encodes the photo once
+look.ask("what colour is the dog?")[0].text        # [Answer(.text .probability .sure .attention), ...], best first
+"""
+
+from .answer import Answer
+from .answers import AnswerSet
+from .model import BUNDLED, Answerer, HeadSettings, Look, load
+
+__all__ = ["BUNDLED", "Answer", "AnswerSet", "Answerer", "HeadSettings", "Look", "load"]

@@ -162,9 +162,7 @@ class AnswerSet:
         """As saved in a model folder's config.json."""
         return list(self.answers)
 
-    def grow(
-        self, questions: Iterable[Sequence[str]], *, top: int | None = None, min_count: float = 1
-    ) -> "AnswerSet":
+    def grow(self, questions: Iterable[Sequence[str]], *, top: int | None = None, min_count: float = 1) -> "AnswerSet":
         """This set with new answers behind the old ones, so that a trained model's outputs keep their places.
 
         `top` and `min_count` choose among the new answers, as in `build`.

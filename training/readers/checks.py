@@ -21,8 +21,8 @@ def split_in(name: str) -> str | None:
 
 def text_of(value: object) -> str | None:
     """A JSON value that stands for a text (a string, or a number), None where it does not."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode().strip()  # JSON can hold half a character, which cannot be saved
+    if isinstance(value, str):  # JSON can hold half a character, which cannot be saved
+        return value.encode("utf-8", "replace").decode().strip()
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

@@ -1,204 +1,141 @@
-"""The words that questions are made from: things people photograph, colours, numbers, actions, places.
+"""The words that questions are made from: things people photograph, places, colours, numbers, actions, sports.
 
-A thing is a line `name < parent: other words`, where the other words mean that thing or a kind of it; `+` before the
+A thing is an entry `name < parent: other words`, where the other words mean that thing or a kind of it; `+` before the
 name marks things so striking that five people who do not mention one have not seen one, the only things a "no" is
-made from. Plurals are made here; `word*` has no singular. Two words that are one thing are joined by `_`.
+made from. `word*` has no singular; other plurals are made in generated_lexicon.py. Two words that are one thing are
+joined by `_`. Entries stand on lines of their own, or without other words behind a semicolon.
 """
 
-_THINGS = """
+THINGS = """
 person: someone somebody people* adult human
 man < person: guy gentleman fellow cowboy businessman fisherman policeman groom
 woman < person: lady bride businesswoman
 child < person: kid toddler youngster
-boy < child:
-girl < child:
+boy < child; girl < child
 baby < child: infant
 player < person: athlete teammate goalie quarterback pitcher batter catcher goalkeeper
 rider < person: biker cyclist bicyclist motorcyclist skateboarder snowboarder skier surfer skater climber hiker
 worker < person: chef waiter soldier police_officer officer fireman firefighter musician guitarist drummer
-other person < person: runner swimmer diver dancer performer wrestler boxer driver passenger pedestrian spectator
-other person < person: teenager student friend mother father couple family crowd group team audience onlooker fan
-other person < person: opponent jockey referee clown teen male female band class driver owner racer golfer singer
-animal:
+person: runner swimmer diver dancer performer wrestler driver passenger pedestrian spectator teenager teen student
+person: friend mother father onlooker opponent jockey referee clown male female owner racer golfer singer
+person: couple* family* crowd* group* team* audience* band* class* pair* bunch* lot*
+animal
 + dog < animal: puppy pup terrier poodle greyhound retriever labrador lab collie beagle doberman dalmatian dachshund
 + dog < animal: husky sheepdog shepherd mutt canine bulldog pitbull rottweiler spaniel chihuahua corgi doggy hound
 + cat < animal: kitten kitty
 + horse < animal: pony stallion mare bronco
 + cow < animal: cattle* calf
-+ bull < animal:
++ bull < animal
 + sheep < animal: lamb
-+ goat < animal:
++ goat < animal
 + bird < animal: seagull gull pigeon duck goose swan eagle parrot flamingo owl hawk chicken rooster pelican peacock
-+ elephant < animal:
-+ bear < animal:
-+ zebra < animal:
-+ giraffe < animal:
++ elephant < animal; + bear < animal; + zebra < animal; + giraffe < animal
 + monkey < animal: gorilla ape
-+ camel < animal:
-+ deer < animal:
++ camel < animal; + deer < animal
 + rabbit < animal: bunny
-+ squirrel < animal:
-+ tiger < animal:
-+ lion < animal:
-fish < animal:
-vehicle:
++ squirrel < animal; + tiger < animal; + lion < animal; fish < animal; vehicle
 + bicycle < vehicle: bike mountain_bike tricycle
 + motorcycle < vehicle: motorbike dirt_bike
 + car < vehicle: taxi suv jeep
-+ truck < vehicle:
-+ bus < vehicle:
++ truck < vehicle; + bus < vehicle
 + train < vehicle: locomotive
 + boat < vehicle: canoe kayak raft ship sailboat rowboat ferry yacht
 + airplane < vehicle: plane aeroplane jet aircraft
-+ scooter < vehicle:
++ scooter < vehicle
 + skateboard < board: skate_board
 + snowboard < board: snow_board
 + surfboard < board: surf_board
-board:
-skis*:
+board; skis*
 sled: sleigh
-wagon:
-stroller:
+wagon; stroller
 ball: tennis_ball soccer_ball beach_ball volley_ball rugby_ball bowling_ball golf_ball
 ball: football basketball volleyball softball
 + frisbee: disc disk
 stick: branch
-rope:
-toy:
+rope; toy
 hat: cap beanie sombrero
-helmet:
+helmet
 sunglasses*: shades*
-glasses*:
-goggles*:
-mask:
+glasses*; goggles*; mask
 shirt: tshirt blouse
 jacket: coat
 sweater: sweatshirt hoodie
 dress: gown
-skirt:
-shorts*:
+skirt; shorts*
 pants*: jeans* trousers*
 swimsuit: bikini bathing_suit wetsuit
-suit:
+suit
 uniform: jersey
 vest: life_vest life_jacket
-scarf:
-costume:
+scarf; costume
 shoe: boot sneaker sandal
 backpack: rucksack
 bag: purse handbag
-collar:
-leash:
-muzzle:
-camera:
+collar; leash; muzzle; camera
 phone: cellphone cell_phone telephone
-+ guitar:
-microphone:
-drum:
++ guitar; microphone; drum
 + umbrella: parasol
-book:
-newspaper:
-bottle:
+book; newspaper; bottle
 cup: mug
-plate:
-bowl:
-food:
-+ pizza:
-+ cake:
-sandwich:
-banana:
-apple:
-bench:
+plate; bowl; food; + pizza; + cake; sandwich; banana; apple; bench
 chair: stool
 couch: sofa
-table:
-bed:
-desk:
-+ laptop:
-computer:
-+ toilet:
+table; bed; desk; laptop; computer; + toilet
 + refrigerator: fridge
 oven: stove
-sink:
-clock:
-vase:
-+ teddy_bear:
+sink; clock; vase; teddy_bear
 fence: gate
-wall:
-window:
-door:
+wall; window; door
 ramp: half_pipe
-+ trampoline:
++ trampoline
 swing: swing_set
-slide:
-+ kite:
-+ tent:
+slide; + kite; + tent
 racket: racquet tennis_racket
 bat: baseball_bat
-+ flag:
-balloon:
-statue:
-sign:
++ flag; balloon; statue; sign
 flower: tulip
-tree:
+tree
 building: house
-bridge:
-+ fountain:
-+ waterfall:
+bridge; + fountain; + waterfall
 """
 
 # Places: `name: other words`. The words before the colon are the answer.
-_PLACES = """
+PLACES = """
 beach: seashore shore seaside shoreline
 ocean: sea
 pool: swimming_pool
 lake: pond
 river: stream creek
 water: waters rapids surf
-snow: slope
+snow
 ice: ice_rink rink
 grass: lawn
 field: meadow pasture
 street: road crosswalk intersection
 sidewalk: pavement
-park:
-playground:
+park; playground
 yard: backyard garden
 woods: forest
 mountain: mountains mountainside
 hill: hillside
-cliff:
+cliff
 rock: rocks boulder
 sand: dune dunes
-desert:
+desert
 dirt: mud
 track: racetrack
 court: basketball_court tennis_court
 stadium: arena
-stage:
-kitchen:
-bathroom:
-bedroom:
-living_room:
+stage; kitchen; bathroom; bedroom; living_room
 restaurant: cafe
 store: supermarket shop
-market:
-bed:
+market; bed
 couch: sofa
-bench:
-chair:
-table:
+bench; chair; table
 boat: canoe kayak raft
-car:
-train:
-bus:
-subway:
-trampoline:
-swing:
-slide:
+car; train; bus; subway; trampoline; swing; slide
 dock: pier
-bridge:
-fountain:
+bridge; fountain
 """
 
 COLOURS = {
@@ -218,71 +155,80 @@ NEAR_COLOURS = [  # a "no" is never made from a colour that another person could
 NUMBERS = {word: n for n, word in enumerate("zero one two three four five six seven eight nine ten".split())}
 NUMBERS |= {str(n): n for n in range(1, 11)}
 
-# Actions: `name: other verbs`, verbs in their base form; the answer is the name's -ing form. A "no" about an action
-# is drawn from another line group, since a dog that runs may well be playing too.
-_ACTIONS = """
+# Actions: `name: other verbs`, in their base form; the answer is the name's -ing form.
+ACTIONS = """
 run: sprint jog race
 jump: leap bound
 walk: stroll
-play: 
-chase:
+play; chase
 fetch: retrieve
-catch:
+catch
 throw: toss
-kick:
-dance:
+kick; dance
 fight: wrestle
-
-swim:
-dive:
+ride
+climb: scale
+hike; swim; dive
 surf: bodysurf
 kayak: canoe paddle row
-
-sit: 
+sit
 lie: lay
 sleep: nap
 kneel: crouch squat
-stand:
-
-ride:
+stand
 bike: cycle bicycle
-drive:
-ski:
-snowboard:
-skateboard:
-skate:
-sled:
-
-climb: scale
-hike:
-
-eat:
-drink:
-read:
-sing:
-cook:
-talk:
-smoke:
-fish:
-paint:
-
-hold:
-carry:
-pull:
-push:
-dig:
-swing:
-slide:
-fly:
-splash:
-kiss:
-hug:
-bite:
-lick:
-shake:
-pose:
-laugh:
-smile:
-wave:
-point:
+drive; ski; snowboard; skateboard; skate; eat; drink; read; sing; cook; talk; smoke; fish; paint; swing; slide; fly
+splash; kiss; hug; bite; lick; shake; dig; pose; pull; push; hold; carry; wear
 """
+# Verbs that end a noun phrase but are no answer to "what is it doing?".
+OTHER_VERBS = """
+look watch stare go come get make take try attempt prepare begin start wait lean hang rest point wave smile laugh
+gather perform compete enjoy reach turn spin roll fall land float balance move travel pass cross enter leave follow
+lead face approach drag lift raise put show display appear seem help attack bark growl sniff chew drop pick grab use
+kneel bend stretch hit swing crash race practice work cheer celebrate relax wade emerge bounce stick tackle
+"""
+
+SPORTS = "soccer football basketball baseball tennis volleyball hockey golf rugby cricket lacrosse softball".split()
+SPORT_WORDS = set("play plays playing game match player players team teams court field practice court".split())
+
+DETERMINERS = set(
+    "a an the his her its their this that these those my our your one each every some several many another other few "
+    "both no all".split()
+)
+PREPOSITIONS = set(
+    "in on at of with by near through across along over under into onto from to for behind beside between above below "
+    "around past toward towards against inside outside down up off after before without atop during amidst among "
+    "like as about beneath underneath alongside within nextto infrontof".split()
+)
+OTHER_FUNCTION_WORDS = set(
+    "and or but while whilst as that which who whose where when is are was were be being been has have had does do "
+    "can will he she it they there him them himself herself itself themselves out away together not very".split()
+)
+UNREAL = set(  # a toy dog is no dog, but a wooden bench is a bench
+    "toy stuffed fake plastic inflatable painted cartoon carved wooden stone bronze metal ceramic paper hot teddy "
+    "dead rocking".split()
+)
+PICTURED = {"statue", "painting", "drawing", "sculpture", "poster", "shape", "silhouette", "mural", "sign"}
+ROLES = {"player", "rider", "worker"}  # words that any man, woman or child can be called by
+NOT_ALSO = {"man": {"woman", "girl"}, "boy": {"woman", "girl"}, "woman": {"man", "boy"}, "girl": {"man", "boy"}}
+NEEDS_OBJECT = set("chase catch throw kick pull push bite lick shake hug kiss paint".split())  # not "Who is chasing?"
+HELD = {"wear", "hold", "carry"}  # no answer to "what is he doing?"
+WORN = set(
+    "hat helmet sunglasses glasses goggles mask shirt jacket sweater dress skirt shorts pants swimsuit suit uniform "
+    "vest scarf costume shoe backpack collar leash muzzle".split()
+)
+SPOKEN = {"bicycle": "bike", "airplane": "plane", "teddy_bear": "teddy bear", "living_room": "living room"}
+
+MOTORS = set(  # where one of these is said, a "bike" is no bicycle
+    "motorcycle motorcycles motorbike motorbikes motorcyclist motorcyclists motocross motorized motorised motor "
+    "dirt_bike dirt_bikes".split()
+)
+MOTORISED = {"bike": "motorcycle", "bikes": "motorcycles"}
+
+MORE_THAN_ONE = {"another", "other", "others", "second", "both", "each", "they", "them", "their"}
+CROWD = set("crowd crowded group others teens surrounded team audience spectators onlookers fans bunch".split())
+SCENES = set(  # places that a whole picture can be of
+    "beach ocean lake river snow ice field street sidewalk park playground yard woods mountain hill desert track court "
+    "stadium stage kitchen bathroom bedroom living_room restaurant store market".split()
+)
+STRIKING_PLACES = {"snow", "beach", "pool"}

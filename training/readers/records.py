@@ -56,6 +56,7 @@ class Dataset:
     format: str
     records: list
     problems: Problems
+    made: tuple[str, ...] = ()  # splits that it did not have, made from its training photos
 
     def split(self, name: str) -> list:
         return [record for record in self.records if record.split == name]

@@ -1,0 +1,72 @@
+"""Imports go down only: reads every file's imports and fails on an arrow that the design does not have."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MAY_IMPORT = {  # the design's table; app.py may import training too, but only inside a function
+    "encoders": set(),
+    "captioner": {"encoders"},
+    "vqa": {"encoders"},
+    "training": {"encoders", "captioner", "vqa"},
+    "app": {"captioner", "vqa"},
+}
+FILES = sorted(path for layer in MAY_IMPORT for path in [ROOT / f"{layer}.py", *(ROOT / layer).rglob("*.py")] if path.exists())
+
+
+def imports(node: ast.AST, *, inside: bool = False) -> Iterator[tuple[str, bool]]:
+    """(top-level package, whether it is imported inside a function) for every absolute import under this node."""
+    if isinstance(node, ast.Import):
+        yield from ((name.name.split(".")[0], inside) for name in node.names)
+    elif isinstance(node, ast.ImportFrom) and not node.level:
+        yield node.module.split(".")[0], inside
+    inside = inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+    for child in ast.iter_child_nodes(node):
+        yield from imports(child, inside=inside)
+
+
+def forbidden(layer: str, source: str) -> list[str]:
+    """The arrows in this source that a file of this layer may not have."""
+    arrows = []
+    for package, inside in imports(ast.parse(source)):
+        allowed = MAY_IMPORT[layer] | {layer} | ({"training"} if layer == "app" and inside else set())
+        if package in MAY_IMPORT and package not in allowed:
+            arrows.append(f"{layer} -> {package}")
+    return arrows
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_down_only(path: Path):
+    layer = path.relative_to(ROOT).with_suffix("").parts[0]
+    assert forbidden(layer, path.read_text(encoding="utf-8")) == []
+
+
+def test_every_package_is_read():
+    assert {path.relative_to(ROOT).parts[0] for path in FILES} >= {"encoders", "captioner", "vqa", "training"}
+
+
+def test_the_page_leaves_tensors_to_the_models():
+    page = ROOT / "app.py"
+    if page.exists():
+        assert "torch" not in {package for package, _ in imports(ast.parse(page.read_text(encoding="utf-8")))}
+
+
+@pytest.mark.parametrize("layer, source", [
+    ("encoders", "import captioner"), ("encoders", "def f():\n    from training.loop import train"), ("captioner", "import vqa.model"),
+    ("vqa", "if True:\n    from captioner import load as l"), ("captioner", "import os, training"), ("training", "import app"),
+    ("app", "import training"), ("app", "try:\n    from training import loop\nexcept ImportError: pass"), ("vqa", "import app"),
+    ("app", "class Page:\n    import training"),
+])  # fmt: skip
+def test_a_forbidden_arrow_is_seen(layer: str, source: str):
+    assert len(forbidden(layer, source)) == 1
+
+
+@pytest.mark.parametrize("layer, source", [
+    ("encoders", "from .errors import shown\nimport torch"), ("captioner", "from encoders.text import PAD\nimport captioner.search"),
+    ("training", "import captioner, vqa, encoders.cnn"), ("app", "import vqa\ndef retrain():\n    from training import loop"),
+])  # fmt: skip
+def test_an_allowed_arrow_is_let_pass(layer: str, source: str):
+    assert forbidden(layer, source) == []

@@ -1,0 +1,52 @@
+"""Honest probabilities: one temperature, and the threshold from which an answer is called sure.
+
+Both are chosen on questions about photos that the model was not trained on.
+"""
+
+import torch
+from torch import Tensor
+
+TEMPERATURES = torch.logspace(-1, 1, 81)  # 0.1 to 10, each 6 % above the one before
+THRESHOLDS = torch.linspace(0.01, 0.99, 99)
+
+
+def confidence(logits: Tensor, temperature: float) -> Tensor:
+    """The probability of each question's best answer: logits (N, A) -> (N,)."""
+    return torch.softmax(logits.float() / temperature, dim=1).amax(dim=1)
+
+
+def log_score(probability: Tensor, correct: Tensor) -> Tensor:
+    """How well probabilities tell what turns out right: the mean of r log c + (1 − r) log(1 − c); larger is better.
+
+    Args:
+        probability: (N,), c, of each question's best answer; correct: (N,), r, what that is worth, in 0..1.
+    """
+    c = probability.clamp(1e-6, 1 - 1e-6)
+    return (correct * c.log() + (1 - correct) * (1 - c).log()).mean()
+
+
+def fit_temperature(logits: Tensor, correct: Tensor) -> float:
+    """The temperature at which the best answer's probability says best whether it is right (Guo et al. 2017).
+
+    T maximises `log_score` of c = max softmax(logits / T). Guo et al. take the likelihood of the true answer instead; but where several answers to one
+    question count as right, as in VQA, no distribution over answers can give each its due, and only c is ever shown.
+
+    Args:
+        logits: (N, A); correct: (N,).
+    """
+    scores = [log_score(confidence(logits, temperature), correct) for temperature in TEMPERATURES.tolist()]
+    return TEMPERATURES[torch.stack(scores).argmax()].item()
+
+
+def fit_threshold(probability: Tensor, correct: Tensor) -> float:
+    """The threshold at which calling answers sure pays best, if a right one wins what a wrong one loses.
+
+    It is near 0.5 where probabilities are honest. Of equally good ones it is the nearest to 0.5: a model that is
+    always right on held-out questions has no other reason to choose.
+
+    Args:
+        probability: (N,), of each question's best answer; correct: (N,), what that is worth, in 0..1.
+    """
+    gains = torch.stack([((2 * correct - 1) * (probability >= t)).sum() for t in THRESHOLDS])
+    best = THRESHOLDS[gains >= gains.max() - 1e-4]
+    return round(best[(best - 0.5).abs().argmin()].item(), 2)

@@ -1,0 +1,72 @@
+"""The questions that people name on the command line: several data sets as one, or made from captions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from encoders.errors import QuestionError, shown
+from vqa.look import cleaned
+
+from .readers.questions import CAPTIONS, read_questions
+from .readers.records import Problems, QuestionRecord
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Questions of one or several data sets.
+
+    Attributes:
+        formats: of each data set.
+        remarks: sentences on what was left out, made, or looks wrong.
+    """
+
+    records: list[QuestionRecord]
+    formats: list[str]
+    remarks: list[str]
+
+    def split(self, name: str) -> list[QuestionRecord]:
+        return [record for record in self.records if record.split == name]
+
+
+def read_all(paths: Sequence[Path], format: str | None = None) -> Questions:
+    """Read data sets of questions, or of captions, from which questions are then made.
+
+    Questions too long to be asked are left out.
+
+    Args:
+        format: of all of them, as `read_questions` takes it; found by looking where None.
+
+    Raises:
+        DataError, SettingError: one of them cannot be read.
+    """
+    records, formats, remarks = [], [], []
+    for path in paths:
+        found = read_questions(path, format)
+        kept = [record for record in found.records if _can_be_asked(record, found.problems)]
+        records += kept
+        formats.append(found.format)
+        remarks += [f"left out: {sentence}" for sentence in found.problems.sentences()]
+        if found.format == CAPTIONS:
+            remarks.append(f"{shown(path)}: {len(kept):,} questions were made from its captions.")
+        if found.made:
+            remarks.append(f"{shown(path)}: its {' and '.join(found.made)} split was made from training photos.")
+    return Questions(records, formats, remarks + _leaks(records))
+
+
+def _can_be_asked(record: QuestionRecord, problems: Problems) -> bool:
+    try:
+        cleaned(record.question)
+    except QuestionError:
+        problems.add("questions are too long to be asked", record.question_id)
+        return False
+    return True
+
+
+def _leaks(records: Sequence[QuestionRecord]) -> list[str]:
+    """A warning where photos are both trained on and judged by: scores are then too good."""
+    photos = {name: {r.image for r in records if r.split == name} for name in ("train", "val", "test")}
+    return [
+        f"warning: {len(shared):,} photos of the {name} split are also in train, so its scores are too good."
+        for name in ("val", "test")
+        if (shared := photos["train"] & photos[name])
+    ]

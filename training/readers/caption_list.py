@@ -1,0 +1,109 @@
+"""What a photo must have before it becomes a CaptionRecord: every reader of captions adds its photos here."""
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from .checks import text_of
+from .files import ImageFolder
+from .records import SPLITS, CaptionRecord, Problems
+
+
+class CaptionList:
+    """Collects the records of one data set; what cannot be one is counted in `problems` and left out."""
+
+    def __init__(self, photos: ImageFolder, problems: Problems):
+        self.photos, self.problems = photos, problems
+        self._records: dict[Path, CaptionRecord] = {}
+        self._root = Path(os.path.realpath(photos.root))
+        self._has_folder: dict[str, bool] = {}
+        self._leads_out: dict[Path, bool] = {}
+
+    @property
+    def records(self) -> list[CaptionRecord]:
+        return list(self._records.values())
+
+    def add(
+        self, *, image: object, image_id: str, captions: Iterable[object], split: str | None, folder: object = ""
+    ) -> None:
+        """One photo with all its captions, as they stand in the file; a photo that comes again gets more of them.
+
+        Args:
+            image: its name in the data set.
+            split: one of SPLITS, or None where the data set puts it in no such split.
+            folder: where the photo is, in a data set that has this folder; in any other its name alone must do.
+        """
+        photo = self._photo(image, folder)
+        if photo is None:
+            return
+        if split is None:
+            self.problems.add("images are in no known split", image)
+            return
+        texts = self._texts(captions, image)
+        if texts:
+            self._keep(CaptionRecord(photo, image_id, texts, split))
+
+    def _photo(self, name: object, folder: object) -> Path | None:
+        if isinstance(name, str) and isinstance(folder, str) and self._holds(folder) and not self.photos.leaves(name):
+            name = f"{folder.rstrip('/')}/{name}"
+        photo = self.photos.find_or_report(name, self.problems)
+        if photo is not None and self._is_outside(photo):
+            self.problems.add("images are links that lead out of the folder", name)
+            return None
+        return photo
+
+    def _holds(self, folder: str) -> bool:
+        """Whether the data set has this folder, at its top or one level down."""
+        if folder not in self._has_folder:
+            name = glob.escape(folder)
+            usable = bool(folder.strip("./\\")) and not self.photos.leaves(folder)
+            places = (place for start in ("", "*/") for place in self.photos.root.glob(start + name)) if usable else ()
+            self._has_folder[folder] = any(place.is_dir() for place in places)
+        return self._has_folder[folder]
+
+    def _is_outside(self, photo: Path) -> bool:
+        """Whether the file itself is elsewhere: whoever packed a data set may have put links in it."""
+        if photo.parent not in self._leads_out:
+            self._leads_out[photo.parent] = self._resolves_outside(photo.parent)
+        return self._leads_out[photo.parent] or (photo.is_symlink() and self._resolves_outside(photo))
+
+    def _resolves_outside(self, path: Path) -> bool:
+        return not Path(os.path.realpath(path)).is_relative_to(self._root)
+
+    def _texts(self, captions: Iterable[object], image: object) -> tuple[str, ...]:
+        texts = []
+        for caption in captions:
+            text = " ".join(text_of(caption).split()) if isinstance(caption, str) else None
+            if text:
+                texts.append(text)
+            else:
+                self.problems.add("captions are not text" if text is None else "captions are empty", f"one of {image}")
+        if not texts:
+            self.problems.add("images have no captions", image)
+        return tuple(texts)
+
+    def _keep(self, record: CaptionRecord) -> None:
+        known = self._records.get(record.image)
+        if known is not None:
+            if known.split != record.split:
+                self.problems.add("images are in two splits and are kept out of the earlier one", record.image.name)
+            split = max(known.split, record.split, key=SPLITS.index)  # a photo tested on must not be trained on
+            record = CaptionRecord(known.image, known.image_id, known.captions + record.captions, split)
+        self._records[record.image] = record
+
+
+class OnceEach:
+    """Tells whether an id comes for the first time; each that comes again is counted as `fault`. No id is no fault."""
+
+    def __init__(self, fault: str, problems: Problems):
+        self._fault, self._problems = fault, problems
+        self._seen: set[str] = set()
+
+    def __call__(self, key: str | None) -> bool:
+        if key in self._seen:
+            self._problems.add(self._fault, key)
+            return False
+        if key is not None:
+            self._seen.add(key)
+        return True

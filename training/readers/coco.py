@@ -1,0 +1,76 @@
+"""COCO captions (Chen et al. 2015), and data sets made in its shape: one JSON of images and annotations a split.
+
+`{"images": [{"id", "file_name"}], "annotations": [{"id", "image_id", "caption"}]}`. The split is in the file's name:
+`captions_train2014.json`. Photos may be anywhere under the folder; where it has one named after the file
+(`train2014/`), the photos are looked for in that.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from encoders.errors import DataError, shown
+
+from .caption_list import CaptionList, OnceEach
+from .checks import split_in, text_of
+from .files import head, read_json
+from .records import Problems
+
+LOOKED_FOR = "COCO JSON files named captions*.json"
+
+
+def recognise(path: Path) -> list[Path]:
+    """The captions files of a folder and its sub-folders, or the one file that a path names, whatever its name."""
+    if path.is_file():
+        start = head(path)
+        known = "caption" in path.name.lower() or re.search(rb'"(file_name|caption)"\s*:', start)
+        return [path] if known and path.suffix.lower() == ".json" and _may_be_coco(start) else []
+    files = sorted([*path.glob("*.json"), *path.glob("*/*.json")])
+    return [file for file in files if "caption" in file.name.lower() and recognise(file)]
+
+
+def _may_be_coco(start: bytes) -> bool:
+    """Not a list (a model's results), nor Karpathy's JSON."""
+    return not start.lstrip().startswith(b"[") and b'"sentences"' not in start
+
+
+def read(file: Path, captions: CaptionList) -> None:
+    """Every photo of one captions file. Raises DataError where it is not JSON, or not of this shape."""
+    content = read_json(file)
+    images, annotations = _list_in(content, "images", file), _list_in(content, "annotations", file)
+    said = _captions_of_each(annotations, captions.problems)
+    first = OnceEach("image ids are given twice", captions.problems)
+    split, folder = split_in(file.stem) or "train", file.stem.removeprefix("captions_")
+    for key, row in _with_ids(images, "id", "images", captions.problems):
+        if first(key):
+            name = row.get("file_name")
+            inside = "" if isinstance(name, str) and "/" in name else folder
+            captions.add(image=name, image_id=key, captions=said.pop(key, ()), split=split, folder=inside)
+    for key in said:
+        captions.problems.add("image ids of captions are not listed", key)
+
+
+def _list_in(content: object, name: str, file: Path) -> list:
+    if not isinstance(content, dict) or not isinstance(content.get(name), list):
+        raise DataError(f"{shown(file)} has no list of {name}; give a captions file in COCO's shape.")
+    return content[name]
+
+
+def _captions_of_each(annotations: list, problems: Problems) -> dict[str, list]:
+    """Image id -> its captions."""
+    said: dict[str, list] = {}
+    first = OnceEach("caption ids are given twice", problems)
+    for image, row in _with_ids(annotations, "image_id", "captions", problems):
+        if first(text_of(row.get("id"))):
+            said.setdefault(image, []).append(row.get("caption"))
+    return said
+
+
+def _with_ids(rows: list, name: str, what: str, problems: Problems) -> Iterator[tuple[str, dict]]:
+    """(id, row) of each row that is an object with an id; the others are counted."""
+    for row in rows:
+        key = text_of(row.get(name)) if isinstance(row, dict) else None
+        if key:
+            yield key, row
+        else:
+            problems.add(f"{what} are not in the right form", repr(row)[:80])

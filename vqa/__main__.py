@@ -1,0 +1,92 @@
+"""The command line: `python -m vqa PHOTO "QUESTION" ...`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from encoders.command import SOME_FAILED, run, say
+from encoders.errors import PhotoError, QuestionError, SettingError, shown
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command()
+def main(
+    photo: Annotated[Path, typer.Argument(help="A photo.")],
+    questions: Annotated[list[str] | None, typer.Argument(help="Questions about it, each in quotes.")] = None,
+    model: Annotated[str, typer.Option(help="A model folder, or bundled-vqa.")] = "bundled-vqa",
+    top: Annotated[int, typer.Option(help="Answers to each question, best first.")] = 5,
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    attention: Annotated[Path | None, typer.Option(help="Save a picture of where the model looked.")] = None,
+):  # fmt: skip
+    """Answer questions about a photo. It is encoded once for all of them; a question that cannot be read is reported."""
+    from .model import load
+
+    if not questions:
+        raise SettingError('there is no question; ask it behind the photo: python -m vqa dog.jpg "what is it doing?"')
+    if top < 1:
+        raise SettingError(f"top is {top}; ask for at least 1 answer.")
+    answerer = load(model)
+    if attention and not answerer.head.glimpses:
+        raise SettingError(
+            "this model does not choose where to look; --attention needs one trained with --pooling glimpse."
+        )
+    try:
+        look = answerer.look(photo)
+    except PhotoError as error:
+        _report(photo, None, error, json_lines=json_lines)
+        raise typer.Exit(SOME_FAILED) from None
+    said = [(question, _ask(look, question, top)) for question in questions]
+    for question, answers in said:
+        _report(photo, question, answers, json_lines=json_lines, alone=len(said) == 1)
+    answered = [(question, answers) for question, answers in said if isinstance(answers, list)]
+    if attention and answered:
+        _draw(photo, answered, answerer.preprocessing, attention)
+    if len(answered) < len(said):
+        raise typer.Exit(SOME_FAILED)
+
+
+def _ask(look, question: str, top: int):
+    try:
+        return look.ask(question, top)
+    except QuestionError as error:
+        return error
+
+
+def _report(photo: Path, question: str | None, said, *, json_lines: bool, alone: bool = True) -> None:
+    from .answer import to_json
+
+    failed = isinstance(said, Exception)
+    if failed:
+        say(f"error: {said}")
+    if json_lines:
+        asked = {} if question is None else {"question": question}
+        print(json.dumps({"image": shown(photo)} | asked | ({"error": str(said)} if failed else to_json(said))))
+    elif not failed:
+        listed = ", ".join(f"{a.text} ({a.probability:.0%})" for a in said)
+        text = listed if said[0].sure else f"not sure; perhaps {listed}"
+        print(text if alone else f"{shown(question)} {text}")
+
+
+def _draw(photo: Path, answered: list, preprocessing, target: Path) -> None:
+    """A tile for each glimpse of each question, labelled with the best answer."""
+    from encoders.heatmap import strip
+    from encoders.images import open_photo
+
+    title = "   ".join(f"{shown(question)} {_best(answers)}" for question, answers in answered)
+    looks = [(_best(answers), answers[0].probability, p) for _, answers in answered for p in answers[0].attention]
+    picture = strip(open_photo(photo), title, looks, preprocessing)
+    try:
+        picture.save(target)
+    except (OSError, ValueError) as error:
+        raise SettingError(f"the picture cannot be saved as {shown(target)} ({error}); name a .png file.") from None
+
+
+def _best(answers: list) -> str:
+    return answers[0].text if answers[0].sure else f"{answers[0].text}?"
+
+
+if __name__ == "__main__":
+    run(app)

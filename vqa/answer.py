@@ -1,0 +1,32 @@
+"""What a model answers to a question about a photo."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer.
+
+    Attributes:
+        text: the answer.
+        probability: that it is right, calibrated on photos the model was not trained on.
+        sure: whether it is probable enough to be said, and the model knows a word of the question. Where it is false
+            of the best answer, the honest answer is "not sure".
+        attention: (G, rows, cols), where the model looked for this question in each of its G glimpses; each
+            (rows, cols) sums to 1. The answers to one question share it; G is 0 for a model that does not choose.
+    """
+
+    text: str
+    probability: float
+    sure: bool
+    attention: Tensor
+
+
+def to_json(answers: list[Answer]) -> dict:
+    """The answers to one question, best first, as the command line prints them, apart from photo and question."""
+    return {
+        "answers": [{"answer": a.text, "prob": round(a.probability, 4)} for a in answers],
+        "sure": answers[0].sure,
+    }

@@ -1,0 +1,120 @@
+"""Question vector and photo features -> a score for each answer.
+
+Knows neither words nor pictures: tensors in, tensors out. Several questions on one photo share its features.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout
+
+from encoders.attention import SoftAttention
+from encoders.errors import SettingError
+
+from .fusion import FUSIONS
+
+POOLINGS = {"mean": 0, "glimpse": 1, "two-glimpses": 2}  # how often a question looks
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Photos made ready for questions.
+
+    Attributes:
+        features: (P, L, D), normalised.
+        keys: (P, L, A), the photo's side of the attention; None where it only takes the mean.
+    """
+
+    features: Tensor
+    keys: Tensor | None
+
+
+class Head(nn.Module):
+    """Fuse a question with what it sees in the photo, and score every answer.
+
+    vᵢ ← LayerNorm(vᵢ), so that the features of any encoder come at one scale.
+    The photo's vector v is, by `pooling`:
+      mean:          (1/L) Σ vᵢ
+      glimpse:       z = Σ pᵢ vᵢ, where the question q looks (`encoders.attention`)
+      two-glimpses:  [z; z'], where z' = Σ p'ᵢ vᵢ is where q + U z looks (stacked attention, Yang et al. 2016)
+    h = fusion(q, v) (`vqa.fusion`);  answer scores = W h + b.
+
+    A question asked blind, without the photo, has v = 0.
+
+    Args:
+        photo: False for a model that never sees one, the question-only twin: every question is asked blind.
+
+    Raises:
+        SettingError: an unknown pooling or fusion.
+    """
+
+    def __init__(
+        self,
+        *,
+        question_size: int,
+        feature_size: int,
+        answers: int,
+        pooling: str = "glimpse",
+        attention_size: int = 256,
+        fusion: str = "concat",
+        hidden_size: int = 512,
+        dropout: float = 0.3,
+        photo: bool = True,
+    ):
+        super().__init__()
+        if pooling not in POOLINGS:
+            raise SettingError(f"there is no pooling {pooling!r}; choose one of {', '.join(POOLINGS)}.")
+        if fusion not in FUSIONS:
+            raise SettingError(f"there is no fusion {fusion!r}; choose one of {', '.join(FUSIONS)}.")
+        self.photo, self.dropout = photo, dropout
+        self.glimpses = POOLINGS[pooling] if photo else 0
+        self.norm = nn.LayerNorm(feature_size)
+        self.attentions = nn.ModuleList(
+            SoftAttention(feature_size=feature_size, query_size=question_size, attention_size=attention_size)
+            for _ in range(self.glimpses)
+        )
+        self.again = nn.ModuleList(nn.Linear(feature_size, question_size) for _ in range(self.glimpses - 1))
+        self.fusion = FUSIONS[fusion](question_size, feature_size * max(1, self.glimpses), hidden_size)
+        self.output = nn.Linear(hidden_size, answers)
+
+    def look(self, features: Tensor) -> Seen:
+        """What all questions on a photo share, computed once: features (P, L, D)."""
+        features = self.norm(features)
+        keys = [attention.keys(features) for attention in self.attentions]
+        return Seen(features, torch.cat(keys, dim=2) if keys else None)
+
+    def pool(self, q: Tensor, seen: Seen) -> tuple[Tensor, Tensor]:
+        """q (P, Q, H) -> the photo's vector v (P, Q, D · max(1, G)), and where each glimpse looked, p (P, Q, G, L)."""
+        P, Q, _ = q.shape
+        if not self.glimpses:
+            v = seen.features.mean(dim=1, keepdim=True).expand(P, Q, -1)
+            return v, v.new_zeros(P, Q, 0, seen.features.shape[1])
+        keys = seen.keys.chunk(self.glimpses, dim=2)
+        vectors, looked = [], []
+        for n, attention in enumerate(self.attentions):
+            query = q if n == 0 else q + self.again[n - 1](vectors[-1])
+            z, p = attention(query, seen.features, keys[n])
+            vectors.append(z)
+            looked.append(p)
+        return torch.cat(vectors, dim=2), torch.stack(looked, dim=2)
+
+    def forward(self, q: Tensor, seen: Seen, blind: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Score the answers.
+
+        Args:
+            q: (P, Q, H), Q questions for each photo.
+            seen: of the P photos, from `look`.
+            blind: bool (P, Q), true for a question that is asked without its photo; none unless given.
+
+        Returns:
+            logits (P, Q, N) of the N answers, and where each of G glimpses looked, p (P, Q, G, L).
+        """
+        q = dropout(q, self.dropout, self.training)
+        v, p = self.pool(q, seen)
+        if not self.photo:
+            v = torch.zeros_like(v)
+        elif blind is not None:
+            v = v.masked_fill(blind.unsqueeze(2), 0.0)
+        h = dropout(self.fusion(q, v), self.dropout, self.training)
+        return self.output(h), p

@@ -1,0 +1,272 @@
+"""The answerer as people use it: look at a photo once, ask about it any number of times, one folder on disk."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from encoders.checkpoint import CONFIG, WEIGHTS, fill, model_folder, read_config, read_tensors, save_folder
+from encoders.cnn import ImageEncoder
+from encoders.device import autocast, best_device
+from encoders.errors import ModelError, PhotoError, SettingError, shown
+from encoders.images import Preprocessing, open_photo
+from encoders.question import QuestionEncoder
+from encoders.text import Vocabulary
+
+from .answers import AnswerSet
+from .head import Head, Seen
+from .look import Look
+from .shared import encoder_fingerprint, shared_config, shared_tensors
+
+BUNDLED = "bundled-vqa"
+BATCH = 32  # photos encoded together
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """Sizes and kinds of the question's side and the head; see `encoders.question` and `vqa.head`.
+
+    Raises:
+        SettingError: a size below 1, or a dropout that is no share.
+    """
+
+    embedding_size: int = 256
+    question_size: int = 512
+    cell: str = "lstm"
+    layers: int = 1
+    pooling: str = "glimpse"
+    attention_size: int = 256
+    fusion: str = "concat"
+    hidden_size: int = 512
+    dropout: float = 0.3
+    photo: bool = True
+
+    def __post_init__(self):
+        for name in ("embedding_size", "question_size", "attention_size", "hidden_size"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more, such as 512.")
+        if not 0 <= self.dropout < 1:
+            raise SettingError(f"dropout is {self.dropout}; choose a share from 0 up to 1.")
+
+
+class Answerer(nn.Module):
+    """An image encoder, a question encoder, a head, and what belongs to them.
+
+    Args:
+        encoder: the photo's side; its `image_size` is the preprocessing's.
+        vocabulary: the words of questions.
+        answers: what can be answered.
+        settings: of the question's side and the head.
+        temperature: logits are divided by this before the softmax, so that probabilities are honest (Guo et al. 2017).
+        threshold: an answer of a smaller probability is not sure.
+        encoder_from: the name of the model whose encoder this is (`vqa.shared.SHARED`): `save` then leaves it out.
+        about: scores, licence note and whatever else a model folder tells of itself.
+
+    Raises:
+        SettingError: encoder and preprocessing are for photos of different sizes, or the temperature is not above 0.
+    """
+
+    def __init__(
+        self,
+        encoder: ImageEncoder,
+        vocabulary: Vocabulary,
+        answers: AnswerSet,
+        preprocessing: Preprocessing,
+        settings: HeadSettings | None = None,
+        *,
+        temperature: float = 1.0,
+        threshold: float = 0.5,
+        encoder_from: str | None = None,
+        about: dict | None = None,
+    ):
+        super().__init__()
+        if encoder.image_size != preprocessing.size:
+            raise SettingError(
+                f"the encoder is for photos of {encoder.image_size} pixels, the preprocessing makes "
+                f"{preprocessing.size}; choose one size for both."
+            )
+        if not temperature > 0:
+            raise SettingError(f"temperature is {temperature}; give a number above 0.")
+        self.settings = s = settings or HeadSettings()
+        self.encoder, self.vocabulary, self.answers, self.preprocessing = encoder, vocabulary, answers, preprocessing
+        self.temperature, self.threshold = temperature, threshold
+        self.encoder_from, self.about = encoder_from, about or {}
+        self.question = QuestionEncoder(
+            vocabulary_size=len(vocabulary),
+            embedding_size=s.embedding_size,
+            hidden_size=s.question_size,
+            cell=s.cell,
+            layers=s.layers,
+            dropout=s.dropout,
+        )
+        self.head = Head(
+            question_size=s.question_size,
+            feature_size=encoder.feature_size,
+            answers=len(answers),
+            pooling=s.pooling,
+            attention_size=s.attention_size,
+            fusion=s.fusion,
+            hidden_size=s.hidden_size,
+            dropout=s.dropout,
+            photo=s.photo,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        return self.head.output.bias.device
+
+    def save(self, folder, *, dtype: torch.dtype | None = None) -> Path:
+        """Write the model folder; `dtype` torch.float16 halves it."""
+        encoder, tensors = self.encoder.config(), self.state_dict()
+        if self.encoder_from:
+            encoder = {"from": self.encoder_from, "fingerprint": encoder_fingerprint(self.encoder)}
+            tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("encoder.")}
+        config = {
+            "encoder": encoder,
+            "preprocessing": asdict(self.preprocessing),
+            "head": asdict(self.settings),
+            "vocabulary": {"unit": self.vocabulary.unit, "tokens": self.vocabulary.tokens},
+            "answers": self.answers.to_list(),
+            "temperature": self.temperature,
+            "threshold": self.threshold,
+            "about": self.about,
+        }
+        return save_folder(folder, kind="vqa", config=config, tensors=tensors, dtype=dtype)
+
+    @torch.no_grad()
+    def encode(self, photos: Tensor) -> Tensor:
+        """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
+        with autocast(self.device):
+            return self.encoder(photos.to(self.device)).float()
+
+    def logits(self, seen: Seen, tokens: Tensor, lengths: Tensor, blind: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Score every answer to Q questions on each of P photos.
+
+        Args:
+            seen: of the P photos, from `head.look`.
+            tokens: (P, Q, T), padded; lengths: (P, Q), 0 for a question that is not there.
+            blind: bool (P, Q), true for a question that is asked without its photo; none unless given.
+
+        Returns:
+            logits (P, Q, N), and where each of G glimpses looked, (P, Q, G, L).
+        """
+        q = self.question(tokens.flatten(0, 1), lengths.flatten())  # (P Q, H)
+        return self.head(q.unflatten(0, lengths.shape), seen, blind)
+
+    def look(self, photo) -> Look:
+        """Look at a photo (whatever `encoders.images.open_photo` opens), once for all questions about it.
+
+        Raises:
+            PhotoError: it cannot be opened.
+        """
+        pixels = self.preprocessing.pixels(open_photo(photo, smallest=self.preprocessing.size))
+        return self.look_at(self.encode(self.preprocessing.normalise(pixels.unsqueeze(0))))
+
+    def look_at(self, features: Tensor) -> Look:
+        """Look at a photo that is encoded already: features (1, L, D), from an encoder that `sees_like` this one's.
+
+        Raises:
+            SettingError: features of another shape.
+        """
+        rows, cols = self.encoder.grid
+        wanted = (1, rows * cols, self.encoder.feature_size)
+        if features.shape != wanted:
+            raise SettingError(
+                f"these features have shape {tuple(features.shape)}, this model needs {wanted}; encode the photo with "
+                "the model's own `encode`, or another's that `sees_like` it."
+            )
+        return Look(self, features)
+
+    def sees_like(self, other) -> bool:
+        """Whether another model (a captioner) encodes photos exactly as this one does, so that its features fit."""
+        same_input = self.preprocessing == other.preprocessing and self.encoder.config() == other.encoder.config()
+        if not same_input or self.encoder is other.encoder:
+            return same_input
+        mine, others = self.encoder.state_dict(), other.encoder.state_dict()
+        return mine.keys() == others.keys() and all(torch.equal(mine[name], others[name]) for name in mine)
+
+    def stream(self, photos: Iterable) -> Iterator[tuple[object, Look | PhotoError]]:
+        """(photo, a look at it, or why it could not be opened), in the order given, encoded batch by batch.
+
+        The next batch's files are opened by other threads while this one is encoded.
+        """
+        with ThreadPoolExecutor(2) as pool:
+            photos = iter(photos)
+            ahead = self._open(pool, photos)
+            while ahead:
+                opened = [(photo, future.result()) for photo, future in ahead]
+                ahead = self._open(pool, photos)
+                good = [pixels for _, pixels in opened if isinstance(pixels, Tensor)]
+                features = iter(self.encode(self.preprocessing.normalise(torch.stack(good))) if good else ())
+                for photo, pixels in opened:
+                    yield photo, self.look_at(next(features)[None]) if isinstance(pixels, Tensor) else pixels
+
+    def _open(self, pool: ThreadPoolExecutor, photos: Iterator) -> list[tuple]:
+        return [(photo, pool.submit(self._pixels, photo)) for photo in islice(photos, BATCH)]
+
+    def _pixels(self, photo) -> Tensor | PhotoError:
+        try:
+            return self.preprocessing.pixels(open_photo(photo, smallest=self.preprocessing.size))
+        except PhotoError as error:
+            return error
+
+
+def folder_of(model) -> Path:
+    """The folder that a model's name stands for."""
+    return Path(__file__).parent / "bundled" if str(model) == BUNDLED else Path(model)
+
+
+def load(model=BUNDLED, *, encoder: ImageEncoder | None = None, device: torch.device | None = None) -> Answerer:
+    """An answerer from its folder, or the bundled one; in evaluation mode, on the best device.
+
+    Args:
+        encoder: the bundled captioner's, where it is in memory already: a folder that shares it then reads no second
+            copy. A folder with an encoder of its own does not need it.
+
+    Raises:
+        ModelError: the folder is missing, damaged, holds something else, or shares an encoder that has changed.
+    """
+    folder = folder_of(model)
+    config = read_config(folder, kind="vqa")
+    try:
+        shared, wanted = config["encoder"].get("from"), config["encoder"].get("fingerprint")
+        with torch.device("meta"):  # the weights follow: no need to draw random ones first
+            answerer = _built(config, encoder if shared else None)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error) if isinstance(error, SettingError) else repr(error)
+        raise ModelError(
+            f"{shown(model_folder(folder) / CONFIG)} is incomplete or damaged ({reason}); copy the model folder again."
+        ) from None
+    path = model_folder(folder) / WEIGHTS
+    tensors = read_tensors(path)
+    if shared:
+        weights = encoder.state_dict() if encoder else shared_tensors(shared)
+        tensors |= {f"encoder.{name}": tensor for name, tensor in weights.items()}
+    fill(answerer, tensors, shown(path))
+    if shared and (found := encoder_fingerprint(answerer.encoder)) != wanted:
+        raise ModelError(
+            f"{shown(folder)} was trained on the encoder {wanted} of {shared}, and the one here is {found}; use it "
+            "with the glimpse it came with, or train it again."
+        )
+    # Loaded weights come without the encoder's memory format, with which convolutions are a fifth faster.
+    return answerer.to(device or best_device(), memory_format=torch.channels_last).eval()
+
+
+def _built(config: dict, encoder: ImageEncoder | None) -> Answerer:
+    """The answerer that a folder's config describes, without its weights, around this encoder if one is given."""
+    shared = config["encoder"].get("from")
+    return Answerer(
+        encoder or ImageEncoder(**(shared_config(shared) if shared else config["encoder"])),
+        Vocabulary(tuple(config["vocabulary"]["tokens"]), config["vocabulary"]["unit"]),
+        AnswerSet.from_list(config["answers"]),
+        Preprocessing(**config["preprocessing"]),
+        HeadSettings(**config["head"]),
+        temperature=config["temperature"],
+        threshold=config["threshold"],
+        encoder_from=shared,
+        about=config["about"],
+    )
