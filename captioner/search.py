@@ -5,13 +5,15 @@ vocabulary and no picture. Its tokens and rows are on the CPU, wherever the logi
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import torch
 from torch import Tensor
 
 from encoders.errors import SettingError
 
+DEAD = float("-inf")
 Step = Callable[[Tensor, object], tuple[Tensor, object]]
 
 
@@ -63,7 +65,7 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One sentence found.
+    """One sentence, finished or not.
 
     Attributes:
         tokens: without start and end.
@@ -72,10 +74,10 @@ class Hypothesis:
         ended: whether the model ended it, rather than `max_length`.
     """
 
-    tokens: tuple[int, ...]
-    log_probs: tuple[float, ...]
-    rows: tuple[int, ...]
-    ended: bool
+    tokens: tuple[int, ...] = ()
+    log_probs: tuple[float, ...] = ()
+    rows: tuple[int, ...] = ()
+    ended: bool = False
 
     @property
     def log_prob(self) -> float:
@@ -83,6 +85,13 @@ class Hypothesis:
 
     def score(self, length_penalty: float) -> float:
         return self.log_prob / max(1, len(self.log_probs)) ** length_penalty
+
+    def say(self, token: int, log_prob: float, row: int, *, end: int) -> "Hypothesis":
+        """This sentence with one more token, or ended."""
+        log_probs = (*self.log_probs, log_prob)
+        if token == end:
+            return Hypothesis(self.tokens, log_probs, self.rows, ended=True)
+        return Hypothesis((*self.tokens, token), log_probs, (*self.rows, row))
 
 
 def search(
@@ -104,42 +113,34 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
     """Beam search. An item is done when `beam` of its sentences have ended, or at `max_length`."""
     width = settings.beam
     found: list[list[Hypothesis]] = [[] for _ in range(len(state))]
-    item = list(range(len(state)))  # which item each line of beams belongs to
-    # Lines of beams: (items, K). K is 1 before the first word and `width` after it.
-    score = torch.zeros(len(state), 1)
-    history = History.empty(len(state), 1)
-    tokens = torch.full((len(state), 1), start)
+    live = {item: [Hypothesis()] for item in range(len(state))}  # the same number of sentences for each item
     for _ in range(settings.max_length):
-        lines, K = tokens.shape
-        logits, state = step(tokens.view(-1), state)
-        log_p = torch.log_softmax(logits.float(), dim=1).cpu()  # (lines * K, V)
-        allowed = _forbid(log_p, banned, history.tokens.flatten(0, 1), settings.no_repeat)
-        total = score.unsqueeze(2) + allowed.view(lines, K, -1)
-        # Twice as many as needed, so that `width` go on even if `width` of them end.
-        top, index = total.view(lines, -1).topk(min(2 * width, total[0].numel()), dim=1)
-        parent, token = index // total.shape[2], index % total.shape[2]
-        row = parent + K * torch.arange(lines).unsqueeze(1)
-        grown = history.grow(parent, token, log_p[row, token], row)
-
-        ended = token == end
-        for line, k in (ended & top.isfinite())[:, :width].nonzero().tolist():
-            if len(found[item[line]]) < width:
-                found[item[line]].append(grown.hypothesis(line, k, ended=True))
-        kept = ended.to(torch.uint8).argsort(dim=1, stable=True)[:, :width]
-        score = top.gather(1, kept).masked_fill(ended.gather(1, kept), float("-inf"))
-        history, tokens, rows = grown.take(kept), token.gather(1, kept), row.gather(1, kept)
-
-        going = [line for line in range(lines) if len(found[item[line]]) < width and score[line, 0].isfinite()]
-        if not going:
+        rows = [h for sentences in live.values() for h in sentences]
+        logits, state = step(torch.tensor([h.tokens[-1] if h.tokens else start for h in rows]), state)
+        # No sentence can have more than this many of the best continuations of its item.
+        top, words = (x.tolist() for x in _log_p(logits, rows, banned, settings).topk(min(2 * width, logits.shape[1])))
+        row = iter(range(len(rows)))
+        grown = {}
+        for item, sentences in live.items():
+            ranked = sorted(
+                ((h.log_prob + p, h, word, p, r) for h, r in zip(sentences, row, strict=False)
+                 for p, word in zip(top[r], words[r], strict=True) if h.log_prob + p > DEAD),
+                key=itemgetter(0), reverse=True,
+            )  # fmt: skip
+            best = [h.say(word, p, r, end=end) for _, h, word, p, r in ranked[: 2 * width]]
+            found[item] = (found[item] + [h for h in best[:width] if h.ended])[:width]
+            going = [h for h in best if not h.ended][:width]
+            if going and len(found[item]) < width:
+                grown[item] = going
+        if not grown:
             return found
-        if len(going) <= 0.75 * lines:  # let the finished ones go, but not for every single one: it copies
-            item = [item[line] for line in going]
-            score, tokens, rows, history = score[going], tokens[going], rows[going], history.lines(going)
-        state = state.select(rows)
-    for line, owner in enumerate(item):
-        for k in range(score.shape[1]):
-            if len(found[owner]) < width and score[line, k].isfinite():
-                found[owner].append(history.hypothesis(line, k, ended=False))
+        most = max(map(len, grown.values()))  # less than `width` only where there are hardly any words
+        live = {
+            item: going + [replace(going[0], log_probs=(DEAD,))] * (most - len(going)) for item, going in grown.items()
+        }
+        state = state.select(torch.tensor([[h.rows[-1] for h in sentences] for sentences in live.values()]))
+    for item, sentences in live.items():
+        found[item] = (found[item] + [h for h in sentences if h.log_prob > DEAD])[:width]
     return found
 
 
@@ -148,76 +149,38 @@ def sampled(step: Step, state, *, start: int, end: int, banned: Sequence[int], s
     random = torch.Generator().manual_seed(settings.seed)
     items, n = len(state), settings.n
     state = state.select(torch.arange(items).unsqueeze(1).expand(items, n))
-    history = History.empty(items * n, 1)
+    rows = [Hypothesis()] * (items * n)
     tokens = torch.full((items * n,), start)
-    ends = torch.full((items * n,), -1)  # the step at which each row ended
-    everyone = torch.arange(items * n)
-    for t in range(settings.max_length):
+    for _ in range(settings.max_length):
         logits, state = step(tokens, state)
-        log_p = torch.log_softmax(logits.float(), dim=1).cpu()
-        allowed = _forbid(log_p, banned, history.tokens.flatten(0, 1), settings.no_repeat)
-        allowed[ends >= 0] = log_p[ends >= 0]  # what comes after the end is cut off; it must only not run out of words
-        chosen = torch.multinomial(_narrowed(allowed, settings), 1, generator=random)  # (rows, 1)
-        history = history.grow(torch.zeros_like(chosen), chosen, log_p.gather(1, chosen), everyone.unsqueeze(1))
-        tokens = chosen.squeeze(1)
-        ends = torch.where((ends < 0) & (tokens == end), t, ends)
-        if (ends >= 0).all():
+        log_p = _log_p(logits, rows, banned, settings)
+        tokens = torch.multinomial(_narrowed(log_p, settings), 1, generator=random)  # (rows, 1)
+        drawn = zip(rows, tokens.flatten().tolist(), log_p.gather(1, tokens).flatten().tolist(), strict=True)
+        rows = [h if h.ended else h.say(token, p, row, end=end) for row, (h, token, p) in enumerate(drawn)]
+        if all(h.ended for h in rows):
             break
-    all_found = [history.hypothesis(row, 0, ended=at >= 0, length=at if at >= 0 else None)
-                 for row, at in enumerate(ends.tolist())]  # fmt: skip
-    return [all_found[i * n : (i + 1) * n] for i in range(items)]
+        tokens = tokens.squeeze(1)
+    return [rows[i * n : (i + 1) * n] for i in range(items)]
 
 
-@dataclass(frozen=True)
-class History:
-    """What each beam has said: tokens, log-probabilities and rows, each (lines, K, t)."""
-
-    tokens: Tensor
-    log_probs: Tensor
-    rows: Tensor
-
-    @classmethod
-    def empty(cls, lines: int, K: int) -> "History":
-        return cls(*(torch.zeros(lines, K, 0, dtype=d) for d in (torch.long, torch.float, torch.long)))
-
-    def _each(self, change) -> "History":
-        return History(change(self.tokens), change(self.log_probs), change(self.rows))
-
-    def lines(self, kept: list[int]) -> "History":
-        return self._each(lambda x: x[kept])
-
-    def take(self, index: Tensor) -> "History":
-        """The beams `index` (lines, K') of each line."""
-        return self._each(lambda x: x.gather(1, index.unsqueeze(2).expand(-1, -1, x.shape[2])))
-
-    def grow(self, parent: Tensor, token: Tensor, log_prob: Tensor, row: Tensor) -> "History":
-        """Each `parent` (lines, K') with one more token, log-probability and row, all (lines, K')."""
-        old = self.take(parent)
-        new = (token, log_prob, row)
-        return History(*(torch.cat((o, n.unsqueeze(2)), 2) for o, n in zip(vars(old).values(), new, strict=True)))
-
-    def hypothesis(self, line: int, k: int, *, ended: bool, length: int | None = None) -> Hypothesis:
-        """One beam as a sentence. If it ended, token `length` (the last one unless given) is the end."""
-        words = self.tokens.shape[2] - ended if length is None else length
-        return Hypothesis(
-            tuple(self.tokens[line, k, :words].tolist()),
-            tuple(self.log_probs[line, k, : words + ended].tolist()),
-            tuple(self.rows[line, k, :words].tolist()),
-            ended,
-        )
-
-
-def _forbid(log_p: Tensor, banned: Sequence[int], said: Tensor, no_repeat: int) -> Tensor:
-    """A copy of log_p (rows, V) with -inf for banned tokens and for any that would repeat a run of `no_repeat`."""
-    log_p = log_p.clone()
-    log_p[:, list(banned)] = float("-inf")
-    if no_repeat and said.shape[1] >= no_repeat:
-        runs = said.unfold(1, no_repeat, 1)  # (rows, runs, no_repeat)
-        now = said[:, said.shape[1] - no_repeat + 1 :].unsqueeze(1)
-        again = (runs[:, :, :-1] == now).all(2)  # (rows, runs): this run began as the sentence now ends
-        row, run = again.nonzero(as_tuple=True)
-        log_p[row, runs[row, run, -1]] = float("-inf")
+def _log_p(logits: Tensor, rows: list[Hypothesis], banned: Sequence[int], settings: SearchSettings) -> Tensor:
+    """log-probabilities (rows, V), but -inf for banned tokens and for any that would repeat a run of `no_repeat`."""
+    log_p = torch.log_softmax(logits.float(), dim=1).cpu()
+    log_p[:, list(banned)] = DEAD
+    if settings.no_repeat:
+        for row, h in enumerate(rows):
+            again = _repeats(h.tokens, settings.no_repeat)
+            if again:
+                log_p[row, again] = DEAD
     return log_p
+
+
+def _repeats(tokens: tuple[int, ...], n: int) -> list[int]:
+    """The tokens that would now end a run of n that the sentence already has."""
+    if len(tokens) < n:
+        return []
+    now = tokens[len(tokens) - n + 1 :]
+    return [tokens[i + n - 1] for i in range(len(tokens) - n + 1) if tokens[i : i + n - 1] == now]
 
 
 def _narrowed(log_p: Tensor, settings: SearchSettings) -> Tensor:
@@ -225,7 +188,7 @@ def _narrowed(log_p: Tensor, settings: SearchSettings) -> Tensor:
     log_p = log_p / settings.temperature
     if settings.top_k:
         least = log_p.topk(min(settings.top_k, log_p.shape[1]), dim=1).values[:, -1:]
-        log_p = log_p.masked_fill(log_p < least, float("-inf"))
+        log_p = log_p.masked_fill(log_p < least, DEAD)
     p = torch.softmax(log_p, dim=1)
     if settings.top_p < 1:
         ranked, order = p.sort(dim=1, descending=True)

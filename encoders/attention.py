@@ -37,6 +37,6 @@ class SoftAttention(nn.Module):
         a = self.w(torch.tanh(keys.unsqueeze(1) + self.W_h(h).unsqueeze(2))).squeeze(3)  # (B, Q, L)
         if mask is not None:
             a = a.masked_fill(~mask.unsqueeze(1), float("-inf"))
-        p = torch.softmax(a, dim=2)
+        p = torch.softmax(a, dim=2, dtype=torch.promote_types(a.dtype, torch.float32))  # 8 bits would not sum to 1
         z = p.to(features.dtype) @ features  # (B, Q, L) x (B, L, D) -> (B, Q, D)
         return z, p

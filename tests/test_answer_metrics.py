@@ -99,23 +99,24 @@ class Sense:
         self.number = number
 
     def wup_similarity(self, other):
-        return None if self.number == 0 else 1 / (1 + abs(self.number - other.number))
+        return None if 0 in (self.number, other.number) else 1 / (1 + abs(self.number - other.number))
 
 
 class SmallWordNet:
-    senses = {"bank": [Sense(1), Sense(5)], "river_bank": [Sense(6)], "thing": [Sense(0)]}
-    looked_up = 0
+    def __init__(self):
+        self.looked_up = []
 
-    def synsets(self, word, pos):
-        assert pos == "n"
-        SmallWordNet.looked_up += 1
-        return self.senses.get(word, [])
+    def synsets(self, word, pos="n"):
+        self.looked_up.append(word)
+        senses = {"bank": [Sense(1), Sense(5)], "river_bank": [Sense(6)], "thing": [Sense(0)], "dog": [Sense(3)]}
+        return senses.get(word, [])
 
 
 def test_wu_palmer_takes_the_closest_senses_and_looks_each_word_up_once():
-    closeness = WuPalmer(SmallWordNet())
+    wordnet = SmallWordNet()
+    closeness = WuPalmer(wordnet)
     assert closeness("bank", "river bank") == closeness("river bank", "bank") == 0.5  # senses 5 and 6
-    assert SmallWordNet.looked_up == 2
+    assert wordnet.looked_up == ["bank", "river_bank"]
     assert closeness("bank", "unheard") == 0.0
     assert closeness("unheard", "unheard") == 1.0  # the same word, known or not
     assert closeness("thing", "bank") == 0.0  # no common ancestor
@@ -151,16 +152,16 @@ def test_answer_scores_without_wordnet_or_without_answers(monkeypatch):
     assert metrics.NO_WORDNET.count(".") >= 1 and "nltk" in metrics.NO_WORDNET
 
 
-def test_wordnet_that_is_absent_or_cut_short_gives_none(tmp_path, monkeypatch):
-    from nltk.corpus import wordnet
-    from nltk.corpus.util import LazyCorpusLoader
+@pytest.mark.parametrize("fault", [LookupError("no data"), IndexError("a file cut short"), OSError("no access")])
+def test_wordnet_that_is_absent_or_cut_short_gives_none(monkeypatch, fault):
+    class Broken:
+        def synsets(self, word):
+            raise fault
 
-    def broken(*args, **kwargs):
-        raise LookupError("no data")
-
-    assert isinstance(wordnet, LazyCorpusLoader) or hasattr(wordnet, "synsets")
-    monkeypatch.setattr(wordnet, "synsets", broken, raising=False)
+    monkeypatch.setattr("nltk.corpus.wordnet", Broken())
     assert WuPalmer.load() is None
+    monkeypatch.setattr("nltk.corpus.wordnet", SmallWordNet())
+    assert WuPalmer.load()("bank", "dog") == pytest.approx(1 / 3)
 
 
 def test_as_many_answers_as_questions_are_needed():

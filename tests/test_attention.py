@@ -75,7 +75,15 @@ def test_weights_are_shares_and_nothing_masked_is_seen(attention, h, features, m
         torch.testing.assert_close(p.sum(dim=2), torch.ones(B, Q, dtype=torch.float64))
     assert (p[~mask.unsqueeze(1).expand(B, Q, L)] == 0).all()
     hidden = features.masked_fill(~mask.unsqueeze(2), 1e3)  # what is behind the mask makes no difference
-    torch.testing.assert_close(attention(h, hidden, attention.keys(hidden), mask)[0], attention(h, features, keys, mask)[0])
+    torch.testing.assert_close(
+        attention(h, hidden, attention.keys(hidden), mask)[0], attention(h, features, keys, mask)[0]
+    )
+
+
+def test_shares_sum_to_1_in_half_precision(attention, h, features):
+    attention, h, features = attention.bfloat16(), h.bfloat16(), features.bfloat16()
+    z, p = attention(h, features, attention.keys(features))
+    assert z.dtype == torch.bfloat16 and (p.double().sum(dim=2) - 1).abs().max() < 1e-6
 
 
 def test_permuting_the_cells_permutes_p(attention, h, features):

@@ -10,8 +10,18 @@ from safetensors.torch import save_file
 from torch import nn
 
 from encoders import checkpoint
-from encoders.checkpoint import CONFIG, WEIGHTS, change_config, fill, fingerprint, load_weights, model_folder
-from encoders.checkpoint import read_config, read_tensors, save_folder
+from encoders.checkpoint import (
+    CONFIG,
+    WEIGHTS,
+    change_config,
+    fill,
+    fingerprint,
+    load_weights,
+    model_folder,
+    read_config,
+    read_tensors,
+    save_folder,
+)
 from encoders.errors import ModelError
 
 CONFIGURATION = {"sizes": [3, 2], "vocabulary": ["개", "half \ud83d character", "dog"], "scores": {"cider": 40.4}}
@@ -122,7 +132,7 @@ def test_a_config_that_is_refused(folder: Path, text, words: str):
 @pytest.mark.parametrize("change, words", [
     (lambda t: t.pop("linear.bias"), "the tensor linear.bias is missing from"),
     (lambda t: t.update(extra=torch.zeros(1)), "the tensor extra is unknown to this model but in"),
-    (lambda t: t.update(Model(5).state_dict()), r"linear.weight in .* has shape \(2, 5\), config.json asks for \(2, 3\)"),
+    (lambda t: t.update(Model(5).state_dict()), r"linear.weight in .* has shape \(2, 5\), config.json asks for"),
 ])  # fmt: skip
 def test_tensors_that_do_not_belong(folder: Path, model: Model, change, words: str):
     tensors = read_tensors(folder / WEIGHTS)
@@ -149,7 +159,9 @@ def test_weights_that_cannot_be_read(folder: Path, model: Model, monkeypatch, da
     elif damage == "torch":
         torch.save(model.state_dict(), path)
     elif damage != "missing":
-        path.write_bytes({"cut": whole[:-1], "header cut": whole[:40], "empty": b"", "pickle": pickle.dumps(Harm())}[damage])
+        path.write_bytes(
+            {"cut": whole[:-1], "header cut": whole[:40], "empty": b"", "pickle": pickle.dumps(Harm())}[damage]
+        )
     monkeypatch.chdir(folder.parent)
     refused(load_weights, folder, model, match="cut short, or not a safetensors file .* copy the model again")
     assert not Path("harmed").exists()
@@ -257,6 +269,7 @@ def test_fingerprint_of_any_type(dtype: torch.dtype):
     assert fingerprint(holding(a=a.t().contiguous().t(), b=b)) == before, "the layout in memory"
     assert fingerprint(holding(a=a, b=torch.zeros_like(b))) != before
     assert fingerprint(holding(a=a.t(), b=b)) != before
+    assert fingerprint(holding(a2=a, b=b)) != before, "the name of a tensor"
 
 
 def test_fingerprint_does_not_know_the_layout(model: Model):

@@ -64,7 +64,7 @@ def test_a_strip_of_any_photo(size: tuple[int, int], words: int):
     sheet = strip(grey(*size), "a dog " * 30, looks, Preprocessing(size=32, fit="pad"), tile=100, columns=6)
     pixels = np.asarray(sheet)
     tiles = min(words + 1, 6)
-    assert sheet.mode == "RGB" and tiles * 50 < sheet.width < tiles * 130 and sheet.height < 4000
+    assert sheet.mode == "RGB" and tiles * (50 + 18) <= sheet.width - 18 <= tiles * (100 + 18) and sheet.height < 4000
     bars = (pixels == ORANGE).all(axis=2)
     assert bars.any() == bool(words)
     assert (pixels[:, :4] == PAPER).all() and (pixels[:, -4:] == PAPER).all(), "nothing is cut off at the sides"

@@ -260,7 +260,7 @@ def test_a_photo_that_may_not_be_read(tmp_path: Path, monkeypatch):
             raise PermissionError(13, "Permission denied", str(self))
 
         monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(PhotoError, match="Permission denied.*your access") as error:
+    with pytest.raises(PhotoError, match=r"Permission denied.*your access") as error:
         open_photo(path)
     one_sentence(error)
 
@@ -283,9 +283,9 @@ def test_decoding_a_large_jpeg_small_shifts_no_colour(format: str):
 
 
 @pytest.mark.parametrize("wrong", [
-    {"fit": "stretch"}, {"fit": None}, {"size": 15}, {"size": 2049}, {"size": "224"}, {"size": 64.5}, {"mean": (0.5, 0.5)},
-    {"mean": None}, {"mean": ("red", "green", "blue")}, {"mean": (0.5, 0.5, float("nan"))}, {"std": (0.2, 0.2, 0.0)},
-    {"std": (0.2, -0.2, 0.2)}, {"std": 0.2}, {"std": (0.2, 0.2, float("inf"))},
+    {"fit": "stretch"}, {"fit": None}, {"size": 15}, {"size": 2049}, {"size": "224"}, {"size": 64.5},
+    {"mean": (0.5, 0.5)}, {"mean": None}, {"mean": ("red", "green", "blue")}, {"mean": (0.5, 0.5, float("nan"))},
+    {"std": (0.2, 0.2, 0.0)}, {"std": (0.2, -0.2, 0.2)}, {"std": 0.2}, {"std": (0.2, 0.2, float("inf"))},
 ])  # fmt: skip
 def test_preprocessing_refuses(wrong: dict):
     with pytest.raises(SettingError, match=next(iter(wrong))) as error:

@@ -14,7 +14,9 @@ MAY_IMPORT = {  # the design's table; app.py may import training too, but only i
     "training": {"encoders", "captioner", "vqa"},
     "app": {"captioner", "vqa"},
 }
-FILES = sorted(path for layer in MAY_IMPORT for path in [ROOT / f"{layer}.py", *(ROOT / layer).rglob("*.py")] if path.exists())
+FILES = sorted(
+    path for layer in MAY_IMPORT for path in [ROOT / f"{layer}.py", *(ROOT / layer).rglob("*.py")] if path.exists()
+)
 
 
 def imports(node: ast.AST, *, inside: bool = False) -> Iterator[tuple[str, bool]]:
@@ -55,9 +57,10 @@ def test_the_page_leaves_tensors_to_the_models():
 
 
 @pytest.mark.parametrize("layer, source", [
-    ("encoders", "import captioner"), ("encoders", "def f():\n    from training.loop import train"), ("captioner", "import vqa.model"),
-    ("vqa", "if True:\n    from captioner import load as l"), ("captioner", "import os, training"), ("training", "import app"),
-    ("app", "import training"), ("app", "try:\n    from training import loop\nexcept ImportError: pass"), ("vqa", "import app"),
+    ("encoders", "import captioner"), ("encoders", "def f():\n    from training.loop import train"),
+    ("captioner", "import vqa.model"), ("vqa", "if True:\n    from captioner import load as l"),
+    ("captioner", "import os, training"), ("training", "import app"), ("app", "import training"),
+    ("app", "try:\n    from training import loop\nexcept ImportError: pass"), ("vqa", "import app"),
     ("app", "class Page:\n    import training"),
 ])  # fmt: skip
 def test_a_forbidden_arrow_is_seen(layer: str, source: str):
@@ -65,8 +68,10 @@ def test_a_forbidden_arrow_is_seen(layer: str, source: str):
 
 
 @pytest.mark.parametrize("layer, source", [
-    ("encoders", "from .errors import shown\nimport torch"), ("captioner", "from encoders.text import PAD\nimport captioner.search"),
-    ("training", "import captioner, vqa, encoders.cnn"), ("app", "import vqa\ndef retrain():\n    from training import loop"),
+    ("encoders", "from .errors import shown\nimport torch"),
+    ("captioner", "from encoders.text import PAD\nimport captioner.search"),
+    ("training", "import captioner, vqa, encoders.cnn"),
+    ("app", "import vqa\ndef retrain():\n    from training import loop"),
 ])  # fmt: skip
 def test_an_allowed_arrow_is_let_pass(layer: str, source: str):
     assert forbidden(layer, source) == []

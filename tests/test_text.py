@@ -17,8 +17,9 @@ quick = settings(max_examples=80, deadline=None, database=None)
 @pytest.mark.parametrize("text, tokens", [
     ("A dog,  runs!", ["a", "dog", "runs"]), ("man's man’s t-shirt", ["man's", "man's", "t", "shirt"]),
     ("'quoted' rock'n'roll'", ["quoted", "rock'n'roll"]), ("snake_case 2nd 3.5", ["snake", "case", "2nd", "3", "5"]),
-    ("<start> <end>", ["start", "end"]), ("개가 달린다. 狗在跑", ["개가", "달린다", "狗在跑"]), ("Été cafe\u0301s", ["été", "cafés"]),
-    ("हिन्दी में बिल्ली।", ["हिन्दी", "में", "बिल्ली"]), ("كَلْبٌ يَجْرِي", ["كَلْبٌ", "يَجْرِي"]), ("ที่นี่", ["ที่นี่"]),
+    ("<start> <end>", ["start", "end"]), ("개가 달린다. 狗在跑", ["개가", "달린다", "狗在跑"]),
+    ("Été cafe\u0301s", ["été", "cafés"]), ("हिन्दी में बिल्ली।", ["हिन्दी", "में", "बिल्ली"]),
+    ("كَلْبٌ يَجْرِي", ["كَلْبٌ", "يَجْرِي"]), ("ที่นี่", ["ที่นี่"]),
     ("🐕 ❤️ ... \n\t", []), ("", []), ("\x00\x07", []),
 ])  # fmt: skip
 def test_tokenize(text: str, tokens: list[str]):
@@ -84,7 +85,8 @@ def test_characters():
 
 
 @pytest.mark.parametrize("tokens, unit, words", [
-    ((*SPECIALS, "a"), "syllable", "unit is 'syllable'"), (("a", *SPECIALS), "word", "begins with <pad>"), ((), "word", "begins"),
+    ((*SPECIALS, "a"), "syllable", "unit is 'syllable'"), (("a", *SPECIALS), "word", "begins with <pad>"),
+    ((), "word", "begins with <pad>"),
     ((*SPECIALS, "a", "a"), "word", "every token once"), ((*SPECIALS, "<end>"), "word", "every token once"),
 ])  # fmt: skip
 def test_refuses(tokens: tuple, unit: str, words: str):

@@ -1,4 +1,4 @@
-"""The VQA head: every fusion and pooling reads as its equation, and questions on one photo do not disturb each other."""
+"""The VQA head: every fusion and pooling is its equation, and questions on one photo do not disturb each other."""
 
 import itertools
 

@@ -176,8 +176,10 @@ def test_save_and_load_answer_the_same(model, photos, folder):
 
 
 def test_everything_about_a_model_comes_back(photos, tmp_path):
-    settings = {"embedding_size": 8, "question_size": 12, "cell": "gru", "layers": 2, "pooling": "two-glimpses",
-                "attention_size": 4, "fusion": "low-rank", "hidden_size": 10, "dropout": 0.5, "photo": False}  # fmt: skip
+    settings = {
+        "embedding_size": 8, "question_size": 12, "cell": "gru", "layers": 2, "pooling": "two-glimpses",
+        "attention_size": 4, "fusion": "low-rank", "hidden_size": 10, "dropout": 0.5, "photo": False,
+    }  # fmt: skip
     made = small_answerer(**settings)
     made.temperature, made.threshold = 1.7, 0.21
     again = load(made.save(tmp_path / "m"))
@@ -286,7 +288,7 @@ def test_a_shared_encoder_that_has_changed_is_refused(bundle, sharing, tmp_path)
     with torch.no_grad():
         bundle.encoder.trunk[0][0].weight[0] += 1
     assert not load(sharing).sees_like(bundle)
-    with pytest.raises(ModelError, match="was trained on the encoder [0-9a-f]{16} of bundled-captioner, and the one"):
+    with pytest.raises(ModelError, match=r"was trained on the encoder [0-9a-f]{16} of bundled-captioner, and the one"):
         load(sharing, encoder=bundle.encoder)
     bundle.save(tmp_path / "bundled")
     with pytest.raises(ModelError, match="use it with the glimpse it came with, or train it again") as caught:

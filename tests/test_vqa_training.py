@@ -132,10 +132,9 @@ def test_ten_answers_become_soft_targets(data, tmp_path):
     ten = [QuestionRecord(image, f"q{split}", "what?", people, split) for split in ("train", "val")]
     task = task_of(ten, tmp_path, VqaSettings(batch=1), answerer=small_answerer())
     batch = task.batch(0, 0)
-    answers, worth = batch.answers[0, 0].tolist(), batch.worth[0, 0].tolist()
-    assert {task.answerer.answers[a]: w for a, w in zip(answers, worth, strict=True)} == pytest.approx(
-        {"red": 3 / 8, "left": 3 / 8, "blue": 2 / 8}
-    )
+    names = [task.answerer.answers[answer] for answer in batch.answers[0, 0].tolist()]
+    worth = dict(zip(names, batch.worth[0, 0].tolist(), strict=True))
+    assert worth == pytest.approx({"red": 3 / 8, "left": 3 / 8, "blue": 2 / 8})
 
 
 def test_word_dropout_replaces_words_and_never_padding():
@@ -312,9 +311,9 @@ def test_several_data_sets_and_captions_become_one(data, tmp_path):
     for file in captions.glob("*.json"):
         file.write_text(re.sub("a (red|green|blue|yellow) square", r"a \1 dog", file.read_text()))
     both = read_all([data, captions])
-    assert both.formats == ["table", "captions"]
+    assert both.formats == ["table", "questions from coco"]
     assert {r.image.parent for r in both.records} >= {data, captions / "train"}
-    assert any("questions were made from the captions" in remark for remark in both.remarks)
+    assert any("questions (questions from coco)" in remark for remark in both.remarks)
     assert {r.split for r in both.records} == {"train", "val", "test"}
 
 

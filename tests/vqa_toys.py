@@ -1,4 +1,4 @@
-"""Small data for VQA tests: the coloured squares of `toys`, with questions about them, and a model that never learnt."""
+"""Small data for VQA tests: the coloured squares of `toys` with questions about them, a model that never learnt."""
 
 import json
 from pathlib import Path

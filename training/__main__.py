@@ -244,7 +244,7 @@ def share(
 
     from captioner.model import load
 
-    captioner = load(model)
+    captioner = load(model, exact=True)
     if note:
         captioner.about["note"] = note
     captioner.save(out, dtype=torch.float16)

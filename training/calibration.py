@@ -28,8 +28,8 @@ def log_score(probability: Tensor, correct: Tensor) -> Tensor:
 def fit_temperature(logits: Tensor, correct: Tensor) -> float:
     """The temperature at which the best answer's probability says best whether it is right (Guo et al. 2017).
 
-    T maximises `log_score` of c = max softmax(logits / T). Guo et al. take the likelihood of the true answer instead; but where several answers to one
-    question count as right, as in VQA, no distribution over answers can give each its due, and only c is ever shown.
+    T maximises `log_score` of c = max softmax(logits / T). Guo et al. take the likelihood of the true answer instead;
+    but where several answers to one question count as right, as in VQA, no distribution can give each its due.
 
     Args:
         logits: (N, A); correct: (N,).

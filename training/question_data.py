@@ -7,7 +7,7 @@ from pathlib import Path
 from encoders.errors import QuestionError, shown
 from vqa.look import cleaned
 
-from .readers.questions import CAPTIONS, read_questions
+from .readers.questions import read_questions
 from .readers.records import Problems, QuestionRecord
 
 
@@ -17,7 +17,7 @@ class Questions:
 
     Attributes:
         formats: of each data set.
-        remarks: sentences on what was left out, made, or looks wrong.
+        remarks: sentences on what was found, left out or made, and on what looks wrong.
     """
 
     records: list[QuestionRecord]
@@ -45,9 +45,8 @@ def read_all(paths: Sequence[Path], format: str | None = None) -> Questions:
         kept = [record for record in found.records if _can_be_asked(record, found.problems)]
         records += kept
         formats.append(found.format)
+        remarks.append(f"{shown(path)}: {len(kept):,} questions ({found.format}).")
         remarks += [f"left out: {sentence}" for sentence in found.problems.sentences()]
-        if found.format == CAPTIONS:
-            remarks.append(f"{shown(path)}: {len(kept):,} questions were made from its captions.")
         if found.made:
             remarks.append(f"{shown(path)}: its {' and '.join(found.made)} split was made from training photos.")
     return Questions(records, formats, remarks + _leaks(records))

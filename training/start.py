@@ -75,7 +75,7 @@ def grown(
         min_count: how often a new word must occur.
         image_size, fit: other preprocessing than it had; the grid changes with the size, the weights do not.
     """
-    before = load(start_from, device=torch.device("cpu"))
+    before = load(start_from, device=torch.device("cpu"), exact=True)
     known = before.vocabulary
     seen = Vocabulary.build(captions, min_count=min_count, unit=known.unit)
     vocabulary = replace(known, tokens=known.tokens + tuple(t for t in seen.tokens if t not in known.ids))

@@ -314,17 +314,16 @@ class VqaTask:
 
     def scores(self, split: str) -> dict[str, float]:
         """Scores of a split, with the temperature that validation chose: 0-100, the calibration error 0..1."""
-        return self._scores(self.ask(split))
+        given = self.ask(split)
+        plain, blind = (given.worth(answers, plain_accuracy).mean().item() for answers in (given.answers, given.blind))
+        return self._scores(given) | {"plain_accuracy": 100 * plain, "question_only_plain_accuracy": 100 * blind}
 
     def _scores(self, given: Given) -> dict[str, float]:
         correct, blind = given.worth(given.answers), given.worth(given.blind)
         sure = confidence(given.logits, self.answerer.temperature)
-        plain = [given.worth(answers, plain_accuracy).mean().item() for answers in (given.answers, given.blind)]
         return {
             "accuracy": 100 * correct.mean().item(),
             "question_only_accuracy": 100 * blind.mean().item(),
-            "plain_accuracy": 100 * plain[0],
-            "question_only_plain_accuracy": 100 * plain[1],
             "ece": expected_calibration_error(sure.tolist(), correct[: len(sure)].tolist()),
         }
 

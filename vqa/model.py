@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from encoders.checkpoint import CONFIG, WEIGHTS, fill, model_folder, read_config, read_tensors, save_folder
 from encoders.cnn import ImageEncoder
@@ -154,8 +155,12 @@ class Answerer(nn.Module):
         Returns:
             logits (P, Q, N), and where each of G glimpses looked, (P, Q, G, L).
         """
-        q = self.question(tokens.flatten(0, 1), lengths.flatten())  # (P Q, H)
-        return self.head(q.unflatten(0, lengths.shape), seen, blind)
+        # The same is asked about many photos: each different question is encoded once.
+        rows = torch.cat((lengths.unsqueeze(2), tokens), dim=2).flatten(0, 1)
+        different, which = rows.unique(dim=0, return_inverse=True)
+        vectors = self.question(different[:, 1:], different[:, 0])
+        q = embedding(which, vectors).unflatten(0, lengths.shape)  # vectors[which], with a deterministic gradient
+        return self.head(q, seen, blind)
 
     def look(self, photo) -> Look:
         """Look at a photo (whatever `encoders.images.open_photo` opens), once for all questions about it.

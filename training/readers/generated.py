@@ -177,7 +177,7 @@ def ask_number(photo: Photo, rng: random.Random) -> Iterator[Asked]:
 
 def _maybe_more(photo: Photo, thing: str, n: int) -> bool:
     """Whether a word of the captions hints at more than they count."""
-    if n == 1 and not photo.words.isdisjoint(words.MORE_THAN_ONE):
+    if n == 1 and (photo.speaks_of_two(thing) or not photo.words.isdisjoint(words.MORE_THAN_ONE)):
         return True
     return lexicon.kinds_of(thing)[-1] == "person" and n < 3 and not photo.words.isdisjoint(words.CROWD)
 

@@ -77,6 +77,10 @@ class Photo:
             return found[0].number
         return None
 
+    def speaks_of_two(self, thing: str) -> bool:
+        """Whether some caption has two words for a thing, clear or not: "a man and woman"."""
+        return any(_spoken_of(said.tokens, thing) > 1 for said in self.said)
+
     def _find_top_action(self) -> str | None:
         """What most captions say the subject does."""
         actions = Counter(action for said in self.said for action in said.actions - words.HELD)
@@ -121,12 +125,8 @@ def _combined(colours: tuple[str, ...]) -> str:
 
 def _spoken_of(tokens: list[str], thing: str) -> int:
     """How often a caption speaks of a thing; words side by side ("shepherd dog") are one."""
-    of_it = [thing in _kinds_of_word(token) for token in tokens]
+    of_it = [thing in lexicon.kinds_of_word(token) for token in tokens]
     return sum(now and not following for now, following in zip(of_it, [*of_it[1:], False], strict=True))
-
-
-def _kinds_of_word(token: str) -> tuple[str, ...]:
-    return lexicon.kinds_of(lexicon.THING_OF[token][0]) if token in lexicon.THING_OF else ()
 
 
 def _kinds_in(said: Said) -> set[str]:

@@ -116,3 +116,8 @@ for _these, _those in (
 def kinds_of(thing: str) -> tuple[str, ...]:
     """A thing and what it is a kind of: `dog` -> `("dog", "animal")`."""
     return (thing, *kinds_of(PARENT[thing])) if thing in PARENT else (thing,)
+
+
+def kinds_of_word(word: str) -> tuple[str, ...]:
+    """What a word of a caption names: `puppies` -> `("dog", "animal")`; nothing where it names no thing."""
+    return kinds_of(THING_OF[word][0]) if word in THING_OF else ()

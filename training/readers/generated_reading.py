@@ -154,13 +154,13 @@ def _mention_at(tokens: list[str], i: int) -> Mention | None:
     """The mention that the noun at i heads, None where it heads none or tells of no real thing."""
     thing, plural = lexicon.THING_OF[tokens[i]]
     phrase = _phrase_at(tokens, i)
-    if not _heads_its_phrase(tokens, i, plural) or _may_be_verb(tokens[i], plural, phrase) or _is_unreal(thing, phrase):
-        return None
     said = [*phrase.modifiers, *phrase.determiners]
     numbers = [words.NUMBERS[word] for word in said if word in words.NUMBERS]
     if phrase.before in (("couple", "of"), ("pair", "of")):
         numbers.append(2)
     plural = plural or (numbers or [1])[0] > 1  # "two woman"
+    if not _heads_its_phrase(tokens, i, plural) or _may_be_verb(tokens[i], plural, phrase) or _is_unreal(thing, phrase):
+        return None
     return Mention(
         thing,
         plural,

@@ -43,10 +43,13 @@ def yes_and_no(photos: Sequence[Photo], splits: Sequence[str], rng: random.Rando
     go_with = _words_that_go_with(photos, true_of)
     askable = _askable(photos, splits)
     for claim, photos_with in true_of.items():
+        hints = go_with[claim.value or claim.thing]
+        if claim.value:  # the subject is the same, whatever the answer
+            hints = {word for word in hints if claim.thing not in lexicon.kinds_of_word(word)}
         for split in dict.fromkeys(splits[i] for i in photos_with):
             yes = [i for i in photos_with if splits[i] == split]
             asked_of = askable[(split, *claim.asked_of)]
-            no = [i for i in asked_of if _is_false(claim, photos[i], go_with[claim.value or claim.thing])]
+            no = [i for i in asked_of if _is_false(claim, photos[i], hints)]
             pairs = min(len(yes), len(no), max(20, round(MOST_ASKED * len(photos))))
             for answer, found in (("yes", yes), ("no", no)):
                 for i in sorted(rng.sample(found, pairs)):
@@ -109,14 +112,14 @@ def _words_that_go_with(photos: Sequence[Photo], true_of: dict[Claim, list[int]]
     return found
 
 
-def _is_false(claim: Claim, photo: Photo, go_with: set[str]) -> bool:
+def _is_false(claim: Claim, photo: Photo, hints: set[str]) -> bool:
     """Whether a claim that can be asked of a photo is surely false of it."""
     if claim.about == "colour":
         colours = set(photo.colours[claim.thing].split(" and "))
         return claim.value not in photo.said_colours and _near(claim.value).isdisjoint(colours)
     if claim.about == "who":
         return photo.subject.thing in words.NOT_ALSO[claim.thing] and claim.thing not in photo.named
-    if not photo.words.isdisjoint(go_with):
+    if not photo.words.isdisjoint(hints):
         return False
     if claim.about == "thing":
         return photo.named.isdisjoint(lexicon.kinds_of(claim.thing))

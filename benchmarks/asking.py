@@ -1,0 +1,50 @@
+"""What answering costs: a first question about a photo beside the encoder alone, and a follow-up; one run, model warm.
+
+    python benchmarks/asking.py [--model DIR]
+
+The photos are made up (soft random blobs, 640 x 480 JPEG), so that anyone can run it; opening and decoding the file
+counts on the answerer's side, not on the encoder's.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+from pathlib import Path
+
+from serving import blobs, seconds
+
+from encoders.images import open_photo
+from vqa import load
+
+ROUNDS = 50
+QUESTIONS = ("what is the man holding?", "what colour is the dog?", "how many people are there?", "is it raining?")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--model", default="bundled-vqa")
+    answerer = load(options.parse_args().model)
+    encode, first, follow = [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        paths = blobs(Path(folder), ROUNDS + 1)
+        one = answerer.preprocessing(open_photo(paths[0])).unsqueeze(0)
+        for n, path in enumerate(paths):  # in turn, so that a noisy machine disturbs all alike
+            alone = seconds(lambda: answerer.encode(one))
+            whole = seconds(lambda path=path: answerer.look(path).ask(QUESTIONS[0]))
+            look = answerer.look(path)
+            again = [seconds(lambda look=look, question=question: look.ask(question)) for question in QUESTIONS]
+            if n:  # the first is the warm-up
+                encode.append(alone)
+                first.append(whole)
+                follow += again
+    print(json.dumps({
+        "encoder_ms": round(1000 * statistics.median(encode), 2),
+        "first_answer_ms": round(1000 * statistics.median(first), 2),
+        "ratio": round(statistics.median(first) / statistics.median(encode), 2),
+        "follow_up_ms": round(1000 * statistics.median(follow), 2),
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Fusions and poolings of the VQA head, trained alike, with the question-only model beside them.
+
+    python benchmarks/vqa_tables.py DATA ... --out DIR [--folds 5] [--poolings glimpse mean] [-- OPTIONS]
+
+Each is trained on the train split, chosen by val and judged once on test; with --folds the photos are dealt into so
+many parts and each part is the test split once. OPTIONS are those of `python -m training vqa`. A table that was
+interrupted goes on where it was: what is trained already is read from DIR. Prints JSON, progress on standard error.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+import typer
+
+from encoders.command import run, say
+from training.command_vqa import picked, start, vqa, with_preset
+from training.loop import FitSettings, fit
+from training.options import console
+from training.question_data import read_all
+from training.readers.records import SPLITS, QuestionRecord
+from training.readers.splits import with_missing_splits
+from training.seed import generator
+from training.show import draw_fill, draw_fit
+from training.vqa import VqaSettings, VqaTask
+from vqa.fusion import FUSIONS
+from vqa.head import POOLINGS
+from vqa.model import load
+
+QUESTION_ONLY = "question-only"
+
+
+def training_options(data: Sequence[str], out: Path, given: Sequence[str]) -> SimpleNamespace:
+    """The options of `training vqa`, as that command would take them."""
+    trainer = typer.Typer()
+    trainer.command()(vqa)
+    named = [part for path in data for part in ("--data", path)]
+    context = typer.main.get_command(trainer).make_context("vqa", [*named, "--out", str(out), *given])
+    return with_preset(context, context.params)
+
+
+def folded(records: Sequence[QuestionRecord], folds: int, seed: int) -> Iterator[list[QuestionRecord]]:
+    """The records with each part of their photos as test once; val is made of the rest."""
+    photos = sorted({record.image for record in records})
+    order = torch.randperm(len(photos), generator=generator(seed, "folds")).tolist()
+    part = {photos[i]: n % folds for n, i in enumerate(order)}
+    for fold in range(folds):
+        split = [replace(r, split="test" if part[r.image] == fold else "train") for r in records]
+        yield with_missing_splits(split, seed=seed)[0]
+
+
+def trained(o: SimpleNamespace, records: list[QuestionRecord], out: Path, cache: Path) -> dict[str, float]:
+    """Train one model and judge it on test; or what an earlier run found."""
+    found = out / "scores.json"
+    if not found.exists():
+        how = picked(FitSettings, o)
+        answerer = start(o, [r for r in records if r.split == "train"])
+        task = VqaTask(answerer, records, picked(VqaSettings, o), epochs=how.epochs, seed=how.seed, cache=cache,
+                       splits=SPLITS)  # fmt: skip
+        draw_fill((done for done, _ in task.prepare()), len(task.source), "photos", console)
+        draw_fit(fit(task, how, out), console)
+        task.answerer = load(out)
+        found.write_text(json.dumps(task.scores("test")))
+    return json.loads(found.read_text())
+
+
+def summary(scores: list[dict[str, float]]) -> dict:
+    """The means over the folds, what the photo adds in plain accuracy, and the folds' own accuracies."""
+    means = {name: statistics.mean(s[name] for s in scores) for name in scores[0]}
+    gain = means["plain_accuracy"] - means["question_only_plain_accuracy"]
+    each = [[round(s["plain_accuracy"], 2), round(s["question_only_plain_accuracy"], 2)] for s in scores]
+    return {name: round(value, 3) for name, value in means.items()} | {"gain": round(gain, 2), "folds": each}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("data", nargs="+")
+    arguments.add_argument("--out", type=Path, required=True)
+    arguments.add_argument("--folds", type=int, default=0, help="0: the data's own splits")
+    arguments.add_argument("--fusions", nargs="+", choices=FUSIONS, default=list(FUSIONS))
+    arguments.add_argument("--poolings", nargs="+", choices=POOLINGS, default=["glimpse"])
+    given = sys.argv[1:]
+    ours = given[: given.index("--")] if "--" in given else given
+    theirs = given[len(ours) + 1 :]
+    a = arguments.parse_args(ours)
+    options = training_options(a.data, a.out, theirs)
+    records = read_all([Path(path) for path in a.data], options.format).records
+    variants = {f"{pooling} {fusion}": {"pooling": pooling, "fusion": fusion, "photo": True}
+                for pooling in a.poolings for fusion in a.fusions}  # fmt: skip
+    variants[QUESTION_ONLY] = {"photo": False}
+    table: dict[str, list] = {name: [] for name in variants}
+    for n, split in enumerate(folded(records, a.folds, options.seed) if a.folds else [records]):
+        for name, changes in variants.items():
+            o = SimpleNamespace(**vars(options) | changes)
+            table[name].append(trained(o, split, a.out / f"{n}-{name.replace(' ', '-')}", a.out / "cache"))
+            say(f"fold {n + 1}, {name}: {json.dumps(table[name][-1])}")
+    print(json.dumps({"data": a.data, "options": theirs, "table": {k: summary(v) for k, v in table.items()}}))
+
+
+if __name__ == "__main__":
+    run(main)
