@@ -33,6 +33,15 @@ CSS = """
 """
 
 
+class Photo(gr.Image):
+    """Gradio's photo upload, but the file is handed over unopened: `open_photo` says what is wrong with a bad one."""
+
+    is_template = True  # in the browser it is Gradio's own
+
+    def preprocess(self, payload) -> str | None:
+        return payload.path if payload else None
+
+
 def page(captioner: Captioner) -> gr.Blocks:
     """The whole page over one captioner."""
 
@@ -67,11 +76,11 @@ def page(captioner: Captioner) -> gr.Blocks:
         seen = gr.State(None, time_to_live=3600)
         with gr.Row(equal_height=False):
             with gr.Column():
-                photo = gr.Image(type="filepath", label="Photo", height=380, sources=["upload", "webcam", "clipboard"])
+                photo = Photo(type="filepath", label="Photo", height=380, sources=["upload", "webcam", "clipboard"])
                 gr.Examples([[gr.get_image(name)] for name in EXAMPLES], [photo], label="Try one of these")
                 with gr.Accordion("How it chooses words", open=False):
                     method = gr.Radio(["Search", "Sample"], value="Search", label="Method",
-                                      info="Search finds the likeliest sentence; sampling draws a fresh one.")  # fmt: skip
+                                      info="Search finds the likeliest sentence; sampling draws one.")  # fmt: skip
                     beam = gr.Slider(1, 10, 3, step=1, label="Beam", info="Sentences kept at each word")
                     temperature = gr.Slider(0.1, 2.0, 0.8, step=0.1, label="Temperature",
                                             info="Of sampling: bolder above 1")  # fmt: skip
@@ -83,7 +92,7 @@ def page(captioner: Captioner) -> gr.Blocks:
                 others = gr.Markdown()
         controls = [photo, method, beam, temperature, max_length]
         results = [words, attended, others, seen]
-        photo.change(caption, controls, results, api_name=False, concurrency_limit=2)
+        photo.change(caption, controls, results, api_name="caption", concurrency_limit=2)
         for control in controls[1:]:
             control.change(caption, controls, results, api_name=False, concurrency_limit=2, trigger_mode="always_last")
         words.select(look, [seen], [attended], api_name=False, show_progress="hidden")
@@ -114,16 +123,18 @@ def main(
     """Serve Glimpse's page."""
     login = _login(auth)
     blocks = page(load(captioner)).queue(max_size=64)
-    say(f"Glimpse is at http://{host}:{port}")
     try:
         blocks.launch(
             server_name=host, server_port=port, auth=login, max_file_size=LARGEST_UPLOAD, quiet=True,
+            prevent_thread_lock=True,
             css=CSS, theme=gr.themes.Soft(primary_hue="emerald", font=["system-ui", "sans-serif"]),
             footer_links=[], enable_monitoring=False, run_history=False, ssr_mode=False,
             allowed_paths=[str(Path(gr.get_image(EXAMPLES[0])).parent)],
         )  # fmt: skip
-    except OSError as error:
-        raise SettingError(f"{host}:{port} cannot be served ({error}); choose another --port.") from None
+    except (OSError, ValueError) as error:
+        raise SettingError(f"{host}:{port} cannot be served ({error}); choose another --host or --port.") from None
+    say(f"Glimpse is at http://{host}:{port}")
+    blocks.block_thread()
 
 
 if __name__ == "__main__":

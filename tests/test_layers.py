@@ -12,7 +12,7 @@ MAY_IMPORT = {  # the design's table; app.py may import training too, but only i
     "captioner": {"encoders"},
     "vqa": {"encoders"},
     "training": {"encoders", "captioner", "vqa"},
-    "app": {"captioner", "vqa"},
+    "app": {"encoders", "captioner", "vqa"},
 }
 FILES = sorted(
     path for layer in MAY_IMPORT for path in [ROOT / f"{layer}.py", *(ROOT / layer).rglob("*.py")] if path.exists()

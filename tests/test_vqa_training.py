@@ -15,6 +15,7 @@ from encoders.checkpoint import WEIGHTS, read_tensors
 from encoders.cnn import ImageEncoder
 from encoders.errors import DataError, SettingError
 from encoders.text import UNK
+from training.answer_loss import AnswerLoss, VqaBatch
 from training.calibration import confidence, fit_temperature, fit_threshold
 from training.evaluate_answers import answer_all, score_answers
 from training.loop import Epoch, FitSettings, fit
@@ -22,7 +23,7 @@ from training.metrics.answers import expected_calibration_error
 from training.question_data import read_all
 from training.readers.records import QuestionRecord
 from training.start_vqa import encoder_for, grown_answerer, new_answerer, share_encoder
-from training.vqa import AnswerLoss, VqaBatch, VqaSettings, VqaTask
+from training.vqa import VqaSettings, VqaTask
 from vqa import HeadSettings, load
 
 SIZES = {"embedding_size": 16, "question_size": 32, "attention_size": 16, "hidden_size": 32, "dropout": 0.1}

@@ -23,7 +23,7 @@ def question_folder(folder: Path, *, copies: int = 4) -> Path:
     """A table of questions: every colour on every side, `copies` times to train on, once to validate and to test on."""
     rows = []
     folder.mkdir(parents=True, exist_ok=True)
-    for split, shades in (("train", range(copies)), ("val", [20]), ("test", [30])):
+    for split, shades in (("train", range(0, 10 * copies, 10)), ("val", [15]), ("test", [25])):
         for shade in shades:
             for colour in COLOURS:
                 for side in SIDES:

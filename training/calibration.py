@@ -35,7 +35,7 @@ def fit_temperature(logits: Tensor, correct: Tensor) -> float:
         logits: (N, A); correct: (N,).
     """
     scores = [log_score(confidence(logits, temperature), correct) for temperature in TEMPERATURES.tolist()]
-    return TEMPERATURES[torch.stack(scores).argmax()].item()
+    return round(TEMPERATURES[torch.stack(scores).argmax()].item(), 4)
 
 
 def fit_threshold(probability: Tensor, correct: Tensor) -> float:

@@ -133,7 +133,7 @@ def picked(settings: type, options: SimpleNamespace):
 
 def start(o: SimpleNamespace, records: list):
     """The model to train, as the options say."""
-    from vqa.model import HeadSettings
+    from vqa.head import HeadSettings
 
     from .start_vqa import encoder_for, grown_answerer, new_answerer, share_encoder
 

@@ -14,7 +14,8 @@ from encoders.errors import SettingError, shown
 from encoders.images import Preprocessing
 from encoders.text import Vocabulary
 from vqa.answers import AnswerSet
-from vqa.model import Answerer, HeadSettings, load
+from vqa.head import HeadSettings
+from vqa.model import Answerer, load
 from vqa.shared import SHARED, encoder_fingerprint, shared_config, shared_tensors
 
 from .readers.records import QuestionRecord

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from encoders.errors import DataError, SettingError
-from encoders.text import PAD, UNK, pad
+from encoders.text import pad
 from vqa.model import Answerer
 
+from .answer_loss import AnswerLoss, VqaBatch
 from .augment import growing_size, random_views
 from .calibration import confidence, fit_temperature, fit_threshold, log_score
 from .features import FeatureCache
@@ -72,76 +73,6 @@ class VqaSettings:
                 raise SettingError(f"{name} is {getattr(self, name)}; choose a share from 0 up to 1.")
         if not 0 < self.smallest_view <= 1:
             raise SettingError(f"smallest_view is {self.smallest_view}; choose a share above 0, up to 1.")
-
-
-@dataclass  # Fabric rebuilds a batch when it converts or moves it, so it cannot be frozen
-class VqaBatch:
-    """P photos with up to Q questions each.
-
-    Attributes:
-        photos: features (P, L, D), or normalised photos (P, 3, S, S) when the encoder is trained too.
-        tokens: (P, Q, T), padded; lengths: (P, Q), 0 for a question without words or one that is not there.
-        answers: (P, Q, K), the outputs that are worth something; worth: (P, Q, K), how much, summing to 1 over K, and
-            to 0 for a question that is not there.
-    """
-
-    photos: Tensor
-    tokens: Tensor
-    lengths: Tensor
-    answers: Tensor
-    worth: Tensor
-
-    @property
-    def asked(self) -> Tensor:
-        """bool (P, Q), true for a question that is there."""
-        return self.worth.sum(2) > 0
-
-    def __len__(self) -> int:
-        return int(self.asked.sum())
-
-
-class AnswerLoss(nn.Module):
-    """Cross-entropy against what each answer is worth: −Σₐ sₐ log pₐ / Σₐ sₐ, s the soft scores. `forward(batch)`.
-
-    Not a separate yes or no for each answer (binary cross-entropy, Teney et al. 2018): an answerer gives a
-    distribution, and with one true answer this is the ordinary cross-entropy.
-
-    Args:
-        finetune_encoder, smoothing, blind, word_dropout: see `VqaSettings`.
-    """
-
-    def __init__(
-        self,
-        answerer: Answerer,
-        *,
-        finetune_encoder: bool = False,
-        smoothing: float = 0.0,
-        blind: float = 0.0,
-        word_dropout: float = 0.0,
-    ):
-        super().__init__()
-        self.answerer, self.finetune_encoder = answerer, finetune_encoder
-        self.smoothing, self.blind, self.word_dropout = smoothing, blind, word_dropout
-        answerer.encoder.requires_grad_(finetune_encoder)
-
-    def train(self, mode: bool = True) -> "AnswerLoss":
-        super().train(mode)
-        self.answerer.encoder.train(mode and self.finetune_encoder)
-        return self
-
-    def forward(self, batch: VqaBatch) -> Tensor:
-        features = self.answerer.encoder(batch.photos) if self.finetune_encoder else batch.photos
-        tokens, blind = batch.tokens, None
-        if self.word_dropout:
-            lost = torch.rand(tokens.shape, device=tokens.device) < self.word_dropout
-            tokens = tokens.masked_fill(lost & (tokens != PAD), UNK)
-        if self.blind:
-            blind = torch.rand(batch.lengths.shape, device=tokens.device) < self.blind
-        logits, _ = self.answerer.logits(self.answerer.head.look(features), tokens, batch.lengths, blind)
-        log_p = torch.log_softmax(logits.float()[batch.asked], dim=1)  # (N, A)
-        worth = batch.worth[batch.asked]
-        loss = -(worth * log_p.gather(1, batch.answers[batch.asked])).sum(1).mean()
-        return (1 - self.smoothing) * loss - self.smoothing * log_p.mean() if self.smoothing else loss
 
 
 @dataclass(frozen=True)

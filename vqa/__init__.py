@@ -6,6 +6,8 @@ look.ask("what colour is the dog?")[0].text        # [Answer(.text .probability 
 
 from .answer import Answer
 from .answers import AnswerSet
-from .model import BUNDLED, Answerer, HeadSettings, Look, load
+from .head import HeadSettings
+from .look import Look
+from .model import BUNDLED, Answerer, load
 
 __all__ = ["BUNDLED", "Answer", "AnswerSet", "Answerer", "HeadSettings", "Look", "load"]

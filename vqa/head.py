@@ -30,6 +30,33 @@ class Seen:
     keys: Tensor | None
 
 
+@dataclass(frozen=True)
+class HeadSettings:
+    """Sizes and kinds of the question's side and the head; see `encoders.question` and `Head`.
+
+    Raises:
+        SettingError: a size below 1, or a dropout that is no share.
+    """
+
+    embedding_size: int = 256
+    question_size: int = 512
+    cell: str = "lstm"
+    layers: int = 1
+    pooling: str = "glimpse"
+    attention_size: int = 256
+    fusion: str = "concat"
+    hidden_size: int = 512
+    dropout: float = 0.3
+    photo: bool = True
+
+    def __post_init__(self):
+        for name in ("embedding_size", "question_size", "attention_size", "hidden_size"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more, such as 512.")
+        if not 0 <= self.dropout < 1:
+            raise SettingError(f"dropout is {self.dropout}; choose a share from 0 up to 1.")
+
+
 class Head(nn.Module):
     """Fuse a question with what it sees in the photo, and score every answer.
 

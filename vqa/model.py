@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -19,39 +19,12 @@ from encoders.question import QuestionEncoder
 from encoders.text import Vocabulary
 
 from .answers import AnswerSet
-from .head import Head, Seen
+from .head import Head, HeadSettings, Seen
 from .look import Look
 from .shared import encoder_fingerprint, shared_config, shared_tensors
 
 BUNDLED = "bundled-vqa"
 BATCH = 32  # photos encoded together
-
-
-@dataclass(frozen=True)
-class HeadSettings:
-    """Sizes and kinds of the question's side and the head; see `encoders.question` and `vqa.head`.
-
-    Raises:
-        SettingError: a size below 1, or a dropout that is no share.
-    """
-
-    embedding_size: int = 256
-    question_size: int = 512
-    cell: str = "lstm"
-    layers: int = 1
-    pooling: str = "glimpse"
-    attention_size: int = 256
-    fusion: str = "concat"
-    hidden_size: int = 512
-    dropout: float = 0.3
-    photo: bool = True
-
-    def __post_init__(self):
-        for name in ("embedding_size", "question_size", "attention_size", "hidden_size"):
-            if getattr(self, name) < 1:
-                raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more, such as 512.")
-        if not 0 <= self.dropout < 1:
-            raise SettingError(f"dropout is {self.dropout}; choose a share from 0 up to 1.")
 
 
 class Answerer(nn.Module):
