@@ -33,15 +33,6 @@ CSS = """
 """
 
 
-class Photo(gr.Image):
-    """Gradio's photo upload, but the file is handed over unopened: `open_photo` says what is wrong with a bad one."""
-
-    is_template = True  # in the browser it is Gradio's own
-
-    def preprocess(self, payload) -> str | None:
-        return payload.path if payload else None
-
-
 def page(captioner: Captioner) -> gr.Blocks:
     """The whole page over one captioner."""
 
@@ -76,7 +67,9 @@ def page(captioner: Captioner) -> gr.Blocks:
         seen = gr.State(None, time_to_live=3600)
         with gr.Row(equal_height=False):
             with gr.Column():
-                photo = Photo(type="filepath", label="Photo", height=380, sources=["upload", "webcam", "clipboard"])
+                photo = gr.Image(type="filepath", label="Photo", height=380, sources=["upload", "webcam", "clipboard"])
+                # The file is handed over unopened: `open_photo` says better what is wrong with a bad one.
+                photo.preprocess = lambda payload: payload.path if payload else None
                 gr.Examples([[gr.get_image(name)] for name in EXAMPLES], [photo], label="Try one of these")
                 with gr.Accordion("How it chooses words", open=False):
                     method = gr.Radio(["Search", "Sample"], value="Search", label="Method",

@@ -74,8 +74,6 @@ class Vocabulary:
 
 def pad(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     """Ids of different lengths -> tokens (B, T), padded at the end, and lengths (B,). T is at least 1."""
-    lengths = torch.tensor([len(s) for s in sequences], dtype=torch.long)
-    tokens = torch.full((len(sequences), max(1, int(lengths.max())) if len(sequences) else 1), PAD)
-    for row, sequence in zip(tokens, sequences, strict=True):
-        row[: len(sequence)] = torch.as_tensor(sequence, dtype=torch.long)
-    return tokens, lengths
+    width = max(1, max(map(len, sequences), default=0))
+    tokens = torch.tensor([[*s, *[PAD] * (width - len(s))] for s in sequences], dtype=torch.long)
+    return tokens.view(-1, width), torch.tensor([len(s) for s in sequences], dtype=torch.long)

@@ -104,7 +104,7 @@ def test_it_learns_to_say_what_it_sees_end_to_end(records, tmp_path):
     settings = CaptionSettings(
         finetune_encoder=True, encoder_rate=1.0, batch=8, smallest_view=0.9, mirror=False, smoothing=0.0, beam=2
     )
-    task, epochs = train(records, tmp_path, settings=settings, epochs=30, learning_rate=0.004)
+    _, epochs = train(records, tmp_path, settings=settings, epochs=30, learning_rate=0.004)
     assert epochs[-1].scores["cider"] > 200 and epochs[-1].scores["distinct"] > 0.5
     assert (tmp_path / "run" / "best" / "model.safetensors").exists()
 

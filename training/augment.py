@@ -13,7 +13,7 @@ def growing_size(epoch: int, epochs: int, *, first: int, last: int, stride: int)
 
     Small views are cheaper, and teach the same at first (progressive resizing). `first` 0 means `last` throughout.
     """
-    sizes = list(range(first or last, last, stride)) + [last]
+    sizes = [*range(first or last, last, stride), last]
     return sizes[min(epoch * len(sizes) // epochs, len(sizes) - 1)]
 
 

@@ -3,7 +3,6 @@
 # ruff: noqa: E501 (an option a line)
 
 import json
-from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
@@ -30,6 +29,8 @@ from .options import (
     Stride,
     Warmup,
     console,
+    picked,
+    table,
     tell_bad,
 )
 
@@ -125,12 +126,6 @@ def with_preset(context: typer.Context, given: dict) -> SimpleNamespace:
     return SimpleNamespace(**given | {key: value for key, value in other.items() if key not in asked})
 
 
-def picked(settings: type, options: SimpleNamespace):
-    """A settings dataclass from the options of the same names."""
-    names = [field.name for field in fields(settings) if hasattr(options, field.name)]
-    return settings(**{name: getattr(options, name) for name in names})
-
-
 def start(o: SimpleNamespace, records: list):
     """The model to train, as the options say."""
     from vqa.head import HeadSettings
@@ -202,12 +197,5 @@ def evaluate_answers(
     if record:
         about = read_config(folder_of(model))["about"] | {split: {"data": "+".join(found.formats), **scores}}
         change_config(folder_of(model), about=about)
-    print(json.dumps(scores) if json_only else _table(scores))
+    print(json.dumps(scores) if json_only else table(scores))
     return not bad
-
-
-def _table(scores: dict) -> str:
-    rows = {name: value for name, value in scores.items() if name != "per_type"}
-    rows |= {f"  {kind}": value for kind, value in scores["per_type"].items()}
-    digits = {"questions": 0, "ece": 3}
-    return "\n".join(f"{n:24} {'-' if v is None else format(v, f',.{digits.get(n, 2)}f')}" for n, v in rows.items())

@@ -1,7 +1,9 @@
 """What the training commands share: the options that all of them have, and how they tell of bad photos."""
 
+from dataclasses import fields
 from enum import Enum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated
 
 import typer
@@ -31,6 +33,20 @@ Precision = Annotated[str, typer.Option(help="32, bf16, or auto: bf16 where the 
 Seed = Annotated[int, typer.Option(help="Of everything random.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a run in OUT was stopped.")]
 Stride = Annotated[int | None, typer.Option(help="Pixels a grid cell covers, 16 or 32 [default: 16].")]
+
+
+def picked(settings: type, options: SimpleNamespace):
+    """A settings dataclass from the options of the same names."""
+    names = [field.name for field in fields(settings) if hasattr(options, field.name)]
+    return settings(**{name: getattr(options, name) for name in names})
+
+
+def table(scores: dict) -> str:
+    """Scores for people, one a line; those of kinds of question stand a little to the right."""
+    rows = {name: value for name, value in scores.items() if name != "per_type"}
+    rows |= {f"  {kind}": value for kind, value in scores.get("per_type", {}).items()}
+    digits = {"images": 0, "questions": 0, "ece": 3}
+    return "\n".join(f"{n:24} {'-' if v is None else format(v, f',.{digits.get(n, 2)}f')}" for n, v in rows.items())
 
 
 def tell_bad(bad: dict[int, str]) -> None:

@@ -1,0 +1,157 @@
+"""The command lines of captions: `python -m training captioner`, and `evaluate` for a captioner."""
+
+# ruff: noqa: E501 (an option a line)
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated
+
+import typer
+
+from encoders.command import say
+from encoders.errors import DataError, PhotoError
+
+from .options import (
+    Batch,
+    Cache,
+    Clip,
+    Data,
+    Decay,
+    Epochs,
+    Fit,
+    Format,
+    Out,
+    Precision,
+    Rate,
+    Resume,
+    Seed,
+    Stride,
+    Warmup,
+    console,
+    picked,
+    table,
+    tell_bad,
+)
+
+
+def captioner(
+    data: Data,
+    out: Out,
+    format: Format = None,
+    start_from: Annotated[str | None, typer.Option(help="A captioner to go on from: its folder, or bundled-captioner.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Backbone: compact, resnet18/34/50/101, mobilenet_v3_large, efficientnet_v2_s, convnext_tiny or vgg19 [default: resnet18].")] = None,
+    encoder_weights: Annotated[str, typer.Option(help="imagenet, none, or a file or folder of trained weights.")] = "none",
+    finetune_encoder: Annotated[bool, typer.Option("--finetune-encoder", help="Train the encoder too.")] = False,
+    encoder_rate: Annotated[float, typer.Option(help="Its learning rate, as a share of the decoder's.")] = 0.1,
+    stride: Stride = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the photos [default: START_FROM's, or 224].")] = None,
+    fit: Annotated[Fit | None, typer.Option(help="How a photo becomes square [default: START_FROM's, or squash].")] = None,
+    objective: Annotated[str, typer.Option(help="likelihood, or cider: self-critical training after it.")] = "likelihood",
+    samples: Annotated[int, typer.Option(help="Captions drawn for each photo with --objective cider.")] = 5,
+    cell: Annotated[str, typer.Option(help="lstm, gru or rnn.")] = "lstm",
+    layers: Annotated[int, typer.Option(help="Recurrent layers.")] = 1,
+    hidden: Annotated[int, typer.Option(help="Size of the recurrent state.")] = 512,
+    embedding: Annotated[int, typer.Option(help="Size of a word's vector.")] = 512,
+    attention: Annotated[int, typer.Option(help="Size of the attention's inner layer.")] = 512,
+    dropout: Annotated[float, typer.Option(help="In the decoder.")] = 0.3,
+    unit: Annotated[str, typer.Option(help="word or character.")] = "word",
+    min_count: Annotated[int, typer.Option(help="A word must occur this often to be learnt.")] = 5,
+    max_size: Annotated[int | None, typer.Option(help="Most words to learn.")] = None,
+    epochs: Epochs = 20,
+    batch: Batch = 32,
+    learning_rate: Rate = 1e-3,
+    weight_decay: Decay = 0.01,
+    warmup: Warmup = 0.05,
+    clip: Clip = 5.0,
+    smoothing: Annotated[float, typer.Option(help="Label smoothing.")] = 0.1,
+    look_everywhere: Annotated[float, typer.Option(help="Weight of the doubly-stochastic attention penalty.")] = 0.0,
+    word_dropout: Annotated[float, typer.Option(help="Share of given words replaced by <unk>.")] = 0.0,
+    scheduled_sampling: Annotated[float, typer.Option(help="Share of given words the model draws itself, at the end.")] = 0.0,
+    start_size: Annotated[int, typer.Option(help="Side of the views in the first epochs; it grows to --image-size.")] = 0,
+    smallest_view: Annotated[float, typer.Option(help="Least part of a photo that an augmented view shows.")] = 0.6,
+    mirror: Annotated[bool, typer.Option(help="Mirror photos at random.")] = True,
+    beam: Annotated[int, typer.Option(help="Beam width in validation.")] = 3,
+    patience: Annotated[int, typer.Option(help="Stop after so many epochs without a better CIDEr; 0 never.")] = 5,
+    precision: Precision = "auto",
+    seed: Seed = 1,
+    cache: Cache = None,
+    resume: Resume = False,
+):  # fmt: skip
+    """Train a captioner on photos with captions. The best by CIDEr on the val split is kept in OUT/best."""
+    options = SimpleNamespace(**locals())
+
+    from .captioner import CaptionSettings, CaptionTask
+    from .loop import FitSettings
+    from .loop import fit as run_fit
+    from .readers import read_captions
+    from .show import draw_fill, draw_fit
+
+    settings, how = picked(CaptionSettings, options), picked(FitSettings, options)
+    found = read_captions(data, format)
+    for sentence in found.problems.sentences():
+        say(f"left out: {sentence}")
+    for split in found.made:
+        say(f"there was no {split} split; one was made of train photos.")
+    model = start(options, [caption for record in found.split("train") for caption in record.captions])
+    task = CaptionTask(model, found.records, settings, epochs=epochs, seed=seed, cache=cache or out / "cache")
+    say(f"{len(task.train_rows):,} photos to train on, {len(task.val_rows):,} to validate on, "
+        f"{len(model.vocabulary):,} words.")  # fmt: skip
+    what = "decoding photos" if finetune_encoder else "computing features"
+    draw_fill((done for done, _ in task.prepare()), len(task.source), what, console)
+    tell_bad(task.source.bad)
+    draw_fit(run_fit(task, how, out, resume=resume), console)
+    say(f"done: {out / 'best'}; try it with: python -m captioner PHOTO --model {out}")
+
+
+def start(o: SimpleNamespace, captions: list[str]):
+    """The model to train, as the options say."""
+    from captioner.model import DecoderSettings
+    from encoders.images import Preprocessing
+
+    from .start import changed, grown, new_captioner, start_encoder, trained_preprocessing
+
+    form = o.fit and o.fit.value
+    if o.start_from:
+        return grown(o.start_from, captions, min_count=o.min_count, image_size=o.image_size, fit=form)
+    preprocessing = changed(trained_preprocessing(o.encoder_weights) or Preprocessing(), o.image_size, form)
+    encoder = start_encoder(o.encoder, o.encoder_weights, stride=o.stride, preprocessing=preprocessing)
+    sizes = DecoderSettings(o.embedding, o.hidden, o.attention, o.cell, o.layers, o.dropout)
+    return new_captioner(
+        encoder, captions, preprocessing, sizes,
+        min_count=o.min_count, max_size=o.max_size, unit=o.unit, seed=o.seed,
+    )  # fmt: skip
+
+
+def evaluate_captions(
+    model: str, data: Path, *, format: str | None, split: str, beam: int, length_penalty: float,
+    record: bool = False, json_only: bool = False,
+) -> bool:  # fmt: skip
+    """`python -m training evaluate` for a captioner: print its scores on a split. Whether all photos could be opened."""
+    from captioner.model import folder_of, load
+    from captioner.search import SearchSettings
+    from encoders.checkpoint import change_config, read_config
+
+    from .evaluate import caption_all, score_captions
+    from .metrics.captions import why_no_meteor
+    from .readers import read_captions
+    from .show import draw_fill
+
+    captioner = load(model)
+    found = read_captions(data, format)
+    records = found.split(split)
+    if not records:
+        raise DataError(f"there is no {split} split in {data}; choose one of train, val and test that it has.")
+    said = []
+    stream = caption_all(captioner, records, SearchSettings(beam=beam, length_penalty=length_penalty))
+    draw_fill((said.append(pair) or len(said) for pair in stream), len(records), "captioning", console)
+    tell_bad({n: str(why) for n, (_, why) in enumerate(said) if isinstance(why, PhotoError)})
+    reason = why_no_meteor()
+    if reason:
+        say(f"METEOR is null: {reason}")
+    scores = score_captions(said, meteor=not reason)
+    if record:
+        about = read_config(folder_of(model))["about"] | {split: {"data": found.format, "beam": beam, **scores}}
+        change_config(folder_of(model), about=about)
+    print(json.dumps(scores) if json_only else table(scores))
+    return len(said) == scores["images"]
