@@ -20,7 +20,7 @@ from encoders.device import autocast
 from training.captioner import caption_tokens
 
 PHOTOS, CAPTIONS, CELLS, FEATURES, HIDDEN, WORDS = 32, 5, 64, 512, 512, 2500
-ROUNDS = 5
+ROUNDS = 3
 
 
 class Straightforward(nn.Module):

@@ -115,8 +115,10 @@ class Captioner(nn.Module):
             return logits, state
 
         banned = (PAD, START) if settings.unknown else (PAD, START, UNK)
-        with autocast(self.device):
-            found = search(step, self.decoder.start(features), start=START, end=END, banned=banned, settings=settings)
+        weights = self.decoder.bias.dtype
+        with autocast(self.device, weights=weights):
+            state = self.decoder.start(features.to(weights))
+            found = search(step, state, start=START, end=END, banned=banned, settings=settings)
         captions = [[self._caption(h, looked) for h in hypotheses] for hypotheses in found]
         return [replace(best, alternatives=tuple(others)) for best, *others in captions]
 
@@ -138,7 +140,8 @@ class Captioner(nn.Module):
             PhotoError: a photo that cannot be opened. `stream` goes on past those.
         """
         if not isinstance(photo, (list, tuple)):
-            return self([photo], settings)[0]
+            pixels = self.preprocessing(open_photo(photo, smallest=self.preprocessing.size))
+            return self.describe(self.encode(pixels.unsqueeze(0)), settings)[0]
         captions = [caption for _, caption in self.stream(photo, settings)]
         for caption in captions:
             if isinstance(caption, PhotoError):

@@ -16,6 +16,11 @@ def bf16_is_fast(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """A context in which convolutions and products run in bfloat16 where that is fast, and as they are elsewhere."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16_is_fast(device))
+def autocast(device: torch.device, *, weights: torch.dtype = torch.float32) -> torch.autocast:
+    """A context in which convolutions and products run in bfloat16 where that is fast, and as they are elsewhere.
+
+    Args:
+        weights: what the module's weights are; where they are bfloat16 already, there is nothing to convert.
+    """
+    convert = weights == torch.float32 and bf16_is_fast(device)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=convert)
