@@ -5,6 +5,7 @@ yields a stream of records, which a command line draws as a bar, a page as a cur
 """
 
 import json
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from encoders.device import best_device, bf16_is_fast
 from encoders.errors import GlimpseError, SettingError
 
 from .seed import mixed
+
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # importing it sets INFO, and it then talks of itself
 
 
 @dataclass(frozen=True)
