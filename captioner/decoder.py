@@ -143,7 +143,6 @@ class Decoder(nn.Module):
         state = self.start(features)
         state = state.select(torch.arange(P, device=tokens.device).unsqueeze(1).expand(P, Q))
         outputs, looked = [], torch.zeros(P, Q, features.shape[1], device=features.device)
-        o = None
         for t, (p, q) in enumerate(zip(photos, captions, strict=True)):
             state = _shrink(state, p, q)
             word = given[:p, :q, t].reshape(-1)
