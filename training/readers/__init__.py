@@ -4,7 +4,7 @@ from pathlib import Path
 
 from encoders.errors import DataError, SettingError, shown
 
-from . import coco, flickr8k, karpathy
+from . import caption_tables, coco, flickr8k, flickr30k, imagefolder, karpathy
 from .caption_list import CaptionList
 from .files import ImageFolder
 from .records import Dataset, Problems
@@ -14,6 +14,9 @@ FORMATS = {
     "flickr8k": flickr8k,
     "karpathy": karpathy,
     "coco": coco,
+    "flickr30k": flickr30k,
+    "imagefolder": imagefolder,
+    "table": caption_tables,
 }
 _ANNOTATION_FOLDERS = ("annotations", "flickr8k_text")  # the photos are beside these, not in them
 

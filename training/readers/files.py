@@ -15,6 +15,8 @@ from encoders.images import PHOTO_SUFFIXES
 
 from .records import Problems
 
+JSON_LINES = (".jsonl", ".ndjson")
+
 
 def read_text(path: str | Path) -> str:
     """A whole UTF-8 file, with or without a byte-order mark. Raises DataError in one sentence."""
@@ -51,10 +53,21 @@ def read_json(path: str | Path) -> object:
 def read_rows(path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:
     """The rows of a `.csv`, `.tsv` or `.jsonl` file as (line number, row); lines that are no row are counted."""
     text = read_text(path)
-    if Path(path).suffix.lower() in (".jsonl", ".ndjson"):
+    if Path(path).suffix.lower() in JSON_LINES:
         yield from _json_rows(text, Path(path).name, problems)
     else:
         yield from _csv_rows(text, path, problems)
+
+
+def columns(path: str | Path) -> set[str]:
+    """The columns of such a table, told by its first bytes, to recognise it by; none where it has none."""
+    text = head(path).decode("utf-8", "replace")
+    if Path(path).suffix.lower() in JSON_LINES:
+        return next((set(row) for _, row in _json_rows(text, "", Problems())), set())
+    try:
+        return set(_csv_reader(text).fieldnames)
+    except csv.Error:
+        return set()
 
 
 def _json_rows(text: str, name: str, problems: Problems) -> Iterator[tuple[int, dict]]:
@@ -72,11 +85,8 @@ def _json_rows(text: str, name: str, problems: Problems) -> Iterator[tuple[int, 
 
 
 def _csv_rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)  # spreadsheets in half of Europe write semicolons
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     try:
-        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
+        reader = _csv_reader(text)
         for row in reader:
             if None in row or None in row.values():
                 place = f"{Path(path).name} line {reader.line_num}"
@@ -85,6 +95,14 @@ def _csv_rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple
                 yield reader.line_num, row
     except csv.Error as error:
         raise DataError(f"{shown(path)} is not a readable table ({error}); export it as CSV again.") from None
+
+
+def _csv_reader(text: str) -> csv.DictReader:
+    header = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=header.count)  # spreadsheets in half of Europe write semicolons
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
+    return reader
 
 
 class ImageFolder:

@@ -11,10 +11,10 @@ from pathlib import Path
 from encoders.errors import DataError, shown
 
 from .checks import QuestionList, split_in
-from .files import ImageFolder, read_rows
+from .files import JSON_LINES, ImageFolder, columns, read_rows
 from .records import Problems, QuestionRecord
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
+SUFFIXES = (".csv", ".tsv", *JSON_LINES)
 NEEDED = ("image", "question")
 
 
@@ -24,14 +24,6 @@ def recognise(path: Path) -> list[Path]:
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if not file.match("cocoqa*.jsonl"))  # read by cocoqa.py
     return [file for file in files if file.suffix.lower() in SUFFIXES and set(NEEDED) <= columns(file)]
-
-
-def columns(file: Path) -> set[str]:
-    """The columns of a table's first row; none where it cannot be read."""
-    try:
-        return next((set(row) for _, row in read_rows(file, Problems())), set())
-    except DataError:
-        return set()
 
 
 def read(path: Path, problems: Problems) -> list[QuestionRecord]:

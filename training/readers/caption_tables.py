@@ -1,0 +1,84 @@
+"""Captions in a plain table: CSV, TSV or JSON lines with the columns `image` and `caption`, one caption a row.
+
+So is Kaggle's `captions.txt`. Optional column: `split` (train, val, test); without it the file's name tells the split
+(`val.csv`), or the folder in the photo's name (`val/a.jpg`), else all of it is for training. A cell may hold a list
+of captions. Photos are anywhere under the folder.
+"""
+
+import ast
+import json
+from pathlib import Path, PurePosixPath
+
+from .caption_list import CaptionList
+from .checks import split_in, text_of
+from .files import columns, read_rows
+from .tables import SUFFIXES
+
+LOOKED_FOR = "a CSV, TSV, JSONL or captions.txt file with the columns image and caption"
+METADATA = ("metadata.jsonl", "metadata.csv")  # read by imagefolder.py
+_IMAGE = ("file_name", "image", "filename", "image_name", "image_path")  # the first that a row has
+_CAPTION = ("caption", "captions", "text", "comment")
+_OF_QUESTIONS = {"question", "questions", "answer", "answers"}
+
+
+def recognise(path: Path) -> list[Path]:
+    """The tables of captions in a folder, or the one file, told by their columns."""
+    files = [path] if path.is_file() else sorted(path.glob("*"))
+    readable = [file for file in files if file.suffix.lower() in (*SUFFIXES, ".txt") and file.name not in METADATA]
+    return [file for file in readable if is_table(file)]
+
+
+def is_table(file: Path) -> bool:
+    """Whether a file has a column of photos and one of captions, and none of questions."""
+    has = columns(file)
+    return bool(has.intersection(_IMAGE) and has.intersection(_CAPTION)) and not has & _OF_QUESTIONS
+
+
+def read(file: Path, captions: CaptionList) -> None:
+    """Every photo of one table. Raises DataError where it cannot be read."""
+    add_rows(file, captions, split=split_in(file.stem))
+
+
+def add_rows(
+    file: Path, captions: CaptionList, *, split: str | None, folder: str = "", said_in: tuple[str, ...] = _CAPTION
+) -> None:
+    """Every photo of a table, once, with the captions of all its rows.
+
+    Args:
+        split: of the rows that name none.
+        folder: where the photos are, under the data set's folder; anywhere where it is empty.
+        said_in: the columns that may hold the captions; the first that a row has.
+    """
+    said: dict[tuple[str, str | None], list] = {}
+    for _, row in read_rows(file, captions.problems):
+        image = _first(row, _IMAGE)
+        if isinstance(image, str) and image.strip():
+            said.setdefault((image.strip(), _split(row, image, split)), []).extend(_texts(_first(row, said_in)))
+        else:
+            captions.photos.find_or_report(image, captions.problems)
+    for (image, where), texts in said.items():
+        key = f"{folder}/{image}" if folder else image
+        captions.add(image=image, image_id=key, captions=texts, split=where, folder=folder)
+
+
+def _first(row: dict, names: tuple[str, ...]) -> object:
+    return next((row[name] for name in names if name in row), None)
+
+
+def _split(row: dict, image: str, otherwise: str | None) -> str | None:
+    named = row.get("split")
+    if named not in (None, ""):
+        return split_in(text_of(named) or "")
+    return otherwise or split_in(PurePosixPath(image.replace("\\", "/")).parent.as_posix()) or "train"
+
+
+def _texts(value: object) -> list:
+    """The captions in a cell: one, or a list, which CSV spells as JSON does or, from pandas, as Python does."""
+    if isinstance(value, str) and value.strip().startswith("["):
+        for parse in (json.loads, ast.literal_eval):
+            try:
+                parsed = parse(value.strip())
+            except (ValueError, SyntaxError, MemoryError, RecursionError):
+                continue
+            return parsed if isinstance(parsed, list) else [value]
+    return value if isinstance(value, list) else [value]
