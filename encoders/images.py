@@ -56,7 +56,7 @@ def open_photo(source, *, smallest: int | None = None) -> Image.Image:
             if width * height > MAX_PIXELS:
                 raise Image.DecompressionBombError(f"{width} x {height} pixels")
             if smallest and not given and image.format in ("JPEG", "MPO"):  # MPO: what many phones write as .jpg
-                image.draft("RGB", (2 * smallest, 2 * smallest))
+                image.draft("RGB", (smallest * 3 // 2, smallest * 3 // 2))
             return _to_rgb(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError as error:  # ours, or Pillow's, which comes first for the largest
         size = re.search(r"\d[\d x]* pixels", str(error))

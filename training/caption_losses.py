@@ -1,4 +1,4 @@
-"""What a captioner is trained to do: predict people's captions, or draw captions that score well itself."""
+"""What a captioner is trained to do: predict people's captions, or find captions that score well itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from captioner.search import SearchSettings, search
 from encoders.text import END, PAD, START, UNK, pad
 
 from .metrics.cider import CiderD
-from .seed import mixed
 
 
 @dataclass  # Fabric rebuilds a batch when it converts or moves it, so it cannot be frozen
@@ -92,15 +91,18 @@ class LikelihoodLoss(nn.Module):
 class SelfCriticalLoss(nn.Module):
     """Self-critical sequence training, for a captioner that cross-entropy has trained (Rennie et al. 2017).
 
-    The loss is −Σ (r − b) log p over captions that the model draws itself: r is a caption's CIDEr-D, b the mean of
-    the others drawn for the same photo, so those better than the others become likelier.
+    The loss is −Σ (r − b) log p over captions that the model finds itself: r is a caption's CIDEr-D, b the mean of
+    the others found for the same photo, so those better than the others become likelier.
+
+    The captions are the beam's best, not random draws (Cornia et al. 2020): label smoothing leaves a tenth of the
+    probability to words that fit nothing, and most random captions have one of them.
 
     The end of a sentence is scored like a word: "a dog on a" then differs from "a dog on a <end>", which keeps the
     model from learning to break off, the bad endings of plain CIDEr optimisation.
 
     Args:
         references: the encoded training captions of each photo; `batch.rows` are its indices.
-        samples: captions drawn for each photo, at least 2.
+        samples: captions found for each photo, at least 2.
     """
 
     def __init__(self, captioner: Captioner, *, references: Sequence[Sequence[Sequence[int]]], samples: int = 5):
@@ -110,16 +112,16 @@ class SelfCriticalLoss(nn.Module):
         captioner.encoder.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "SelfCriticalLoss":
-        super().train(False)  # dropout would judge other captions than were drawn
+        super().train(False)  # dropout would judge other captions than were found
         return self
 
     def forward(self, batch: CaptionBatch) -> Tensor:
-        drawn = self._draw(batch.photos)  # P lists of Q captions, tokens only
+        found = self._find(batch.photos)  # P lists of Q captions, tokens only
         rewards = torch.tensor([[self._cider(row, caption) for caption in photo]
-                                for row, photo in zip(batch.rows.tolist(), drawn, strict=True)])  # fmt: skip
+                                for row, photo in zip(batch.rows.tolist(), found, strict=True)])  # fmt: skip
         baseline = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
-        tokens, lengths = pad([[START, *caption] for photo in drawn for caption in photo])
-        shape = (len(drawn), self.samples)
+        tokens, lengths = pad([[START, *caption] for photo in found for caption in photo])
+        shape = (len(found), self.samples)
         own = CaptionBatch(batch.photos, tokens.view(*shape, -1), lengths.view(shape), batch.rows)
 
         logits, _ = self.captioner.decoder(own.photos, own.tokens, own.lengths)
@@ -129,10 +131,9 @@ class SelfCriticalLoss(nn.Module):
         return -(advantage * log_p).mean()
 
     @torch.no_grad()
-    def _draw(self, features: Tensor) -> list[list[list[int]]]:
-        """Captions drawn word by word from the model's own distribution, with their end if they came to one."""
-        seed = mixed(torch.initial_seed(), "draw")  # the step's own seed: a resumed run draws the same
-        how = SearchSettings(sample=True, n=self.samples, no_repeat=0, seed=seed)
+    def _find(self, features: Tensor) -> list[list[list[int]]]:
+        """The best captions a beam finds for each photo, with their end if they came to one."""
+        how = SearchSettings(beam=self.samples, n=self.samples, no_repeat=0)
         state = self.captioner.decoder.start(features)
         found = search(self.captioner.decoder.step, state, start=START, end=END, banned=(PAD, START, UNK), settings=how)
         return [[[*h.tokens, END] if h.ended else list(h.tokens) for h in photo] for photo in found]

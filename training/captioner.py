@@ -38,7 +38,7 @@ class CaptionSettings:
         start_size: side of the augmented views at the start; it grows to the captioner's own. 0 means that throughout.
         smallest_view: the least part of a photo's area that an augmented view shows.
         mirror: mirror photos at random. Turn it off where captions say left and right.
-        samples: captions drawn for each photo, with the `cider` objective.
+        samples: captions found for each photo, with the `cider` objective.
         beam: width of the free-running search that validation uses.
     """
 
@@ -62,7 +62,7 @@ class CaptionSettings:
         if self.objective == "cider" and self.finetune_encoder:
             raise SettingError("the cider objective trains the decoder alone; leave out --finetune-encoder.")
         if self.samples < 2:
-            raise SettingError(f"samples is {self.samples}; each caption is judged by the others, so draw at least 2.")
+            raise SettingError(f"samples is {self.samples}; each caption is judged by the others, so find at least 2.")
         for name in ("smoothing", "word_dropout", "scheduled_sampling"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingError(f"{name} is {getattr(self, name)}; choose a share from 0 up to 1.")

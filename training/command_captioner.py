@@ -48,7 +48,7 @@ def captioner(
     image_size: Annotated[int | None, typer.Option(help="Side of the photos [default: START_FROM's, or 224].")] = None,
     fit: Annotated[Fit | None, typer.Option(help="How a photo becomes square [default: START_FROM's, or squash].")] = None,
     objective: Annotated[str, typer.Option(help="likelihood, or cider: self-critical training after it.")] = "likelihood",
-    samples: Annotated[int, typer.Option(help="Captions drawn for each photo with --objective cider.")] = 5,
+    samples: Annotated[int, typer.Option(help="Captions found for each photo with --objective cider.")] = 5,
     cell: Annotated[str, typer.Option(help="lstm, gru or rnn.")] = "lstm",
     layers: Annotated[int, typer.Option(help="Recurrent layers.")] = 1,
     hidden: Annotated[int, typer.Option(help="Size of the recurrent state.")] = 512,
