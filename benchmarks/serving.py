@@ -1,6 +1,6 @@
 """What captioning costs beside the encoder alone: one photo, and a folder of 1,000; beam 3, model warm, one run.
 
-    python benchmarks/serving.py [--model DIR]
+    python benchmarks/serving.py [--model DIR] [--photos FOLDER]
 
 The photos are made up (soft random blobs, 640 x 480 JPEG), so that anyone can run it; opening and decoding the
 files counts on the captioner's side, not on the encoder's.
@@ -42,9 +42,11 @@ def seconds(action) -> float:
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--model", default="bundled-captioner")
-    captioner = load(options.parse_args().model)
+    options.add_argument("--photos", type=Path, help="a folder of real photos instead")
+    options = options.parse_args()
+    captioner = load(options.model)
     with tempfile.TemporaryDirectory() as folder:
-        paths = blobs(Path(folder), PHOTOS)
+        paths = sorted(options.photos.glob("*.jpg"))[:PHOTOS] if options.photos else blobs(Path(folder), PHOTOS)
         pixels = captioner.preprocessing.pixels(open_photo(paths[0])).unsqueeze(0)
         one = captioner.preprocessing.normalise(pixels)
         captioner(paths[:BATCH])  # warm
@@ -54,7 +56,7 @@ def main() -> None:
             caption.append(seconds(lambda path=paths[n]: captioner(path)))
         batch = one.expand(BATCH, -1, -1, -1).contiguous()
         before = [seconds(lambda: captioner.encode(batch)) for _ in range(PHOTOS // BATCH // 2)]
-        whole = seconds(lambda: captioner(paths)) / PHOTOS
+        whole = seconds(lambda: captioner(paths)) / len(paths)
         after = [seconds(lambda: captioner.encode(batch)) for _ in range(PHOTOS // BATCH // 2)]
     alone = statistics.mean(before + after) / BATCH
     print(json.dumps({
@@ -64,7 +66,7 @@ def main() -> None:
             "ratio": round(statistics.median(caption) / statistics.median(encode), 2),
         },
         "folder": {
-            "photos": PHOTOS,
+            "photos": len(paths),
             "encoder_photos_per_second": round(1 / alone, 1),
             "captions_per_second": round(1 / whole, 1),
             "share": round(alone / whole, 3),

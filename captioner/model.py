@@ -103,7 +103,7 @@ class Captioner(nn.Module):
         with autocast(self.device):
             return self.encoder(photos.to(self.device)).float()
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def describe(self, features: Tensor, settings: SearchSettings | None = None) -> list[Caption]:
         """Features (B, L, D) -> one caption a photo, the other `settings.n` - 1 as its alternatives."""
         settings = settings or SearchSettings()
