@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, linear, pad
+from torch.nn.functional import dropout, pad
 
 from encoders.attention import SoftAttention
+from encoders.linear import Linear, linear
 from encoders.recurrent import Recurrent
 from encoders.text import PAD, UNK
 
@@ -71,10 +72,10 @@ class Decoder(nn.Module):
         self.dropout = dropout
         self.embedding = nn.Embedding(vocabulary_size, embedding_size, padding_idx=PAD)
         self.attention = SoftAttention(feature_size=feature_size, query_size=hidden_size, attention_size=attention_size)
-        self.gate = nn.Linear(hidden_size, feature_size)
+        self.gate = Linear(hidden_size, feature_size)
         self.recurrent = Recurrent(cell, embedding_size + feature_size, hidden_size, layers=layers, dropout=dropout)
-        self.first = nn.Linear(feature_size, layers * self.recurrent.parts * hidden_size)
-        self.output = nn.Linear(embedding_size + hidden_size + feature_size, embedding_size)
+        self.first = Linear(feature_size, layers * self.recurrent.parts * hidden_size)
+        self.output = Linear(embedding_size + hidden_size + feature_size, embedding_size)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
         # Tied weights must start small, or the first word scores are huge.
         nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)

@@ -15,6 +15,7 @@ from encoders.cnn import ImageEncoder
 from encoders.device import autocast, best_device, bf16_is_fast
 from encoders.errors import ModelError, PhotoError, SettingError, shown
 from encoders.images import Preprocessing, open_photo
+from encoders.linear import pack
 from encoders.text import END, PAD, START, UNK, Vocabulary
 
 from .caption import Caption, Word
@@ -216,4 +217,6 @@ def load(model=BUNDLED, *, device: torch.device | None = None, exact: bool = Fal
     if not exact and bf16_is_fast(device):
         captioner.decoder.to(torch.bfloat16)
     # Loaded weights come without the encoder's memory format, with which convolutions are a fifth faster.
-    return captioner.to(device, memory_format=torch.channels_last).eval()
+    captioner = captioner.to(device, memory_format=torch.channels_last).eval()
+    pack(captioner.decoder)
+    return captioner

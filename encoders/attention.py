@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from .linear import Linear
+
 
 class SoftAttention(nn.Module):
     """Additive attention (Bahdanau et al. 2015; on images Xu et al. 2015).
@@ -15,9 +17,9 @@ class SoftAttention(nn.Module):
 
     def __init__(self, *, feature_size: int, query_size: int, attention_size: int):
         super().__init__()
-        self.W_v = nn.Linear(feature_size, attention_size)
-        self.W_h = nn.Linear(query_size, attention_size, bias=False)
-        self.w = nn.Linear(attention_size, 1, bias=False)  # a bias would not change the softmax
+        self.W_v = Linear(feature_size, attention_size)
+        self.W_h = Linear(query_size, attention_size, bias=False)
+        self.w = Linear(attention_size, 1, bias=False)  # a bias would not change the softmax
 
     def keys(self, features: Tensor) -> Tensor:
         """W_v v: features (B, L, D) -> (B, L, A)."""

@@ -3,7 +3,6 @@
 import json
 import math
 import pickle
-from contextlib import nullcontext
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
@@ -45,7 +44,8 @@ def model():
 @pytest.fixture(autouse=True)
 def exact(monkeypatch):
     """Full precision, also where a test machine has a faster one: numbers are compared here."""
-    monkeypatch.setattr(captioner.model, "autocast", lambda device: nullcontext())
+    for module in ("encoders.device", "captioner.model"):
+        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,8 @@ def test_probabilities_and_attention_are_those_of_the_words(model, photos, how):
 
 
 def test_reduced_precision_gives_captions_too(model, photos, monkeypatch):
-    monkeypatch.setattr(captioner.model, "autocast", lambda device: torch.autocast("cpu", dtype=torch.bfloat16))
+    for module in ("encoders.device", "captioner.model"):
+        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: True)
     for caption in model(photos, SearchSettings(n=3)):
         assert caption.text
         assert caption.attention.dtype == torch.float32

@@ -1,0 +1,37 @@
+"""Products of a few rows with a weight matrix, W x + b, on weights laid out once as the processor wants them.
+
+A word's step has three rows, one a beam. For so few, oneDNN spends more time on rearranging bfloat16 weights than on
+the product; `pack` rearranges them beforehand, with the operators that torch.compile itself uses for frozen weights.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_FEW = 3  # rows the layout is chosen for; it serves any number
+
+
+class Linear(nn.Linear):
+    """torch's linear layer, through this file's `linear`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x (..., in), weight (out, in), bias (out,) -> (..., out)."""
+    packed = getattr(weight, "packed", None)
+    if packed is None or torch.is_grad_enabled() or x.dtype != torch.bfloat16 or packed[0] != weight._version:
+        return functional.linear(x, weight, bias)
+    return torch.ops.mkldnn._linear_pointwise(x, packed[1], bias, "none", [], "")
+
+
+@torch.no_grad()
+def pack(module: nn.Module) -> None:
+    """Lay out a module's bfloat16 matrices for `linear`. A weight that changes or moves later is simply not packed."""
+    operators = torch.ops.mkldnn
+    if not (hasattr(operators, "_reorder_linear_weight") and hasattr(operators, "_linear_pointwise")):
+        return  # a build of torch without oneDNN
+    for weight in module.parameters():
+        if weight.ndim == 2 and weight.dtype == torch.bfloat16 and weight.device.type == "cpu":
+            weight.packed = (weight._version, operators._reorder_linear_weight(weight.detach(), _FEW))
