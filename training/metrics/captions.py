@@ -79,6 +79,10 @@ def _meteor(truth: dict, said: dict) -> float | None:
     finally:
         if scorer.lock.locked():  # or the scorer waits for ever when it is deleted
             scorer.lock.release()
+        with contextlib.suppress(BrokenPipeError):  # what Java never read is still waiting here
+            scorer.meteor_p.stdin.close()
+        scorer.meteor_p.kill()
+        scorer.meteor_p.wait()
         scorer.meteor_p.stdout.close()
         scorer.meteor_p.stderr.close()
 
