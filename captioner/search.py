@@ -6,7 +6,6 @@ vocabulary and no picture. Its tokens and rows are on the CPU, wherever the logi
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 
 import torch
 from torch import Tensor
@@ -110,27 +109,20 @@ def search(
 
 
 def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):
-    """Beam search. An item is done when `beam` of its sentences have ended, or at `max_length`."""
+    """Beam search. An item is done when `_settled`, or at `max_length`."""
     width = settings.beam
     found: list[list[Hypothesis]] = [[] for _ in range(len(state))]
     live = {item: [Hypothesis()] for item in range(len(state))}  # the same number of sentences for each item
     for _ in range(settings.max_length):
         rows = [h for sentences in live.values() for h in sentences]
         logits, state = step(torch.tensor([h.tokens[-1] if h.tokens else start for h in rows]), state)
-        # No sentence can have more than this many of the best continuations of its item.
-        top, words = (x.tolist() for x in _log_p(logits, rows, banned, settings).topk(min(2 * width, logits.shape[1])))
-        row = iter(range(len(rows)))
+        log_p = _log_p(logits, rows, banned, settings)
         grown = {}
-        for item, sentences in live.items():
-            ranked = sorted(
-                ((h.log_prob + p, h, word, p, r) for h, r in zip(sentences, row, strict=False)
-                 for p, word in zip(top[r], words[r], strict=True) if h.log_prob + p > DEAD),
-                key=itemgetter(0), reverse=True,
-            )  # fmt: skip
-            best = [h.say(word, p, r, end=end) for _, h, word, p, r in ranked[: 2 * width]]
-            found[item] = (found[item] + [h for h in best[:width] if h.ended])[:width]
-            going = [h for h in best if not h.ended][:width]
-            if going and len(found[item]) < width:
+        for item, best in zip(live, _best(log_p, rows, len(live), 2 * width), strict=True):
+            said = [rows[row].say(word, p, row, end=end) for row, word, p in best]
+            found[item] = (found[item] + [h for h in said[:width] if h.ended])[:width]
+            going = [h for h in said if not h.ended][:width]
+            if going and not _settled(found[item], going, settings):
                 grown[item] = going
         if not grown:
             return found
@@ -142,6 +134,39 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
     for item, sentences in live.items():
         found[item] = (found[item] + [h for h in sentences if h.log_prob > DEAD])[:width]
     return found
+
+
+def _best(log_p: Tensor, rows: list[Hypothesis], items: int, count: int) -> list[list[tuple[int, int, float]]]:
+    """For each item its `count` likeliest continuations, best first: (row, token, log-probability of the token).
+
+    Args:
+        log_p: (rows, V), the rows lying item by item, the same number for each; those of an item compete.
+    """
+    vocabulary = log_p.shape[1]
+    total = (log_p + torch.tensor([[h.log_prob] for h in rows])).view(items, -1)
+    best, places = total.topk(min(count, total.shape[1]), dim=1)
+    own = log_p.view(items, -1).gather(1, places).tolist()
+    first = range(0, len(rows), len(rows) // items)
+    return [
+        [
+            (row + place // vocabulary, place % vocabulary, p)
+            for place, p, whole in zip(*item, strict=True)
+            if whole > DEAD
+        ]
+        for row, *item in zip(first, places.tolist(), own, best.tolist(), strict=True)
+    ]
+
+
+def _settled(found: list[Hypothesis], going: list[Hypothesis], settings: SearchSettings) -> bool:
+    """Whether to stop: as many as the beam have ended, or the n best of them beat every sentence that still grows.
+
+    Growing could still raise a score, since it divides by the length; in practice that is rare, and waiting for it
+    costs an eighth of all steps and gains nothing (`docs/log.md`).
+    """
+    if len(found) < settings.n:
+        return False
+    scores = sorted((h.score(settings.length_penalty) for h in found), reverse=True)
+    return len(found) == settings.beam or scores[settings.n - 1] >= max(h.score(settings.length_penalty) for h in going)
 
 
 def sampled(step: Step, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):
