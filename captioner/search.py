@@ -120,7 +120,7 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
         grown = {}
         for item, best in zip(live, _best(log_p, rows, len(live), 2 * width), strict=True):
             said = [rows[row].say(word, p, row, end=end) for row, word, p in best]
-            found[item] = (found[item] + [h for h in said[:width] if h.ended])[:width]
+            found[item] += [h for h in said[:width] if h.ended]
             going = [h for h in said if not h.ended][:width]
             if going and not _settled(found[item], going, settings):
                 grown[item] = going
@@ -132,7 +132,7 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
         }
         state = state.select(torch.tensor([[h.rows[-1] for h in sentences] for sentences in live.values()]))
     for item, sentences in live.items():
-        found[item] = (found[item] + [h for h in sentences if h.log_prob > DEAD])[:width]
+        found[item] += [h for h in sentences if h.log_prob > DEAD][: max(0, width - len(found[item]))]
     return found
 
 
@@ -158,15 +158,15 @@ def _best(log_p: Tensor, rows: list[Hypothesis], items: int, count: int) -> list
 
 
 def _settled(found: list[Hypothesis], going: list[Hypothesis], settings: SearchSettings) -> bool:
-    """Whether to stop: as many as the beam have ended, or the n best of them beat every sentence that still grows.
+    """Whether to stop: the n best sentences that have ended beat every one that still grows.
 
-    Growing could still raise a score, since it divides by the length; in practice that is rare, and waiting for it
-    costs an eighth of all steps and gains nothing (`docs/log.md`).
+    A growing one could still overtake them, since its score is divided by its length; waiting for that costs an
+    eighth of all steps and gains nothing (`docs/log.md`).
     """
     if len(found) < settings.n:
         return False
-    scores = sorted((h.score(settings.length_penalty) for h in found), reverse=True)
-    return len(found) == settings.beam or scores[settings.n - 1] >= max(h.score(settings.length_penalty) for h in going)
+    ended, growing = ([h.score(settings.length_penalty) for h in hypotheses] for hypotheses in (found, going))
+    return sorted(ended, reverse=True)[settings.n - 1] >= max(growing)
 
 
 def sampled(step: Step, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):

@@ -82,17 +82,20 @@ def greedy(table, item, max_length):
 
 
 def slow_beam(table, item, width, max_length):
-    """Beam search with lists: the sentences ended, in the order they ended, then those cut at the longest."""
+    """Beam search with lists, `width` sentences: until so many have ended that beat every one that still grows.
+
+    Ranked by log-probability, those that have ended first.
+    """
     live, done = [(0.0, ())], []
     for _ in range(max_length):
         scored = [(score + torch.log_softmax(table.logits(item, (START, *said)), 0), said) for score, said in live]
         grown = [(scores[token].item(), (*said, token)) for scores, said in scored for token in (END, A, B, C)]
         grown.sort(reverse=True)
-        done += [said for _, said in grown[:width] if said[-1] == END]
-        live = [(score, said) for score, said in grown if said[-1] != END][:width]
-        if len(done) >= width:
-            return done[:width]
-    return (done + [said for _, said in live])[:width]
+        done = sorted(done + [row for row in grown[:width] if row[1][-1] == END], reverse=True)
+        live = [row for row in grown if row[1][-1] != END][:width]
+        if len(done) >= width and done[width - 1] >= live[0]:
+            break
+    return [said for _, said in (done + live)[:width]]
 
 
 def every_sentence(table, item, max_length, penalty):
@@ -116,9 +119,9 @@ def test_a_beam_of_one_is_greedy(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_a_beam_is_the_slow_one_with_lists(seed, width):
     table = random_table(seed, spread=1.5)
-    for item, found in enumerate(run(table, items=4, beam=width, n=width, max_length=5)):
+    for item, found in enumerate(run(table, items=4, beam=width, n=width, max_length=5, length_penalty=0.0)):
         said = [(*h.tokens, END) if h.ended else h.tokens for h in found]
-        assert sorted(said) == sorted(slow_beam(table, item, width, 5))
+        assert said == slow_beam(table, item, width, 5)
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.7, 1.0, 2.0])
@@ -144,6 +147,26 @@ def test_a_beam_sees_further_than_greedy():
     best = run(Table(logits), beam=2, length_penalty=0.0)[0][0]
     assert best.tokens == (B,)
     assert best.log_prob == pytest.approx(math.log(0.4), abs=1e-4)
+
+
+@pytest.mark.parametrize(("n", "steps"), [(1, 1), (2, 2), (3, 3)])
+def test_the_search_is_over_once_the_best_sentences_lead(n, steps):
+    """Ending is the likeliest at every step: nothing that still grows is as good."""
+    table = fixed_table([0, 0, 0.6, 0.3, 0.1, 0])
+    [found] = run(table, beam=3, n=n, max_length=9, length_penalty=0.0)
+    assert [h.tokens for h in found] == [(), (A,), (B,)][:n]
+    assert len(table.batches) == steps
+
+
+def test_a_sentence_that_grows_and_leads_is_waited_for():
+    def logits(item, told):
+        p = torch.full((V,), 1e-9)
+        p[[END, A]] = torch.tensor([0.4, 0.6] if len(told) == 1 else [0.1, 0.9] if len(told) < 4 else [1.0, 0.0])
+        return p.log()
+
+    table = Table(logits)
+    assert run(table, beam=3, max_length=9, length_penalty=0.0)[0][0].tokens == (A, A, A)
+    assert len(table.batches) == 4
 
 
 @pytest.mark.parametrize("how", [{"beam": 1}, {"beam": 3, "n": 3}, {"beam": 5, "n": 2, "no_repeat": 2}])
