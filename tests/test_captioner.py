@@ -86,7 +86,7 @@ def test_a_batch_says_what_each_photo_alone_says(model, photos, how):
     together = model(photos, how)
     alone = [model(photo, how) for photo in photos]
     assert [c.text for c in together] == [c.text for c in alone]
-    assert len({c.text for c in together}) > 4
+    assert len({c.text for c in together}) > 2
     for ours, single in zip(together, alone, strict=True):
         assert ours.log_prob == pytest.approx(single.log_prob, abs=1e-3)
         assert [a.text for a in ours.alternatives] == [a.text for a in single.alternatives]
