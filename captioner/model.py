@@ -1,10 +1,8 @@
 """The captioner as people use it: photos in, captions out, one folder on disk."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -16,6 +14,7 @@ from encoders.device import autocast, best_device, bf16_is_fast
 from encoders.errors import ModelError, PhotoError, SettingError, shown
 from encoders.images import Preprocessing, open_photo
 from encoders.linear import pack
+from encoders.stream import stream
 from encoders.text import END, PAD, START, UNK, Vocabulary
 
 from .caption import Caption, Word
@@ -23,7 +22,6 @@ from .decoder import Decoder, State
 from .search import Hypothesis, SearchSettings, search
 
 BUNDLED = "bundled-captioner"
-BATCH = 32  # photos encoded and captioned together
 
 
 @dataclass(frozen=True)
@@ -152,32 +150,8 @@ class Captioner(nn.Module):
     def stream(
         self, photos: Iterable, settings: SearchSettings | None = None
     ) -> Iterator[tuple[object, Caption | PhotoError]]:
-        """(photo, its caption, or why it could not be opened), in the order given, batch by batch.
-
-        The next batch's files are opened by other threads while this one is captioned.
-        """
-        with ThreadPoolExecutor(2) as pool:
-            photos = iter(photos)
-            ahead = self._open(pool, photos)
-            while ahead:
-                opened = [(photo, future.result()) for photo, future in ahead]
-                ahead = self._open(pool, photos)
-                good = [pixels for _, pixels in opened if isinstance(pixels, Tensor)]
-                captions: Sequence[Caption] = []
-                if good:
-                    captions = self.describe(self.encode(self.preprocessing.normalise(torch.stack(good))), settings)
-                said = iter(captions)
-                for photo, pixels in opened:
-                    yield photo, next(said) if isinstance(pixels, Tensor) else pixels
-
-    def _open(self, pool: ThreadPoolExecutor, photos: Iterator) -> list[tuple]:
-        return [(photo, pool.submit(self._pixels, photo)) for photo in islice(photos, BATCH)]
-
-    def _pixels(self, photo) -> Tensor | PhotoError:
-        try:
-            return self.preprocessing.pixels(open_photo(photo, smallest=self.preprocessing.size))
-        except PhotoError as error:
-            return error
+        """(photo, its caption, or why it could not be opened), in the order given, batch by batch."""
+        return stream(photos, self.preprocessing, lambda batch: self.describe(self.encode(batch), settings))
 
 
 def folder_of(model) -> Path:

@@ -9,13 +9,13 @@ import pytest
 import torch
 from toys import COLOURS, SIDES, square
 
-import captioner.model
+import encoders.stream
 from captioner import Caption, Captioner, DecoderSettings, SearchSettings, Word, load
-from captioner.model import BATCH
 from encoders.checkpoint import CONFIG, WEIGHTS
 from encoders.cnn import ImageEncoder
 from encoders.errors import ModelError, PhotoError, SettingError
 from encoders.images import Preprocessing
+from encoders.stream import BATCH
 from encoders.text import END, PAD, START, UNK, Vocabulary
 
 VOCABULARY = Vocabulary.build(["a red square on the left", "the right has a blue yellow green square"])
@@ -133,7 +133,7 @@ def test_alternatives_are_other_sentences_best_first(model, photos):
 
 
 def test_stream_takes_any_iterable_and_keeps_the_order_past_bad_files(model, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(captioner.model, "BATCH", 3)
+    monkeypatch.setattr(encoders.stream, "BATCH", 3)
     bad = tmp_path / "bad.jpg"
     bad.write_text("not a photo")
     missing = tmp_path / "missing.jpg"

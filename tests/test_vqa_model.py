@@ -11,6 +11,7 @@ from toys import COLOURS, SIDES, square
 from vqa_toys import PRE, QUESTIONS, small_answerer
 
 import captioner
+import encoders.stream
 import vqa.model
 import vqa.shared
 from captioner import Captioner, DecoderSettings
@@ -93,7 +94,7 @@ def test_attention_is_over_the_grid_and_sums_to_one(look, model):
 
 
 def test_stream_takes_any_iterable_and_keeps_the_order_past_bad_files(model, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(vqa.model, "BATCH", 3)
+    monkeypatch.setattr(encoders.stream, "BATCH", 3)
     bad = tmp_path / "bad.jpg"
     bad.write_text("not a photo")
     mixed = [bad, *photos[:4], tmp_path / "missing.jpg", bad, bad, photos[4]]

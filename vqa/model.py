@@ -1,9 +1,7 @@
 """The answerer as people use it: look at a photo once, ask about it any number of times, one folder on disk."""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -16,6 +14,7 @@ from encoders.device import autocast, best_device
 from encoders.errors import ModelError, PhotoError, SettingError, shown
 from encoders.images import Preprocessing, open_photo
 from encoders.question import QuestionEncoder
+from encoders.stream import stream
 from encoders.text import Vocabulary
 
 from .answers import AnswerSet
@@ -24,7 +23,6 @@ from .look import Look
 from .shared import encoder_fingerprint, shared_config, shared_tensors
 
 BUNDLED = "bundled-vqa"
-BATCH = 32  # photos encoded together
 
 
 class Answerer(nn.Module):
@@ -168,29 +166,8 @@ class Answerer(nn.Module):
         return mine.keys() == others.keys() and all(torch.equal(mine[name], others[name]) for name in mine)
 
     def stream(self, photos: Iterable) -> Iterator[tuple[object, Look | PhotoError]]:
-        """(photo, a look at it, or why it could not be opened), in the order given, encoded batch by batch.
-
-        The next batch's files are opened by other threads while this one is encoded.
-        """
-        with ThreadPoolExecutor(2) as pool:
-            photos = iter(photos)
-            ahead = self._open(pool, photos)
-            while ahead:
-                opened = [(photo, future.result()) for photo, future in ahead]
-                ahead = self._open(pool, photos)
-                good = [pixels for _, pixels in opened if isinstance(pixels, Tensor)]
-                features = iter(self.encode(self.preprocessing.normalise(torch.stack(good))) if good else ())
-                for photo, pixels in opened:
-                    yield photo, self.look_at(next(features)[None]) if isinstance(pixels, Tensor) else pixels
-
-    def _open(self, pool: ThreadPoolExecutor, photos: Iterator) -> list[tuple]:
-        return [(photo, pool.submit(self._pixels, photo)) for photo in islice(photos, BATCH)]
-
-    def _pixels(self, photo) -> Tensor | PhotoError:
-        try:
-            return self.preprocessing.pixels(open_photo(photo, smallest=self.preprocessing.size))
-        except PhotoError as error:
-            return error
+        """(photo, a look at it, or why it could not be opened), in the order given, encoded batch by batch."""
+        return stream(photos, self.preprocessing, lambda batch: [self.look_at(f[None]) for f in self.encode(batch)])
 
 
 def folder_of(model) -> Path:
