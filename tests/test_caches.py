@@ -1,5 +1,8 @@
 """Decoded photos and computed features on disk: right rows, found again, resumed, refused when there is no room."""
 
+import errno
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,8 @@ from toys import COLOURS, class_folders, square
 from encoders.cnn import ImageEncoder
 from encoders.errors import DataError
 from encoders.images import Preprocessing
-from training import features, photos
+from training import array_file, features, photos
+from training.array_file import ArrayFile
 from training.features import FeatureCache
 from training.photos import PhotoCache
 
@@ -94,9 +98,48 @@ def test_other_weights_are_another_cache(paths, tmp_path, encoder):
 
 
 def test_a_full_disk_is_refused_before_anything_is_written(paths, tmp_path, encoder, monkeypatch):
-    usage = photos.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(photos.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    usage = array_file.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(array_file.shutil, "disk_usage", lambda _: usage._replace(free=1000))
     for cache in (PhotoCache(paths, PRE, tmp_path / "c"), FeatureCache(paths, encoder, PRE, tmp_path / "c")):
         with pytest.raises(DataError, match=r"0\.0 GB free and the cache needs"):
             fill(cache)
     assert not list((tmp_path / "c").iterdir())
+
+
+def test_a_disk_that_runs_full_later_is_one_sentence_and_what_is_done_stays(paths, tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr(features, "BATCH", 4)
+    write, written = array_file.ArrayFile.write, []
+
+    def full(self, first, rows):
+        written.append(first)
+        if first == 8:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, first, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ArrayFile, "write", array_file._told_when_full(paths[0])(full))
+        with pytest.raises(DataError, match="no room left for the cache; free some space"):
+            fill(FeatureCache(paths, encoder, PRE, tmp_path))
+    assert written == [0, 4, 8]
+    written.clear()
+    assert fill(FeatureCache(paths, encoder, PRE, tmp_path))[0] == 12
+
+
+def test_rows_are_read_in_the_order_asked_for_and_by_numpy_too(tmp_path):
+    rows = np.arange(24, dtype=np.float16).reshape(4, 2, 3)
+    array = ArrayFile.create(tmp_path / "a.npy", np.float16, (4, 2, 3))
+    array.write(2, rows[2:])
+    array.write(0, rows[:2])
+    array.keep()
+    assert np.array_equal(np.load(tmp_path / "a.npy"), rows)
+    assert np.array_equal(ArrayFile(tmp_path / "a.npy").read(torch.tensor([3, 0, 3])), rows[[3, 0, 3]])
+    assert ArrayFile(tmp_path / "a.npy").read([]).shape == (0, 2, 3)
+
+
+def test_photos_are_opened_only_a_little_ahead():
+    opened = []
+    with ThreadPoolExecutor(2) as pool:
+        rows = photos.ahead(pool, lambda row: opened.append(row) or row, range(1000), most=8)
+        assert [next(rows) for _ in range(5)] == [0, 1, 2, 3, 4]
+        assert len(opened) <= 14
+        assert list(rows) == list(range(5, 1000))

@@ -87,6 +87,22 @@ def test_a_batch_holds_each_photo_s_own_captions(records, tmp_path):
     assert torch.equal(task.batch(0, 1).rows, batch.rows), "but always the same for the same step"
 
 
+@pytest.mark.parametrize("finetune", [False, True])
+def test_the_parts_of_a_batch_are_the_batch_and_their_losses_add_up(records, tmp_path, finetune):
+    captioner = new(records, DecoderSettings(32, 32, 16, dropout=0.0))
+    settings = CaptionSettings(batch=10, finetune_encoder=finetune, look_everywhere=0.5)
+    task = CaptionTask(captioner, records, settings, epochs=1, seed=1, cache=tmp_path / "cache")
+    list(task.prepare())
+    task.model.eval()  # a batch normalisation would see the parts apart
+    whole, parts = task.batch(0, 1), [task.batch(0, 1, slice(n, None, 4)) for n in range(4)]
+    for n, part in enumerate(parts):
+        torch.testing.assert_close(part.photos, whole.photos[n::4])
+        assert torch.equal(part.tokens, whole.tokens[n::4]) and torch.equal(part.rows, whole.rows[n::4])
+    assert sum(map(len, parts)) == len(whole) == 20
+    assert sum(task.model(part).item() for part in parts) == pytest.approx(task.model(whole).item())
+    assert len(task.batch(0, 1, slice(10, None, 4))) == 0, "more parts than photos"
+
+
 def test_the_loss_is_the_mean_cross_entropy_of_words_and_ends(records):
     captioner = new(records, DecoderSettings(32, 32, 16, dropout=0.0))
     tokens, lengths, _ = caption_tokens([[[4, 5], [6]], [[7, 8, 9]]])
@@ -104,8 +120,11 @@ def test_it_learns_to_say_what_it_sees_end_to_end(records, tmp_path):
     settings = CaptionSettings(
         finetune_encoder=True, encoder_rate=1.0, batch=8, smallest_view=0.9, mirror=False, smoothing=0.0, beam=2
     )
-    _, epochs = train(records, tmp_path, settings=settings, epochs=30, learning_rate=0.004)
-    assert epochs[-1].scores["cider"] > 200 and epochs[-1].scores["distinct"] > 0.5
+    task, epochs = train(records, tmp_path, settings=settings, epochs=30, learning_rate=0.004)
+    last = epochs[-1].scores
+    assert last["cider"] > 200 and last["distinct"] > 0.5 and last["commonest"] < 0.3
+    assert last["shuffled_cider"] < last["cider"] / 2
+    assert not {"collapse", "shuffled"} & {alarm.name for alarm in task.alarms(last)} and not task.alarms(None)
     assert (tmp_path / "run" / "best" / "model.safetensors").exists()
 
 
@@ -127,7 +146,7 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(records, tmp_path, sett
     whole, _ = train(records, tmp_path, settings=settings, name="whole")
     task, stop = CaptionTask(new(records), records, settings, epochs=2, seed=1, cache=tmp_path / "cache"), 4
     batch = task.batch
-    task.batch = lambda epoch, step: batch(epoch, step) if epoch * task.steps + step < stop else 1 / 0
+    task.batch = lambda epoch, step, part: batch(epoch, step, part) if epoch * task.steps + step < stop else 1 / 0
     with pytest.raises(ZeroDivisionError):
         list(fit(task, FitSettings(epochs=2, learning_rate=0.01, precision="32", save_minutes=0), tmp_path / "parts"))
     other = new(records, seed=5 if settings.finetune_encoder else 0)  # whatever it starts with is replaced
@@ -139,7 +158,9 @@ def test_self_critical_training_makes_the_better_of_its_own_captions_likelier(re
     task, _ = train(records, tmp_path, epochs=3)
     captioner = task.captioner.eval()
     tokens = [task.tokens[row] for row in task.train_rows.tolist()]
-    batch = CaptionBatch(task.source[task.train_rows].float(), torch.zeros(1), torch.ones(1), task.train_rows)
+    said, lengths, order = caption_tokens(tokens)
+    rows = task.train_rows[order]
+    batch = CaptionBatch(task.source[rows].float(), said, lengths, rows)
 
     def reward() -> float:
         drawn = loss._find(batch.photos)

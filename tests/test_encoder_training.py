@@ -70,6 +70,9 @@ def test_it_learns_colours_and_the_encoder_can_be_taken_from_its_folder(tmp_path
     task = EncoderTask(data, TINY, epochs=6, seed=1, cache=tmp_path / "cache")
     assert not set(task.rows.tolist()) & set(task.held.tolist())
     how = FitSettings(epochs=6, learning_rate=0.002, precision="32")
+    whole, parts = task.batch(0, 1), [task.batch(0, 1, slice(n, None, 2)) for n in range(2)]
+    assert all(torch.equal(part.photos, whole.photos[n::2]) for n, part in enumerate(parts))
+    assert [len(part) for part in parts] == [4, 4] and {part.whole for part in parts} == {8}
     last = [r for r in fit(task, how, tmp_path / "run") if isinstance(r, Epoch)][-1]
     assert last.scores["top_1"] >= 75 and last.scores["top_5"] == 100
     config = read_config(tmp_path / "run", kind="encoder")

@@ -1,15 +1,20 @@
 """The training loop: settings, learning rate, early stopping, saving, and resuming as if never stopped."""
 
+import io
 import json
 from dataclasses import asdict, dataclass
 
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 
 from encoders.errors import GlimpseError, SettingError
+from training.alarms import Alarm
 from training.loop import Epoch, FitSettings, Step, fit
 from training.seed import generator, mixed
+from training.show import draw_fit
+from training.task import WHOLE, Stopped
 
 QUICK = {"epochs": 3, "precision": "32", "learning_rate": 0.05}
 
@@ -29,7 +34,7 @@ class Regression(nn.Module):
         self.layers = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.Dropout(0.5), nn.Linear(16, 1))
 
     def forward(self, batch):
-        return ((self.layers(batch.x) - batch.y) ** 2).mean()
+        return ((self.layers(batch.x) - batch.y) ** 2).sum() / 8
 
 
 class Line:
@@ -41,10 +46,10 @@ class Line:
         torch.manual_seed(0)
         self.model, self.scores, self.spoil, self.saved = Regression(), scores, spoil, []
 
-    def batch(self, epoch, step):
+    def batch(self, epoch, step, part=WHOLE):
         x = torch.randn(8, 4, generator=generator(1, epoch, step))
         y = x.sum(1, keepdim=True) * (float("nan") if (epoch, step) == self.spoil else 1)
-        return Batch(x, y)
+        return Batch(x[part], y[part])
 
     def rate_scale(self, name):
         return 0.1 if name.startswith("layers.0") else 1.0
@@ -52,6 +57,9 @@ class Line:
     def validate(self):
         assert not self.model.training
         return {"score": self.scores.pop(0) if self.scores else 0.0}
+
+    def alarms(self, scores):
+        return []
 
     def save(self, folder, scores):
         self.saved.append((folder.name, scores["score"]))
@@ -61,7 +69,9 @@ def weights(task):
     return torch.cat([t.flatten().double() for t in task.model.state_dict().values()])
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"learning_rate": 0}, {"optimiser": "adam"}, {"precision": "16"}])
+@pytest.mark.parametrize("wrong", [
+    {"epochs": 0}, {"accumulate": 0}, {"learning_rate": 0}, {"optimiser": "adam"}, {"precision": "16"},
+])  # fmt: skip
 def test_impossible_settings_are_refused_with_the_value(wrong):
     with pytest.raises(SettingError, match=str(next(iter(wrong.values())))):
         FitSettings(**wrong)
@@ -108,11 +118,11 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped_bit_for_bit(tmp_path, o
     class Killed(Line):
         taken = 0
 
-        def batch(self, epoch, step):
+        def batch(self, *where):
             self.taken += 1
             if self.taken > stop_after:
                 raise KeyboardInterrupt
-            return super().batch(epoch, step)
+            return super().batch(*where)
 
     with pytest.raises(KeyboardInterrupt):
         list(fit(Killed(), settings, tmp_path / "parts"))
@@ -134,6 +144,33 @@ def test_resuming_with_other_settings_says_which(tmp_path):
 def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(tmp_path):
     with pytest.raises(GlimpseError, match=r"nan in epoch 2, step 4"):
         list(fit(Line(spoil=(1, 3)), FitSettings(**QUICK), tmp_path))
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_before_it_spoils_the_weights(tmp_path):
+    class Steep(Line):
+        def batch(self, *where):
+            batch = super().batch(*where)
+            batch.x.requires_grad_()
+            self.model.layers[3].weight.register_hook(lambda gradient: gradient * float("inf"))
+            return batch
+
+    task = Steep()
+    with pytest.raises(GlimpseError, match=r"the gradient became not finite in epoch 1, step 1; lower --learning-rate"):
+        list(fit(task, FitSettings(**QUICK), tmp_path))
+    assert torch.isfinite(weights(task)).all()
+
+
+def test_a_run_is_drawn_with_its_alarms_and_its_stop(tmp_path):
+    drawn = Console(file=io.StringIO(), width=200)
+    scores = {"score": 3.0, "cider": 3.0, "meteor": None, "attention_entropy": 0.5}
+    records = [Step(1, 2, 5, 1.5, 0.1, 10.0, 60.0), Epoch(1, 3, scores, best=True),
+               Alarm("collapse", "all [captions] are the same.", 1)]  # fmt: skip
+    assert draw_fit(records, drawn) == records[1]
+    said = drawn.file.getvalue()
+    assert "epoch 1/3  cider 3.00  * best\n" in said and "warning: all [captions] are the same.\n" in said
+    with pytest.raises(SystemExit) as left:
+        draw_fit([*records, Stopped(2, 1, 5)], drawn)
+    assert left.value.code == 130 and "stopped in epoch 2, step 1 of 5" in drawn.file.getvalue()
 
 
 def moved(task, tmp_path, **settings) -> dict[str, float]:

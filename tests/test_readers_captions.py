@@ -268,15 +268,15 @@ def test_a_filepath_that_leaves_the_folder(tmp_path, outside, folder):
     assert data.problems.counts == {"images are missing": 1}
 
 
-def test_links_that_lead_out_are_not_followed(tmp_path, outside):
+def test_links_that_the_owner_put_into_the_folder_are_followed(tmp_path, outside):
     folder = tmp_path / "data"
     photo(folder / "real" / "a.jpg")
     (folder / "file.jpg").symlink_to(outside)
     (folder / "linked").symlink_to(outside.parent)
     (folder / "inner.jpg").symlink_to(folder / "real" / "a.jpg")
     data = read_captions(coco_of(folder, ["real/a.jpg", "file.jpg", "linked/secret.jpg", "inner.jpg"]))
-    assert [record.image.name for record in data.records] == ["a.jpg", "inner.jpg"]
-    assert data.problems.counts == {"images are links that lead out of the folder": 2}
+    assert [record.image.name for record in data.records] == ["a.jpg", "file.jpg", "secret.jpg", "inner.jpg"]
+    assert not data.problems.counts and data.records[1].image.parent == folder
 
 
 def test_a_data_set_may_itself_be_named_by_a_link(tmp_path):

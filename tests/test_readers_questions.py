@@ -56,6 +56,17 @@ def test_names_that_leave_the_folder_are_refused_and_told(tmp_path, name):
     assert problems.counts == {"image names leave the folder": 1}
 
 
+def test_links_that_the_owner_put_into_the_folder_are_followed(tmp_path):
+    touch(tmp_path / "elsewhere" / "a.jpg", tmp_path / "b.jpg")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "photos").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "data" / "b.jpg").symlink_to(tmp_path / "b.jpg")
+    rows = [{"image": name, "question": "what?", "answer": "dog"} for name in ("a.jpg", "b.jpg")]
+    write(tmp_path / "data" / "own.json", rows)
+    data = read_questions(tmp_path / "data")
+    assert [record.image.name for record in data.records] == ["a.jpg", "b.jpg"] and not data.problems.counts
+
+
 def test_a_link_that_goes_round_in_a_circle_ends(tmp_path):
     touch(tmp_path / "a.jpg")
     (tmp_path / "again").symlink_to(tmp_path, target_is_directory=True)

@@ -1,5 +1,8 @@
-"""The command line: `python -m training encoder | captioner | vqa | evaluate | share`."""
+"""The command line: `python -m training check | encoder | captioner | vqa | evaluate | share`."""
 
+import contextlib
+import io
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +12,7 @@ from encoders.command import SOME_FAILED, run, say
 from encoders.errors import SettingError
 
 from .command_captioner import captioner, evaluate_captions
+from .command_check import check
 from .command_encoder import encoder
 from .command_vqa import evaluate_answers, vqa
 from .options import DataSets, Format
@@ -17,8 +21,15 @@ app = typer.Typer(
     help="Train and judge Glimpse's models.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
-for command in (encoder, captioner, vqa):
+for command in (check, encoder, captioner, vqa):
     app.command()(command)
+
+
+@app.callback()
+def speak_once(context: typer.Context):
+    """Of the processes that torchrun starts, only the first is heard; an error of any is, once this is over."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and os.environ["RANK"] != "0":
+        context.with_resource(contextlib.redirect_stderr(io.StringIO()))
 
 
 @app.command()

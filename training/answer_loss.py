@@ -18,6 +18,7 @@ class VqaBatch:
         tokens: (P, Q, T), padded; lengths: (P, Q), 0 for a question without words or one that is not there.
         answers: (P, Q, K), the outputs that are worth something; worth: (P, Q, K), how much, summing to 1 over K, and
             to 0 for a question that is not there.
+        all_questions: of the whole batch that this is a part of; its own unless given.
     """
 
     photos: Tensor
@@ -25,6 +26,10 @@ class VqaBatch:
     lengths: Tensor
     answers: Tensor
     worth: Tensor
+    all_questions: int = 0
+
+    def __post_init__(self):
+        self.all_questions = self.all_questions or len(self)
 
     @property
     def asked(self) -> Tensor:
@@ -36,7 +41,9 @@ class VqaBatch:
 
 
 class AnswerLoss(nn.Module):
-    """Cross-entropy against what each answer is worth: −Σₐ sₐ log pₐ / Σₐ sₐ, s the soft scores. `forward(batch)`.
+    """Cross-entropy against what each answer is worth: −Σₐ sₐ log pₐ / Σₐ sₐ, s the soft scores.
+
+    `forward(batch)` is its mean over the questions; of a part of a batch, what it adds to the whole one's.
 
     Not a separate yes or no for each answer (binary cross-entropy, Teney et al. 2018): an answerer gives a
     distribution, and with one true answer this is the ordinary cross-entropy.
@@ -58,6 +65,7 @@ class AnswerLoss(nn.Module):
         self.answerer, self.finetune_encoder = answerer, finetune_encoder
         self.smoothing, self.blind, self.word_dropout = smoothing, blind, word_dropout
         answerer.encoder.requires_grad_(finetune_encoder)
+        answerer.head.norm.requires_grad_(answerer.head.photo)  # without photos it learns nothing
 
     def train(self, mode: bool = True) -> "AnswerLoss":
         super().train(mode)
@@ -75,5 +83,7 @@ class AnswerLoss(nn.Module):
         logits, _ = self.answerer.logits(self.answerer.head.look(features), tokens, batch.lengths, blind)
         log_p = torch.log_softmax(logits.float()[batch.asked], dim=1)  # (N, A)
         worth = batch.worth[batch.asked]
-        loss = -(worth * log_p.gather(1, batch.answers[batch.asked])).sum(1).mean()
-        return (1 - self.smoothing) * loss - self.smoothing * log_p.mean() if self.smoothing else loss
+        loss = -(worth * log_p.gather(1, batch.answers[batch.asked])).sum()
+        if self.smoothing:
+            loss = (1 - self.smoothing) * loss - self.smoothing * log_p.mean(1).sum()
+        return loss / batch.all_questions

@@ -26,6 +26,8 @@ def random_views(
     stretch: float = 4 / 3,
     light: float = 0.2,
     mirror: bool = True,
+    part: slice = slice(None),
+    among: int | None = None,
 ) -> Tensor:
     """uint8 (B, 3, S, S) -> float (B, 3, size, size), still in 0..255.
 
@@ -34,11 +36,14 @@ def random_views(
         stretch: the most a view's width and height are changed against each other.
         light: the most that brightness and contrast change, as a share.
         mirror: swap left and right half of the time. Turn it off where captions say left and right.
+        part, among: these photos are this part of a batch of so many, and seen as they would be in the whole.
     """
     batch = len(pixels)
+    if not batch:
+        return pixels.new_empty(0, 3, size, size).float()
 
     def uniform(low, high):
-        return torch.empty(batch).uniform_(low, high, generator=random)
+        return torch.empty(among or batch).uniform_(low, high, generator=random)[part]
 
     side = uniform(smallest, 1).sqrt()
     ratio = torch.exp(uniform(-1, 1) * torch.log(torch.tensor(stretch)) / 2)

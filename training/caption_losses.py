@@ -23,6 +23,7 @@ class CaptionBatch:
         tokens: (P, Q, T), start … end, padded; lengths: (P, Q), 0 for a caption that is not there.
         rows: (P,), which photos of the data set these are.
         progress: share of the whole training that is behind.
+        all_photos, all_captions, all_words: of the whole batch that this is a part of; its own unless given.
     """
 
     photos: Tensor
@@ -30,6 +31,14 @@ class CaptionBatch:
     lengths: Tensor
     rows: Tensor
     progress: float = 0.0
+    all_photos: int = 0
+    all_captions: int = 0
+    all_words: int = 0
+
+    def __post_init__(self):
+        self.all_photos = self.all_photos or len(self.lengths)
+        self.all_captions = self.all_captions or len(self)
+        self.all_words = self.all_words or int((self.lengths - 1).clamp(min=0).sum())
 
     @property
     def valid(self) -> Tensor:
@@ -42,7 +51,9 @@ class CaptionBatch:
 
 
 class LikelihoodLoss(nn.Module):
-    """Cross-entropy of people's captions, plus the attention penalty. `forward(batch)` is the loss.
+    """Cross-entropy of people's captions, plus the attention penalty.
+
+    `forward(batch)` is the loss; of a part of a batch, what it adds to the whole one's.
 
     Args:
         finetune_encoder: train the encoder too; `batch.photos` are then photos, else features.
@@ -82,9 +93,10 @@ class LikelihoodLoss(nn.Module):
             scheduled_sampling=self.scheduled_sampling * batch.progress,
         )
         words = batch.tokens[:, :, 1:][batch.valid]
-        loss = cross_entropy(logits.float(), words, label_smoothing=self.smoothing)
+        loss = cross_entropy(logits.float(), words, label_smoothing=self.smoothing, reduction="sum") / batch.all_words
         if self.look_everywhere:
-            loss = loss + self.look_everywhere * ((1 - looked[batch.lengths > 0]) ** 2).mean()
+            missed = ((1 - looked[batch.lengths > 0]) ** 2).mean(1).sum() / batch.all_captions
+            loss = loss + self.look_everywhere * missed
         return loss
 
 
@@ -92,7 +104,8 @@ class SelfCriticalLoss(nn.Module):
     """Self-critical sequence training, for a captioner that cross-entropy has trained (Rennie et al. 2017).
 
     The loss is −Σ (r − b) log p over captions that the model finds itself: r is a caption's CIDEr-D, b the mean of
-    the others found for the same photo, so those better than the others become likelier.
+    the others found for the same photo, so those better than the others become likelier. It is divided by the words
+    that so many of people's captions have, which is known of the whole batch before any part of it is searched.
 
     The captions are the beam's best, not random draws (Cornia et al. 2020): label smoothing leaves a tenth of the
     probability to words that fit nothing, and most random captions have one of them.
@@ -116,19 +129,22 @@ class SelfCriticalLoss(nn.Module):
         return self
 
     def forward(self, batch: CaptionBatch) -> Tensor:
+        device = batch.photos.device
         found = self._find(batch.photos)  # P lists of Q captions, tokens only
         rewards = torch.tensor([[self._cider(row, caption) for caption in photo]
-                                for row, photo in zip(batch.rows.tolist(), found, strict=True)])  # fmt: skip
+                                for row, photo in zip(batch.rows.tolist(), found, strict=True)],
+                               device=device)  # fmt: skip
         baseline = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
         tokens, lengths = pad([[START, *caption] for photo in found for caption in photo])
         shape = (len(found), self.samples)
-        own = CaptionBatch(batch.photos, tokens.view(*shape, -1), lengths.view(shape), batch.rows)
+        own = CaptionBatch(batch.photos, tokens.to(device).view(*shape, -1), lengths.to(device).view(shape), batch.rows)
 
         logits, _ = self.captioner.decoder(own.photos, own.tokens, own.lengths)
         words = own.tokens[:, :, 1:][own.valid]
         log_p = torch.log_softmax(logits.float(), dim=1).gather(1, words.unsqueeze(1)).squeeze(1)
         advantage = (rewards - baseline).unsqueeze(2).expand_as(own.valid)[own.valid]
-        return -(advantage * log_p).mean()
+        words_expected = batch.all_photos * self.samples * batch.all_words / batch.all_captions
+        return -(advantage * log_p).sum() / words_expected
 
     @torch.no_grad()
     def _find(self, features: Tensor) -> list[list[list[int]]]:

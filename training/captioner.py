@@ -2,23 +2,28 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from captioner.caption import Caption
 from captioner.model import Captioner
 from captioner.search import SearchSettings
 from encoders.errors import DataError, SettingError
 from encoders.text import END, START, pad
 
+from .alarms import Alarm, caption_alarms, commonest_share, entropy, movement, photo_alarms
 from .augment import growing_size, random_views
 from .caption_losses import CaptionBatch, LikelihoodLoss, SelfCriticalLoss
 from .features import FeatureCache
-from .metrics.captions import caption_scores, distinct_share
+from .metrics.captions import caption_scores, distinct_share, score_tokens
+from .metrics.cider import CiderD
 from .photos import PhotoCache
 from .readers.records import CaptionRecord
 from .seed import generator
+from .task import WHOLE
 
 
 @dataclass(frozen=True)
@@ -145,11 +150,12 @@ class CaptionTask:
         self.train_rows, self.val_rows = torch.tensor(rows["train"]), torch.tensor(rows["val"])
         self.steps = -(-len(self.train_rows) // self.settings.batch)
 
-    def batch(self, epoch: int, step: int) -> CaptionBatch:
+    def batch(self, epoch: int, step: int, part: slice = WHOLE) -> CaptionBatch:
         order = torch.randperm(len(self.train_rows), generator=generator(self.seed, "order", epoch))
         rows = self.train_rows[order[step * self.settings.batch :][: self.settings.batch]]
         tokens, lengths, order = caption_tokens([self.tokens[row] for row in rows.tolist()])
-        photos = self.source[rows[order]]
+        rows = rows[order]
+        photos = self.source[rows[part]]
         if self.settings.finetune_encoder:
             views = random_views(
                 photos,
@@ -157,10 +163,13 @@ class CaptionTask:
                 generator(self.seed, "views", epoch, step),
                 smallest=self.settings.smallest_view,
                 mirror=self.settings.mirror,
+                part=part,
+                among=len(rows),
             )
             photos = self.captioner.preprocessing.normalise(views)
         progress = (epoch + step / self.steps) / self.epochs
-        return CaptionBatch(photos.float(), tokens, lengths, rows[order], progress)
+        whole = (len(rows), int((lengths > 0).sum()), int((lengths - 1).clamp(min=0).sum()))
+        return CaptionBatch(photos.float(), tokens[part], lengths[part], rows[part], progress, *whole)
 
     def _view_size(self, epoch: int) -> int:
         last, stride = self.captioner.preprocessing.size, self.captioner.encoder.stride
@@ -169,7 +178,7 @@ class CaptionTask:
     def rate_scale(self, name: str) -> float:
         return self.settings.encoder_rate if ".encoder." in name else 1.0
 
-    def captions(self, rows: Tensor) -> list[str]:
+    def captions(self, rows: Tensor) -> list[Caption]:
         """Free-running captions of these photos."""
         said = []
         for part in rows.split(64):
@@ -177,17 +186,49 @@ class CaptionTask:
             if self.settings.finetune_encoder:
                 photos = self.captioner.encode(self.captioner.preprocessing.normalise(photos))
             features = photos.float().to(self.captioner.device)
-            said += [c.text for c in self.captioner.describe(features, SearchSettings(beam=self.settings.beam))]
+            said += self.captioner.describe(features, SearchSettings(beam=self.settings.beam))
         return said
 
     def validate(self) -> dict[str, float]:
-        """Caption scores of the `val` photos; CIDEr decides. `distinct` is the share of captions said only once or
-        first: near 0, the model says the same of every photo."""
-        said = self.captions(self.val_rows)
+        """Caption scores of the `val` photos; CIDEr decides. The rest is for `alarms`:
+
+        - `distinct`: the share of captions said only once or first; `commonest`: the share of the commonest caption;
+        - `shuffled_cider`: CIDEr of the same captions when each goes to another photo, half the set further;
+        - `attention_entropy`, `attention_movement`: how flat the attention is, and how far it moves from word to word.
+        """
+        captions = self.captions(self.val_rows)
+        said = [caption.text for caption in captions]
+        self.said = [{"image": str(self.records[row].image), "caption": caption}
+                     for row, caption in zip(self.val_rows.tolist(), said, strict=True)]  # fmt: skip
         references = [list(self.records[row].captions) for row in self.val_rows.tolist()]
         scores = caption_scores(said, references)
-        return {"score": scores["cider"], **scores, "distinct": distinct_share(said)}
+        return {"score": scores["cider"], **scores, "distinct": distinct_share(said),
+                "commonest": commonest_share(said), "shuffled_cider": self._shuffled_cider(said),
+                **_attention(captions)}  # fmt: skip
+
+    def _shuffled_cider(self, said: Sequence[str]) -> float:
+        tokens = [score_tokens(caption).split() for caption in said]
+        shifted = tokens[len(tokens) // 2 :] + tokens[: len(tokens) // 2]
+        return 10 * sum(self._cider(photo, caption) for photo, caption in enumerate(shifted)) / len(tokens)
+
+    @cached_property
+    def _cider(self) -> CiderD:
+        """Against people's captions of the validation photos."""
+        said = [self.records[row].captions for row in self.val_rows.tolist()]
+        return CiderD([[score_tokens(caption).split() for caption in captions] for captions in said])
+
+    def alarms(self, scores: dict[str, float] | None) -> list[Alarm]:
+        if scores is None:
+            return photo_alarms([record.image for record in self.records])
+        return caption_alarms(scores, len(self.val_rows))
 
     def save(self, folder: Path, scores: dict) -> None:
         self.captioner.about["validation"] = scores
         self.captioner.save(folder)
+
+
+def _attention(captions: Sequence[Caption]) -> dict[str, float | None]:
+    """Means over all words; None where no caption has any."""
+    maps = [caption.attention.flatten(1) for caption in captions if len(caption.attention)]
+    flat, moved = (torch.cat([f(p) for p in maps]).mean().item() if maps else None for f in (entropy, movement))
+    return {"attention_entropy": flat, "attention_movement": moved}

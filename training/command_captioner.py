@@ -3,6 +3,7 @@
 # ruff: noqa: E501 (an option a line)
 
 import json
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
@@ -12,7 +13,10 @@ import typer
 from encoders.command import say
 from encoders.errors import DataError, PhotoError
 
+from .command_run import look_first, score_before_and_after, train
 from .options import (
+    Accumulate,
+    Anyway,
     Batch,
     Cache,
     Clip,
@@ -25,6 +29,7 @@ from .options import (
     Precision,
     Rate,
     Resume,
+    Scores,
     Seed,
     Stride,
     Warmup,
@@ -73,19 +78,22 @@ def captioner(
     mirror: Annotated[bool, typer.Option(help="Mirror photos at random.")] = True,
     beam: Annotated[int, typer.Option(help="Beam width in validation.")] = 3,
     patience: Annotated[int, typer.Option(help="Stop after so many epochs without a better CIDEr; 0 never.")] = 5,
+    accumulate: Accumulate = 1,
     precision: Precision = "auto",
     seed: Seed = 1,
     cache: Cache = None,
     resume: Resume = False,
+    anyway: Anyway = False,
+    scores: Scores = True,
 ):  # fmt: skip
     """Train a captioner on photos with captions. The best by CIDEr on the val split is kept in OUT/best."""
     options = SimpleNamespace(**locals())
 
+    from captioner.search import SearchSettings
+
     from .captioner import CaptionSettings, CaptionTask
     from .loop import FitSettings
-    from .loop import fit as run_fit
     from .readers import read_captions
-    from .show import draw_fill, draw_fit
 
     settings, how = picked(CaptionSettings, options), picked(FitSettings, options)
     found = read_captions(data, format)
@@ -94,23 +102,26 @@ def captioner(
     for split in found.made:
         say(f"there was no {split} split; one was made of train photos.")
     model = start(options, [caption for record in found.split("train") for caption in record.captions])
+    look_first(found, model, options)
     task = CaptionTask(model, found.records, settings, epochs=epochs, seed=seed, cache=cache or out / "cache")
     say(f"{len(task.train_rows):,} photos to train on, {len(task.val_rows):,} to validate on, "
         f"{len(model.vocabulary):,} words.")  # fmt: skip
-    what = "decoding photos" if finetune_encoder else "computing features"
-    draw_fill((done for done, _ in task.prepare()), len(task.source), what, console)
-    tell_bad(task.source.bad)
-    draw_fit(run_fit(task, how, out, resume=resume), console)
+    train(task, how, options)
+    if scores:
+        score_before_and_after(partial(scored, search=SearchSettings(beam=beam)), found, options, main="cider")
     say(f"done: {out / 'best'}; try it with: python -m captioner PHOTO --model {out}")
 
 
 def start(o: SimpleNamespace, captions: list[str]):
     """The model to train, as the options say."""
+    import torch
+
     from captioner.model import DecoderSettings
     from encoders.images import Preprocessing
 
     from .start import changed, grown, new_captioner, start_encoder, trained_preprocessing
 
+    torch.manual_seed(o.seed)  # a new encoder's weights
     form = o.fit and o.fit.value
     if o.start_from:
         return grown(o.start_from, captions, min_count=o.min_count, image_size=o.image_size, fit=form)
@@ -128,30 +139,38 @@ def evaluate_captions(
     record: bool = False, json_only: bool = False,
 ) -> bool:  # fmt: skip
     """`python -m training evaluate` for a captioner: print its scores on a split. Whether all photos could be opened."""
-    from captioner.model import folder_of, load
+    from captioner.model import folder_of
     from captioner.search import SearchSettings
     from encoders.checkpoint import change_config, read_config
 
-    from .evaluate import caption_all, score_captions
     from .metrics.captions import why_no_meteor
     from .readers import read_captions
-    from .show import draw_fill
 
-    captioner = load(model)
     found = read_captions(data, format)
     records = found.split(split)
     if not records:
         raise DataError(f"there is no {split} split in {data}; choose one of train, val and test that it has.")
-    said = []
-    stream = caption_all(captioner, records, SearchSettings(beam=beam, length_penalty=length_penalty))
-    draw_fill((said.append(pair) or len(said) for pair in stream), len(records), "captioning", console)
-    tell_bad({n: str(why) for n, (_, why) in enumerate(said) if isinstance(why, PhotoError)})
     reason = why_no_meteor()
     if reason:
         say(f"METEOR is null: {reason}")
-    scores = score_captions(said, meteor=not reason)
+    scores, bad = scored(model, records, SearchSettings(beam=beam, length_penalty=length_penalty), meteor=not reason)
+    tell_bad(bad)
     if record:
         about = read_config(folder_of(model))["about"] | {split: {"data": found.format, "beam": beam, **scores}}
         change_config(folder_of(model), about=about)
     print(json.dumps(scores) if json_only else table(scores))
-    return len(said) == scores["images"]
+    return not bad
+
+
+def scored(model, records: list, search, *, meteor: bool = False) -> tuple[dict, dict[int, str]]:
+    """A captioner's scores on these records, and why photos could not be opened; drawn as a bar."""
+    from captioner.model import load
+
+    from .evaluate import caption_all, score_captions
+    from .show import draw_fill
+
+    said = []
+    stream = caption_all(load(model), records, search)
+    draw_fill((said.append(pair) or len(said) for pair in stream), len(records), "captioning", console)
+    bad = {n: str(why) for n, (_, why) in enumerate(said) if isinstance(why, PhotoError)}
+    return score_captions(said, meteor=meteor), bad

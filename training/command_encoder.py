@@ -8,6 +8,7 @@ import typer
 from encoders.command import say
 
 from .options import (
+    Accumulate,
     Batch,
     Cache,
     Clip,
@@ -51,6 +52,7 @@ def encoder(
     smoothing: Annotated[float, typer.Option(help="Label smoothing.")] = 0.1,
     smallest_view: Annotated[float, typer.Option(help="Least part of a photo that an augmented view shows.")] = 0.35,
     hold_out: Annotated[float, typer.Option(help="Share of the photos kept for validation.")] = 0.02,
+    accumulate: Accumulate = 1,
     precision: Precision = "auto",
     seed: Seed = 1,
     cache: Cache = None,

@@ -12,7 +12,10 @@ import typer
 from encoders.command import say
 from encoders.errors import DataError, PhotoError, SettingError
 
+from .command_run import look_first, score_before_and_after, train
 from .options import (
+    Accumulate,
+    Anyway,
     Batch,
     Cache,
     Clip,
@@ -25,6 +28,7 @@ from .options import (
     Precision,
     Rate,
     Resume,
+    Scores,
     Seed,
     Stride,
     Warmup,
@@ -79,18 +83,19 @@ def vqa(
     smallest_view: Annotated[float, typer.Option(help="Least part of a photo that an augmented view shows; 1: as it is.")] = 0.6,
     mirror: Annotated[bool, typer.Option(help="Mirror photos at random.")] = False,
     patience: Annotated[int, typer.Option(help="Stop after so many epochs without a better accuracy; 0 never.")] = 5,
+    accumulate: Accumulate = 1,
     precision: Precision = "auto",
     seed: Seed = 1,
     cache: Cache = None,
     resume: Resume = False,
+    anyway: Anyway = False,
+    scores: Scores = True,
 ):  # fmt: skip
     """Train a VQA model on photos with questions, or with captions to make questions of. The best is kept in OUT/best."""
     given = {name: value for name, value in locals().items() if name != "context"}
 
     from .loop import FitSettings
-    from .loop import fit as run_fit
     from .question_data import read_all
-    from .show import draw_fill, draw_fit
     from .vqa import VqaSettings, VqaTask
 
     options = with_preset(context, given)
@@ -99,14 +104,13 @@ def vqa(
     for remark in found.remarks:
         say(remark)
     answerer = start(options, found.split("train"))
+    prospect = look_first(found, answerer, options)
     task = VqaTask(answerer, found.records, settings, epochs=how.epochs, seed=how.seed, cache=cache or out / "cache")
-    covered = answerer.answers.coverage(r.answers for r in found.split("val"))
     say(f"{len(task.train_rows):,} photos to train on; {len(answerer.vocabulary):,} words; {len(answerer.answers):,} "
-        f"answers, with which {covered:.1%} of the val questions could be answered right.")  # fmt: skip
-    what = "decoding photos" if settings.finetune_encoder else "computing features"
-    draw_fill((done for done, _ in task.prepare()), len(task.source), what, console)
-    tell_bad(task.source.bad)
-    draw_fit(run_fit(task, how, out, resume=resume), console)
+        f"answers, with which {prospect.covered:.1%} of the val questions could be answered right.")  # fmt: skip
+    train(task, how, options)
+    if scores:
+        score_before_and_after(scored, found, options, main="accuracy")
     say(f'done: {out / "best"}; try it with: python -m vqa PHOTO "QUESTION" --model {out}')
 
 
@@ -128,10 +132,13 @@ def with_preset(context: typer.Context, given: dict) -> SimpleNamespace:
 
 def start(o: SimpleNamespace, records: list):
     """The model to train, as the options say."""
+    import torch
+
     from vqa.head import HeadSettings
 
     from .start_vqa import encoder_for, grown_answerer, new_answerer, share_encoder
 
+    torch.manual_seed(o.seed)  # a new encoder's weights
     form = o.fit and Fit(o.fit).value
     sets = {"min_count": o.min_count, "most_answers": o.most_answers, "min_answers": o.min_answers}
     if o.start_from and (o.encoder or o.encoder_weights):
@@ -166,32 +173,18 @@ def evaluate_answers(
 ) -> bool:
     """`python -m training evaluate` for a VQA model: print its scores on a split. Whether all photos could be opened."""
     from encoders.checkpoint import change_config, read_config
-    from vqa.model import folder_of, load
+    from vqa.model import folder_of
 
-    from .evaluate_answers import answer_all, score_answers
     from .metrics.answers import NO_WORDNET
     from .question_data import read_all
-    from .show import draw_fill
 
-    answerer = load(model)
     found = read_all(data, format)
     records = found.split(split)
     if not records:
         named = ", ".join(map(str, data))
         raise DataError(f"there is no {split} split in {named}; choose one of train, val and test that it has.")
-    said, bad = [], {}
-
-    def count():
-        for done, photo in enumerate(answer_all(answerer, records), 1):
-            if isinstance(photo, PhotoError):
-                bad[done] = str(photo)
-            else:
-                said.extend(photo)
-            yield done
-
-    draw_fill(count(), len({r.image for r in records}), "answering", console)
+    scores, bad = scored(model, records)
     tell_bad(bad)
-    scores = score_answers(said)
     if scores["wups_0.9"] is None:
         say(f"WUPS is null: {NO_WORDNET}")
     if record:
@@ -199,3 +192,24 @@ def evaluate_answers(
         change_config(folder_of(model), about=about)
     print(json.dumps(scores) if json_only else table(scores))
     return not bad
+
+
+def scored(model, records: list) -> tuple[dict, dict[int, str]]:
+    """A VQA model's scores on these records, and why photos could not be opened; drawn as a bar."""
+    from vqa.model import load
+
+    from .evaluate_answers import answer_all, score_answers
+    from .show import draw_fill
+
+    said, bad = [], {}
+
+    def count(photos):
+        for done, photo in enumerate(photos, 1):
+            if isinstance(photo, PhotoError):
+                bad[done] = str(photo)
+            else:
+                said.extend(photo)
+            yield done
+
+    draw_fill(count(answer_all(load(model), records)), len({r.image for r in records}), "answering", console)
+    return score_answers(said), bad

@@ -13,9 +13,11 @@ from encoders.device import autocast
 from encoders.errors import DataError, SettingError, shown
 from encoders.images import PHOTO_SUFFIXES, Preprocessing
 
+from .alarms import Alarm, photo_alarms
 from .augment import growing_size, random_views
 from .photos import PhotoCache
 from .seed import generator
+from .task import WHOLE
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,10 @@ def class_folders(root: Path) -> tuple[list[Path], list[int], list[str]]:
 
 
 class Classifier(nn.Module):
-    """An encoder, mean pooling and one linear layer. `forward(batch)` is the label-smoothed cross-entropy."""
+    """An encoder, mean pooling and one linear layer.
+
+    `forward(batch)` is the label-smoothed cross-entropy; of a part of a batch, what it adds to the whole one's.
+    """
 
     def __init__(self, encoder: ImageEncoder, classes: int, smoothing: float):
         super().__init__()
@@ -78,13 +83,15 @@ class Classifier(nn.Module):
         return self.head(self.encoder(photos).mean(dim=1))  # (B, L, D) -> (B, classes)
 
     def forward(self, batch: "ClassBatch") -> Tensor:
-        return cross_entropy(self.logits(batch.photos), batch.labels, label_smoothing=self.smoothing)
+        loss = cross_entropy(self.logits(batch.photos), batch.labels, label_smoothing=self.smoothing, reduction="sum")
+        return loss / batch.whole
 
 
 @dataclass  # Fabric rebuilds a batch when it converts or moves it, so it cannot be frozen
 class ClassBatch:
     photos: Tensor  # (B, 3, S, S) normalised
     labels: Tensor  # (B,)
+    whole: int  # photos of the whole batch that this is a part of
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -111,17 +118,19 @@ class EncoderTask:
         encoder = ImageEncoder(settings.encoder, stride=settings.stride, image_size=settings.image_size)
         self.model = Classifier(encoder, len(self.classes), settings.smoothing)
 
-    def batch(self, epoch: int, step: int) -> ClassBatch:
+    def batch(self, epoch: int, step: int, part: slice = WHOLE) -> ClassBatch:
         s = self.settings
         order = torch.randperm(len(self.rows), generator=generator(self.seed, "order", epoch))
         rows = self.rows[order[step * s.batch :][: s.batch]]
         views = random_views(
-            self.photos[rows],
+            self.photos[rows[part]],
             growing_size(epoch, self.epochs, first=s.start_size, last=s.image_size, stride=s.stride),
             generator(self.seed, "views", epoch, step),
             smallest=s.smallest_view,
+            part=part,
+            among=len(rows),
         )
-        return ClassBatch(self.preprocessing.normalise(views), self.labels[rows])
+        return ClassBatch(self.preprocessing.normalise(views), self.labels[rows[part]], len(rows))
 
     def rate_scale(self, name: str) -> float:
         return 1.0
@@ -129,13 +138,17 @@ class EncoderTask:
     def validate(self) -> dict[str, float]:
         """Top-1 and top-5 accuracy on the held-out photos, unaugmented, on the 0-100 scale."""
         first = five = 0
+        device = self.model.head.bias.device
         for rows in self.held.split(256):
-            with autocast(self.labels.device):
-                logits = self.model.logits(self.preprocessing.normalise(self.photos[rows]))
+            with autocast(device):
+                logits = self.model.logits(self.preprocessing.normalise(self.photos[rows].to(device))).cpu()
             ranked = logits.topk(min(5, len(self.classes))).indices == self.labels[rows, None]
             first, five = first + ranked[:, 0].sum().item(), five + ranked.sum().item()
         top1, top5 = 100 * first / len(self.held), 100 * five / len(self.held)
         return {"score": top1, "top_1": top1, "top_5": top5}
+
+    def alarms(self, scores: dict[str, float] | None) -> list[Alarm]:
+        return photo_alarms(self.photos.paths) if scores is None else []
 
     def save(self, folder: Path, scores: dict) -> None:
         config = {

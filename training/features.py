@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -13,13 +14,16 @@ from torch import Tensor
 
 from encoders.checkpoint import fingerprint
 from encoders.cnn import ImageEncoder
-from encoders.device import autocast
+from encoders.device import autocast, best_device
 from encoders.errors import PhotoError
 from encoders.images import Preprocessing, open_photo
 
-from .photos import DECODERS, identity, room_for
+from .array_file import ArrayFile, write_aside
+from .distributed import first_alone
+from .photos import DECODERS, ahead, identity
 
 BATCH = 32
+KEEP = 5  # seconds of work that a kill may lose
 
 
 class FeatureCache:
@@ -38,7 +42,7 @@ class FeatureCache:
         self.file = Path(folder) / f"features-{key}.npy"
         self._notes = self.file.with_suffix(".json")
         self.bad: dict[int, str] = {}
-        self._array: np.ndarray | None = None
+        self._array: ArrayFile | None = None
 
     def fill(self) -> Iterator[int]:
         """Compute what is not there yet, yielding how many rows are done.
@@ -46,36 +50,51 @@ class FeatureCache:
         Raises:
             DataError: the disk is too small.
         """
+        yield from first_alone(self._fill)
+
+    def _fill(self) -> Iterator[int]:
         done = 0
-        if self._notes.exists():
+        if self._notes.exists() and self.file.exists():
             notes = json.loads(self._notes.read_text())
             done, self.bad = notes["done"], {int(row): why for row, why in notes["bad"].items()}
         else:
-            room_for(2 * int(np.prod(self.shape)), self.file)
-            np.lib.format.open_memmap(self.file, mode="w+", dtype=np.float16, shape=self.shape)
+            self._notes.unlink(missing_ok=True)
+            ArrayFile.create(self.file, np.float16, self.shape).close()
         if done < len(self.paths):
-            array = np.lib.format.open_memmap(self.file, mode="r+")
-            for stop in self._compute(array, done):
-                array.flush()
-                self._note(stop)
-                yield stop
-        self._array = np.load(self.file, mmap_mode="r")
+            array = ArrayFile(self.file, write=True)
+            kept = time.monotonic()
+            try:
+                for stop in self._compute(array, first=done):
+                    done = stop
+                    if time.monotonic() - kept > KEEP:
+                        self._keep(array, done)
+                        kept = time.monotonic()
+                    yield done
+            finally:
+                self._keep(array, done)
+                array.close()
+        self._array = ArrayFile(self.file)
         yield len(self.paths)
 
+    def _keep(self, array: ArrayFile, done: int) -> None:
+        array.keep()  # before it is said to be there
+        write_aside(self._notes, json.dumps({"done": done, "bad": dict(self.bad)}))
+
     @torch.no_grad()
-    def _compute(self, array: np.ndarray, done: int) -> Iterator[int]:
-        device = next(self.encoder.parameters()).device
-        self.encoder.eval()
+    def _compute(self, array: ArrayFile, first: int) -> Iterator[int]:
+        home, device = next(self.encoder.parameters()).device, best_device()
+        self.encoder.eval().to(device)
         with ThreadPoolExecutor(DECODERS) as pool:
-            ahead = pool.map(self._pixels, range(done, len(self.paths)))
-            for first in range(done, len(self.paths), BATCH):
-                rows = range(first, min(first + BATCH, len(self.paths)))
-                pixels = torch.stack([next(ahead) for _ in rows])
+            opened = ahead(pool, self._pixels, range(first, len(self.paths)))
+            for start in range(first, len(self.paths), BATCH):
+                rows = range(start, min(start + BATCH, len(self.paths)))
+                pixels = torch.stack([next(opened) for _ in rows])
                 with autocast(device):
                     features = self.encoder(self.preprocessing.normalise(pixels.to(device)))
                 good = torch.tensor([row not in self.bad for row in rows]).view(-1, 1, 1)
-                array[rows.start : rows.stop] = (features.cpu() * good).to(torch.float16).numpy()
+                array.write(rows.start, (features.cpu() * good).to(torch.float16).numpy())
                 yield rows.stop
+        self.encoder.to(home)
 
     def _pixels(self, row: int) -> Tensor:
         side = self.preprocessing.size
@@ -85,11 +104,6 @@ class FeatureCache:
             self.bad[row] = str(error)
             return torch.zeros(3, side, side, dtype=torch.uint8)
 
-    def _note(self, done: int) -> None:
-        temporary = self._notes.with_suffix(".writing")
-        temporary.write_text(json.dumps({"done": done, "bad": self.bad}))
-        temporary.replace(self._notes)
-
     def __len__(self) -> int:
         return len(self.paths)
 
@@ -98,4 +112,4 @@ class FeatureCache:
         if self._array is None:
             for _ in self.fill():
                 pass
-        return torch.from_numpy(self._array[np.asarray(rows, dtype=np.int64)])
+        return self._array.read(rows)

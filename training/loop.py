@@ -4,197 +4,229 @@ Knows no pictures and no words. A `Task` says what a batch is and how good the m
 yields a stream of records, which a command line draws as a bar, a page as a curve, and a test collects.
 """
 
-import json
-import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol
+from threading import Event
 
 import torch
-from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor
 
 from encoders.device import best_device, bf16_is_fast
-from encoders.errors import GlimpseError, SettingError
+from encoders.errors import GlimpseError
 
+from .alarms import Alarm, newly
+from .distributed import connected
+from .resume import State, load_state, save_state, told_when_full
+from .run_log import Log
 from .seed import mixed
+from .stop import asked_to_stop
+from .task import Epoch, FitSettings, Record, Step, Stopped, Task
 
-logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # importing it sets INFO, and it then talks of itself
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How to fit, whatever the model.
-
-    Attributes:
-        epochs: passes over the training data.
-        learning_rate: the highest; it rises linearly over the first `warmup` share of all steps, then falls to zero
-            along a cosine.
-        optimiser: `adamw`, or `sgd` (Nesterov, momentum 0.9).
-        weight_decay: of matrices and convolutions; biases and normalisations have none.
-        clip: the largest norm a step's gradient may have; it is scaled down to that (Pascanu et al. 2013).
-        precision: `32`, `bf16` (bfloat16 where it is safe), or `auto`: bf16 where the processor has it in hardware.
-        patience: stop after so many epochs without a better score; 0 never stops early.
-        seed: of everything random.
-        save_minutes: how often the state is saved within an epoch, at most so much work is lost.
-    """
-
-    epochs: int = 20
-    learning_rate: float = 1e-3
-    optimiser: str = "adamw"
-    weight_decay: float = 0.01
-    warmup: float = 0.1
-    clip: float = 5.0
-    precision: str = "auto"
-    patience: int = 0
-    seed: int = 1
-    save_minutes: float = 5.0
-
-    def __post_init__(self):
-        if self.epochs < 1:
-            raise SettingError(f"epochs is {self.epochs}; train for at least 1.")
-        if not self.learning_rate > 0:
-            raise SettingError(f"learning rate is {self.learning_rate}; give a number above 0, such as 0.001.")
-        if self.optimiser not in ("adamw", "sgd"):
-            raise SettingError(f"optimiser is {self.optimiser!r}; choose adamw or sgd.")
-        if self.precision not in ("auto", "32", "bf16"):
-            raise SettingError(f"precision is {self.precision!r}; choose auto, 32 or bf16.")
-
-    def rate(self, progress: float) -> float:
-        """The learning rate after this share (0..1) of all steps."""
-        if progress < self.warmup:
-            return self.learning_rate * max(progress / self.warmup, 0.01)
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - self.warmup) / (1 - self.warmup)))
+TELL = 0.5  # seconds between records of steps
+SAMPLES = 4  # photos, of which the log keeps what the model says as it learns
 
 
-class Task(Protocol):
-    """What `fit` needs to know of a model and its data.
-
-    `batch` and the model's own randomness must come from (seed, epoch, step) alone; then a run that was stopped and
-    resumed is the run that was not.
-    """
-
-    model: nn.Module  # forward(batch) -> the loss, a scalar
-    steps: int  # in an epoch
-
-    def batch(self, epoch: int, step: int) -> Any: ...
-
-    def rate_scale(self, name: str) -> float:
-        """By how much the learning rate of this parameter is multiplied."""
-
-    def validate(self) -> dict[str, float]:
-        """Scores on held-out data; `score` is the one that decides, larger is better."""
-
-    def save(self, folder: Path, scores: dict) -> None:
-        """Write the model folder that people share."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step is done. `loss` is the average since the record before; `left` is seconds to the end of the run."""
-
-    epoch: int
-    step: int
-    steps: int
-    loss: float
-    rate: float
-    examples_a_second: float
-    left: float
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch is done and validated."""
-
-    epoch: int
-    epochs: int
-    scores: dict[str, float]
-    best: bool
-
-
-@dataclass(frozen=True)
-class _State:
-    """Where a run stands; everything but tensors."""
-
-    step: int = 0  # of the whole run
-    best: float | None = None
-    stale: int = 0  # epochs since the best
-    settings: dict = field(default_factory=dict)
-
-
-def fit(task: Task, settings: FitSettings, out: Path, *, resume: bool = False) -> Iterator[Step | Epoch]:
+def fit(task: Task, settings: FitSettings, out: Path, *, resume: bool = False) -> Iterator[Record]:
     """Train a task; write `out/best`, `out/last` (model folders), `out/log.jsonl` and `out/resume.pt`.
 
-    Closing the iterator stops the run; it can be resumed from its last save.
+    SIGTERM and Ctrl-C end the run after the step it is at. Closing the iterator ends it at once, and it can be
+    resumed from its last save. Under torchrun, each process computes its part of every batch.
 
     Raises:
         SettingError: nothing to resume, or other settings than the run began with.
-        GlimpseError: the loss is no longer a finite number.
+        GlimpseError: the loss is no longer a finite number, or the disk is full.
     """
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    bf16 = settings.precision == "bf16" or (settings.precision == "auto" and bf16_is_fast(best_device()))
-    fabric = Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if bf16 else "32-true")
-    model, optimiser = fabric.setup(task.model, _optimiser(task, settings))
-    state = _State(settings=asdict(replace(settings, save_minutes=0)))
-    if resume:
-        state = _load(out / "resume.pt", task.model, optimiser, state.settings)
-    log = Log(out, keep=resume)
-    started, first, saved = time.monotonic(), state.step, time.monotonic()
-    total = settings.epochs * task.steps
-    since, losses, examples = time.monotonic(), [], 0
+    with asked_to_stop() as asked, closing(_Run(task, settings, Path(out), resume=resume)) as run:
+        if not resume:
+            yield from run.begin()
+        while not run.over:
+            if run.stopping:
+                run.save()
+                yield Stopped(*run.place, task.steps)
+                return
+            run.step(asked)
+            if run.ends_epoch or run.quiet > TELL:
+                yield run.tell()
+            if run.ends_epoch:
+                yield from run.end_epoch()
+            elif run.unsaved > 60 * settings.save_minutes:
+                run.save()
 
-    while state.step < total and not (settings.patience and state.stale >= settings.patience):
-        epoch, step = divmod(state.step, task.steps)
-        task.model.train()
-        torch.manual_seed(mixed(settings.seed, "step", epoch, step))  # dropout and the like
-        for group in optimiser.param_groups:
-            group["lr"] = settings.rate(state.step / total) * group["scale"]
-        batch = task.batch(epoch, step)
-        loss = model(batch)
-        if not torch.isfinite(loss):
-            raise GlimpseError(
-                f"the loss became {loss.item()} in epoch {epoch + 1}, step {step + 1}; lower --learning-rate "
-                f"(now {settings.learning_rate}) or use --precision 32, then --resume from the last save."
-            )
-        fabric.backward(loss)
-        fabric.clip_gradients(model, optimiser, max_norm=settings.clip, error_if_nonfinite=False)
-        optimiser.step()
-        optimiser.zero_grad()
-        state = replace(state, step=state.step + 1)
-        losses.append(loss.detach())
-        examples += len(batch)
 
-        now, last = time.monotonic(), step + 1 == task.steps
-        if last or now - since > 0.5:
-            left = (now - started) / (state.step - first) * (total - state.step)
-            record = Step(epoch + 1, step + 1, task.steps, torch.stack(losses).mean().item(),
-                          settings.rate(state.step / total), examples / (now - since), left)  # fmt: skip
-            log.step(state.step, record)
-            yield record
-            since, losses, examples = time.monotonic(), [], 0
-        if last:
-            task.model.eval()
-            with torch.no_grad():
-                scores = task.validate()
-            better = state.best is None or scores["score"] > state.best
-            state = replace(
-                state, best=scores["score"] if better else state.best, stale=0 if better else state.stale + 1
-            )
-            task.save(out / "last", scores)
-            if better:
-                task.save(out / "best", scores)
-            record = Epoch(epoch + 1, settings.epochs, scores, better)
-            log.epoch(state.step, record)
-        if last or now - saved > 60 * settings.save_minutes:
-            _save(out / "resume.pt", task.model, optimiser, state)
-            saved = time.monotonic()
-        if last:
-            yield record
-            since = time.monotonic()
+class _Run:
+    """A run while it lasts: what `fit` does, one thing a method."""
+
+    def __init__(self, task: Task, settings: FitSettings, out: Path, *, resume: bool):
+        self.task, self.settings, self.out = task, settings, out
+        out.mkdir(parents=True, exist_ok=True)
+        bf16 = settings.precision == "bf16" or (settings.precision == "auto" and bf16_is_fast(best_device()))
+        self.fabric = connected("bf16-mixed" if bf16 else "32-true")
+        self.model, self.optimiser = self.fabric.setup(task.model, _optimiser(task, settings))
+        fixed = asdict(replace(settings, save_minutes=0, accumulate=1)) | {"steps in an epoch": task.steps}
+        self.state = State(settings=fixed)
+        if resume:
+            self.state = load_state(out / "resume.pt", task.model, self.optimiser, fixed)
+        self.log = None
+        if self.fabric.is_global_zero:
+            with told_when_full(out):
+                self.log = Log(out, sizes=self.state.logged if resume else None, step=self.state.step)
+        self.stopping, self.total = False, settings.epochs * task.steps
+        self.first, self.started = self.state.step, time.monotonic()
+        self.told = self.saved = self.started
+        self.losses: list[float] = []  # since the record before
+        self.examples = 0.0
+
+    @property
+    def over(self) -> bool:
+        return self.state.step >= self.total or 0 < self.settings.patience <= self.state.stale
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The epoch and, in it, the step that was done last, from 1."""
+        epoch, step = divmod(max(0, self.state.step - 1), self.task.steps)
+        return epoch + 1, step + (self.state.step > 0)
+
+    @property
+    def ends_epoch(self) -> bool:
+        return self.state.step % self.task.steps == 0
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since the last record."""
+        return time.monotonic() - self.told
+
+    @property
+    def unsaved(self) -> float:
+        """Seconds since the last save."""
+        return time.monotonic() - self.saved
+
+    def begin(self) -> list[Alarm]:
+        """Say what looks wrong with the data, and save: from now on there is something to resume."""
+        alarms = self.task.alarms(None) if self.log else []
+        for alarm in alarms:
+            self._write("log.jsonl", alarm)
+        self.save()
+        return alarms
+
+    def step(self, asked: Event) -> None:
+        """One step of the optimiser. `asked`: whether this process is to stop; one of many is enough."""
+        epoch, step = divmod(self.state.step, self.task.steps)
+        self.task.model.train()
+        random = mixed(self.settings.seed, "step", epoch, step)
+        torch.manual_seed(random + self.fabric.global_rank)  # dropout and the like
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate(self.state.step / self.total) * group["scale"]
+        sums = self._backward(epoch, step)
+        sums[2] = asked.is_set()
+        loss, examples, stopping = self.fabric.all_reduce(sums, reduce_op="sum").tolist()
+        clip = {"max_norm": self.settings.clip, "error_if_nonfinite": False}
+        norm = self.fabric.clip_gradients(self.model, self.optimiser, **clip)
+        if not math.isfinite(loss) or not torch.isfinite(norm):
+            self._explode(loss, epoch, step)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.state = replace(self.state, step=self.state.step + 1)
+        self.losses.append(loss)
+        self.examples += examples
+        self.stopping = stopping > 0
+
+    def _backward(self, epoch: int, step: int) -> Tensor:
+        """The gradient of this process's parts of a batch: what they add to the loss, their examples, and a 0.
+
+        The average that DDP takes over the processes is made a sum.
+        """
+        sums = torch.zeros(3, device=self.fabric.device)
+        mine, every = self.settings.accumulate, self.settings.accumulate * self.fabric.world_size
+        for n in range(mine):
+            batch = self.task.batch(epoch, step, slice(self.fabric.global_rank * mine + n, None, every))
+            examples = len(batch)
+            if not examples:  # more parts than photos: all processes meet in a backward pass, so one of no weight
+                batch = self.task.batch(epoch, step, slice(1))
+            with self.fabric.no_backward_sync(self.model, enabled=n + 1 < mine):
+                loss = self.model(self.fabric.to_device(batch)) * bool(examples)
+                self.fabric.backward(loss * self.fabric.world_size)
+            sums[0] += loss.detach()
+            sums[1] += examples
+        return sums
+
+    def _explode(self, loss: float, epoch: int, step: int) -> None:
+        what = "gradient" if math.isfinite(loss) else "loss"
+        value = "not finite" if math.isfinite(loss) else loss
+        raise GlimpseError(
+            f"the {what} became {value} in epoch {epoch + 1}, step {step + 1}; lower --learning-rate "
+            f"(now {self.settings.learning_rate}) or use --precision 32, then --resume from the last save."
+        )
+
+    def tell(self) -> Step:
+        """A record of the steps since the one before."""
+        now, done = time.monotonic(), self.state.step
+        left = (now - self.started) / (done - self.first) * (self.total - done)
+        record = Step(*self.place, self.task.steps, sum(self.losses) / len(self.losses),
+                      self.settings.rate(done / self.total), self.examples / (now - self.told), left)  # fmt: skip
+        self._write("steps.jsonl", record, {"loss": record.loss, "learning rate": record.rate})
+        self.told, self.losses, self.examples = now, [], 0.0
+        return record
+
+    def end_epoch(self) -> Iterator[Epoch | Alarm]:
+        """Validate, save the model and the state, and say how good it is and what looks wrong."""
+        epoch, _ = self.place
+        scores, samples, found = self.fabric.broadcast(self._validate(epoch) if self.log else None)
+        better = self.state.best is None or scores["score"] > self.state.best
+        record = Epoch(epoch, self.settings.epochs, scores, better, samples)
+        alarms = newly(found, self.state.alarmed)
+        self.state = replace(
+            self.state, best=scores["score"] if better else self.state.best,
+            stale=0 if better else self.state.stale + 1, alarmed=[alarm.name for alarm in found],
+        )  # fmt: skip
+        if self.log:
+            with told_when_full(self.out):
+                for name in ("last", "best")[: 1 + better]:
+                    self.task.save(self.out / name, scores)
+        self._write("log.jsonl", record, {f"held out/{name}": value for name, value in scores.items()})
+        for alarm in alarms:
+            self._write("log.jsonl", alarm)
+        self.save()
+        yield record
+        yield from alarms
+        self.told = time.monotonic()
+
+    def _validate(self, epoch: int) -> tuple[dict[str, float], list[dict[str, str]], list[Alarm]]:
+        self.task.model.eval()
+        with torch.no_grad():
+            scores = self.task.validate()
+        judged = epoch > 1 or self.settings.epochs == 1  # a first epoch says the same of everything, and may
+        found = [replace(alarm, epoch=epoch) for alarm in self.task.alarms(scores)] if judged else []
+        return scores, _spread(getattr(self.task, "said", [])), found
+
+    def _write(self, file: str, record: Record, curves: dict[str, float | None] | None = None) -> None:
+        """A line of a log file, and points of curves, where this is the process that writes."""
+        if self.log:
+            with told_when_full(self.out):
+                self.log.append(file, record)
+                for name, value in (curves or {}).items():
+                    self.log.curve(name, value, self.state.step)
+
+    def save(self) -> None:
+        """Write `resume.pt`, where this is the process that writes."""
+        if self.log:
+            with told_when_full(self.out):
+                self.state = replace(self.state, logged=self.log.sizes())
+                save_state(self.out / "resume.pt", self.task.model, self.optimiser, self.state)
+        self.saved = time.monotonic()
+
+    def close(self) -> None:
+        if self.log:
+            self.log.close()
+        del self.model, self.optimiser, self.fabric  # what is distributed must not outlive the run
+
+
+def _spread(said: list[dict[str, str]]) -> list[dict[str, str]]:
+    """A few of them, from all over the list; the same ones after every epoch."""
+    return said[:: max(1, len(said) // SAMPLES)][:SAMPLES]
 
 
 def _optimiser(task: Task, settings: FitSettings) -> torch.optim.Optimizer:
@@ -207,46 +239,3 @@ def _optimiser(task: Task, settings: FitSettings) -> torch.optim.Optimizer:
     if settings.optimiser == "sgd":
         return torch.optim.SGD(listed, lr=settings.learning_rate, momentum=0.9, nesterov=True)
     return torch.optim.AdamW(listed, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
-
-
-def _save(path: Path, model: nn.Module, optimiser, state: _State) -> None:
-    temporary = path.with_suffix(".writing")
-    torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": asdict(state)}, temporary)
-    temporary.replace(path)
-
-
-def _load(path: Path, model: nn.Module, optimiser, settings: dict) -> _State:
-    if not path.is_file():
-        raise SettingError(f"there is no run to resume in {path.parent}; leave out --resume to start one.")
-    saved = torch.load(path, weights_only=True)
-    before = saved["state"]["settings"]
-    changed = [f"{k} (was {before.get(k)}, now {v})" for k, v in settings.items() if before.get(k) != v]
-    if changed:
-        raise SettingError(f"this run began with other settings: {', '.join(changed)}; resume it with the same ones.")
-    model.load_state_dict(saved["model"])
-    optimiser.load_state_dict(saved["optimiser"])
-    return _State(**saved["state"])
-
-
-class Log:
-    """A run's records on disk: `log.jsonl` for programs, TensorBoard's event file for people."""
-
-    def __init__(self, out: Path, *, keep: bool):
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.path = out / "log.jsonl"
-        if not keep:
-            self.path.unlink(missing_ok=True)
-        self.board = SummaryWriter(out / "tensorboard")
-
-    def step(self, at: int, record: Step) -> None:
-        self.board.add_scalar("loss", record.loss, at)
-        self.board.add_scalar("learning rate", record.rate, at)
-
-    def epoch(self, at: int, record: Epoch) -> None:
-        for name, value in record.scores.items():
-            if value is not None:
-                self.board.add_scalar(f"held out/{name}", value, at)
-        self.board.flush()
-        with self.path.open("a") as file:
-            file.write(json.dumps(asdict(record)) + "\n")

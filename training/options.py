@@ -29,8 +29,11 @@ Rate = Annotated[float, typer.Option(help="Highest learning rate.")]
 Decay = Annotated[float, typer.Option(help="Weight decay.")]
 Warmup = Annotated[float, typer.Option(help="Share of the steps in which the learning rate rises.")]
 Clip = Annotated[float, typer.Option(help="Largest gradient norm.")]
+Accumulate = Annotated[int, typer.Option(help="Compute a batch in so many parts: less memory, the same result.")]
 Precision = Annotated[str, typer.Option(help="32, bf16, or auto: bf16 where the processor has it.")]
 Seed = Annotated[int, typer.Option(help="Of everything random.")]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Train even where the check finds what would ruin the run.")]
+Scores = Annotated[bool, typer.Option(help="At the end, score START_FROM and the new model on the same photos.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a run in OUT was stopped.")]
 Stride = Annotated[int | None, typer.Option(help="Pixels a grid cell covers, 16 or 32 [default: 16].")]
 
@@ -41,12 +44,23 @@ def picked(settings: type, options: SimpleNamespace):
     return settings(**{name: getattr(options, name) for name in names})
 
 
-def table(scores: dict) -> str:
-    """Scores for people, one a line; those of kinds of question stand a little to the right."""
+def table(*models: dict) -> str:
+    """Scores for people, one a line, of one model or of two side by side, before and after."""
+    rows = [_row_by_row(scores) for scores in models]
+    lines = [[name, *(_figure(name, scores.get(name)) for scores in rows)] for name in rows[-1]]
+    heads = [["", "before", "after"]] if len(models) == 2 else []
+    return "\n".join(f"{name:24}" + "".join(f" {figure:>9}" for figure in figures) for name, *figures in heads + lines)
+
+
+def _row_by_row(scores: dict) -> dict:
+    """Those of kinds of question stand below the others, a little to the right."""
     rows = {name: value for name, value in scores.items() if name != "per_type"}
-    rows |= {f"  {kind}": value for kind, value in scores.get("per_type", {}).items()}
+    return rows | {f"  {kind}": value for kind, value in scores.get("per_type", {}).items()}
+
+
+def _figure(name: str, value: float | None) -> str:
     digits = {"images": 0, "questions": 0, "ece": 3}
-    return "\n".join(f"{n:24} {'-' if v is None else format(v, f',.{digits.get(n, 2)}f')}" for n, v in rows.items())
+    return "-" if value is None else f"{value:,.{digits.get(name, 2)}f}"
 
 
 def tell_bad(bad: dict[int, str]) -> None:

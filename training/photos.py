@@ -5,18 +5,20 @@ Reading a photo back is a memory copy, so no training step ever waits for a deco
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from encoders.errors import DataError, PhotoError, shown
+from encoders.errors import PhotoError, shown
 from encoders.images import Preprocessing, open_photo
+
+from .array_file import ArrayFile, write_aside
+from .distributed import first_alone
 
 DECODERS = 4  # threads; Pillow releases Python's lock while it decodes
 
@@ -42,7 +44,7 @@ class PhotoCache:
             key.update(identity(path))
         self.file = Path(folder) / f"photos-{key.hexdigest()[:16]}.npy"
         self.bad: dict[int, str] = {}
-        self._array: np.ndarray | None = None
+        self._array: ArrayFile | None = None
 
     def fill(self) -> Iterator[int]:
         """Decode what is not there yet, yielding how many rows are done. A finished array is opened at once.
@@ -50,24 +52,27 @@ class PhotoCache:
         Raises:
             DataError: the disk is too small.
         """
+        yield from first_alone(self._fill)
+
+    def _fill(self) -> Iterator[int]:
         notes = self.file.with_suffix(".json")
-        if notes.exists():
+        if notes.exists() and self.file.exists():
             self.bad = {int(row): why for row, why in json.loads(notes.read_text()).items()}
         else:
-            room_for(int(np.prod(self.shape)), self.file)
             partial = self.file.with_suffix(".partial")
-            array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=self.shape)
+            array = ArrayFile.create(partial, np.uint8, self.shape)
             with ThreadPoolExecutor(DECODERS) as pool:
-                for row, pixels in enumerate(pool.map(self._decode, range(len(self.paths)))):
+                for row, pixels in enumerate(ahead(pool, self._decode, range(len(self.paths)))):
                     if isinstance(pixels, str):
                         self.bad[row] = pixels
                     else:
-                        array[row] = pixels
+                        array.write(row, pixels[None])
                     yield row + 1
-            array.flush()
-            partial.rename(self.file)
-            notes.write_text(json.dumps(self.bad))
-        self._array = np.load(self.file, mmap_mode="r")
+            array.keep()
+            array.close()
+            partial.replace(self.file)
+            write_aside(notes, json.dumps(self.bad))
+        self._array = ArrayFile(self.file)
         yield len(self.paths)
 
     def _decode(self, row: int) -> np.ndarray | str:
@@ -85,7 +90,19 @@ class PhotoCache:
         if self._array is None:
             for _ in self.fill():
                 pass
-        return torch.from_numpy(self._array[np.asarray(rows, dtype=np.int64)])
+        return self._array.read(rows)
+
+
+def ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, most: int = 64) -> Iterator:
+    """`work` of each item, in order, while the pool works on the next few; `pool.map` would do all it can at once, and
+    hold every photo of a data set in memory."""
+    waiting: deque[Future] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def identity(path: Path) -> bytes:
@@ -95,18 +112,3 @@ def identity(path: Path) -> bytes:
         return f"{shown(path)}|{status.st_size}|{status.st_mtime_ns}\n".encode()
     except OSError:
         return f"{shown(path)}|missing\n".encode()
-
-
-def room_for(size: int, file: Path) -> None:
-    """Make the folder of `file`, and refuse when it has no room for `size` bytes and a tenth more.
-
-    Raises:
-        DataError: how much is needed and how much is free.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(file.parent).free
-    if free < size * 1.1:
-        raise DataError(
-            f"{shown(file.parent)} has {free / 1e9:.1f} GB free and the cache needs {size * 1.1 / 1e9:.1f} GB; "
-            "free some space, or name another disk with --cache."
-        )

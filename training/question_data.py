@@ -17,12 +17,20 @@ class Questions:
 
     Attributes:
         formats: of each data set.
-        remarks: sentences on what was found, left out or made, and on what looks wrong.
+        problems: what was left out of all of them.
+        made: splits that one of them did not have, made from its training photos.
+        remarks: sentences on what was found, left out or made.
     """
 
     records: list[QuestionRecord]
     formats: list[str]
     remarks: list[str]
+    problems: Problems
+    made: tuple[str, ...]
+
+    @property
+    def format(self) -> str:
+        return "+".join(self.formats)
 
     def split(self, name: str) -> list[QuestionRecord]:
         return [record for record in self.records if record.split == name]
@@ -39,7 +47,7 @@ def read_all(paths: Sequence[Path], format: str | None = None) -> Questions:
     Raises:
         DataError, SettingError: one of them cannot be read.
     """
-    records, formats, remarks = [], [], []
+    records, formats, remarks, problems, made = [], [], [], Problems(), set()
     for path in paths:
         found = read_questions(path, format)
         kept = [record for record in found.records if _can_be_asked(record, found.problems)]
@@ -47,9 +55,11 @@ def read_all(paths: Sequence[Path], format: str | None = None) -> Questions:
         formats.append(found.format)
         remarks.append(f"{shown(path)}: {len(kept):,} questions ({found.format}).")
         remarks += [f"left out: {sentence}" for sentence in found.problems.sentences()]
+        problems.merge(found.problems)
+        made.update(found.made)
         if found.made:
             remarks.append(f"{shown(path)}: its {' and '.join(found.made)} split was made from training photos.")
-    return Questions(records, formats, remarks + _leaks(records))
+    return Questions(records, formats, remarks, problems, tuple(sorted(made)))
 
 
 def _can_be_asked(record: QuestionRecord, problems: Problems) -> bool:
@@ -59,13 +69,3 @@ def _can_be_asked(record: QuestionRecord, problems: Problems) -> bool:
         problems.add("questions are too long to be asked", record.question_id)
         return False
     return True
-
-
-def _leaks(records: Sequence[QuestionRecord]) -> list[str]:
-    """A warning where photos are both trained on and judged by: scores are then too good."""
-    photos = {name: {r.image for r in records if r.split == name} for name in ("train", "val", "test")}
-    return [
-        f"warning: {len(shared):,} photos of the {name} split are also in train, so its scores are too good."
-        for name in ("val", "test")
-        if (shared := photos["train"] & photos[name])
-    ]

@@ -5,7 +5,11 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .loop import Epoch, Step
+from .alarms import FOR_ALARMS, Alarm
+from .photo_files import Done
+from .task import Epoch, Record, Step, Stopped
+
+STOPPED = 130  # exit status, as of a command that Ctrl-C ended
 
 
 def _bar(console: Console, *columns) -> Progress:
@@ -21,9 +25,24 @@ def draw_fill(done: Iterable[int], total: int, what: str, console: Console) -> N
             bar.update(task, completed=count)
 
 
-def draw_fit(records: Iterable[Step | Epoch], console: Console) -> Epoch | None:
-    """Draw a run to its end; the last epoch's record comes back."""
-    last = None
+def draw_check(records: Iterable, console: Console):
+    """Draw the progress records of a check; the last record, its result, comes back."""
+    result = None
+    with _bar(console, TimeRemainingColumn()) as bar:
+        task = bar.add_task("reading", total=None)
+        for result in records:
+            if isinstance(result, Done):
+                bar.update(task, description=result.what, completed=result.done, total=result.total)
+    return result
+
+
+def draw_fit(records: Iterable[Record], console: Console) -> Epoch | None:
+    """Draw a run to its end; the last epoch's record comes back.
+
+    Raises:
+        SystemExit: the run was asked to stop, and has said how to go on.
+    """
+    last = record = None
     with _bar(console, TextColumn("{task.fields[note]}")) as bar:
         task = bar.add_task("starting", total=None, note="")
         for record in records:
@@ -32,11 +51,24 @@ def draw_fit(records: Iterable[Step | Epoch], console: Console) -> Epoch | None:
                 bar.update(task, description=f"epoch {record.epoch}", completed=record.step, total=record.steps,
                            note=note)  # fmt: skip
             else:
-                last = record
-                scores = "  ".join(f"{k} {v:.2f}" for k, v in record.scores.items() if k != "score" and v is not None)
-                star = "  * best" if record.best else ""
-                bar.console.print(f"epoch {record.epoch}/{record.epochs}  {scores}{star}", highlight=False)
+                last = record if isinstance(record, Epoch) else last
+                bar.console.print(line(record), highlight=False, markup=False, soft_wrap=True)
+    if isinstance(record, Stopped):
+        raise SystemExit(STOPPED)
     return last
+
+
+def line(record: Epoch | Alarm | Stopped) -> str:
+    """A record as a line of text."""
+    if isinstance(record, Alarm):
+        return f"warning: {record.sentence}"
+    if isinstance(record, Stopped):
+        where = f"epoch {record.epoch}, step {record.step} of {record.steps}"
+        return f"stopped in {where}; all of it is saved: go on with --resume."
+    shown = {k: v for k, v in record.scores.items() if k not in ("score", *FOR_ALARMS) and v is not None}
+    scores = "  ".join(f"{name} {value:.2f}" for name, value in shown.items())
+    star = "  * best" if record.best else ""
+    return f"epoch {record.epoch}/{record.epochs}  {scores}{star}"
 
 
 def _clock(seconds: float) -> str:

@@ -11,6 +11,7 @@ from encoders.errors import DataError, SettingError
 from encoders.text import pad
 from vqa.model import Answerer
 
+from .alarms import Alarm, answer_alarms, entropy, photo_alarms
 from .answer_loss import AnswerLoss, VqaBatch
 from .augment import growing_size, random_views
 from .calibration import confidence, fit_temperature, fit_threshold, log_score
@@ -19,6 +20,7 @@ from .metrics.answers import expected_calibration_error, official_accuracy, plai
 from .photos import PhotoCache
 from .readers.records import QuestionRecord
 from .seed import generator
+from .task import WHOLE
 
 CALIBRATED_ON = 10_000  # questions; one temperature needs no more
 VALIDATED = 32  # photos validated together
@@ -82,12 +84,14 @@ class Given:
     Attributes:
         records: the questions; answers: the best answer to each; blind: the same without the photo.
         logits: (N, A), of the first `CALIBRATED_ON` of them.
+        attention_entropy: how flat the attention is, 0..1; None where the model has none.
     """
 
     records: list[QuestionRecord]
     answers: list[str]
     blind: list[str]
     logits: Tensor
+    attention_entropy: float | None
 
     def worth(self, answers: Sequence[str], accuracy=official_accuracy) -> Tensor:
         """What these answers are worth, each in 0..1."""
@@ -160,15 +164,16 @@ class VqaTask:
         self.train_rows = torch.tensor(list(self.asked["train"]))
         self.steps = -(-len(self.train_rows) // self.settings.batch)
 
-    def batch(self, epoch: int, step: int) -> VqaBatch:
+    def batch(self, epoch: int, step: int, part: slice = WHOLE) -> VqaBatch:
         order = torch.randperm(len(self.train_rows), generator=generator(self.seed, "order", epoch))
         rows = self.train_rows[order[step * self.settings.batch :][: self.settings.batch]]
         random = generator(self.seed, "questions", epoch, step)
-        tokens, lengths, answers, worth = self._block([self._drawn(row, random) for row in rows.tolist()])
-        photos = self.source[rows]
+        drawn = [self._drawn(row, random) for row in rows.tolist()]
+        photos = self.source[rows[part]]
         if self.settings.finetune_encoder:
-            photos = self.answerer.preprocessing.normalise(self._views(photos, epoch, step))
-        return VqaBatch(photos.float(), tokens, lengths, answers, worth)
+            photos = self.answerer.preprocessing.normalise(self._views(photos, epoch, step, part, len(rows)))
+        block = (x[part] for x in self._block(drawn))
+        return VqaBatch(photos.float(), *block, all_questions=sum(map(len, drawn)))
 
     def _drawn(self, row: int, random: torch.Generator) -> list[int]:
         """The training questions of a photo, as many as a step takes."""
@@ -176,7 +181,7 @@ class VqaTask:
         order = torch.randperm(len(questions), generator=random)[: self.settings.most_questions]
         return [questions[i] for i in order.tolist()]
 
-    def _views(self, photos: Tensor, epoch: int, step: int) -> Tensor:
+    def _views(self, photos: Tensor, epoch: int, step: int, part: slice, among: int) -> Tensor:
         """Fresh looks at these photos, or the photos themselves where nothing about them is to change."""
         s, side = self.settings, photos.shape[2]
         size = growing_size(epoch, self.epochs, first=s.start_size, last=side, stride=self.answerer.encoder.stride)
@@ -184,7 +189,9 @@ class VqaTask:
             return photos
         whole = {"stretch": 1.0, "light": 0.0} if s.smallest_view == 1 else {}
         random = generator(self.seed, "views", epoch, step)
-        return random_views(photos, size, random, smallest=s.smallest_view, mirror=s.mirror, **whole)
+        return random_views(
+            photos, size, random, smallest=s.smallest_view, mirror=s.mirror, part=part, among=among, **whole
+        )
 
     def _block(self, questions: list[list[int]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Questions of P photos -> tokens (P, Q, T), lengths (P, Q), answers (P, Q, K) and worth (P, Q, K)."""
@@ -208,7 +215,7 @@ class VqaTask:
         most = self.settings.most_questions
         sheets = [(row, questions[first : first + most]) for row, questions in self.asked.get(split, {}).items()
                   for first in range(0, len(questions), most)]  # fmt: skip
-        asked, best, kept = [], ([], []), []
+        asked, best, kept, flat = [], ([], []), [], []
         for part in (sheets[first : first + VALIDATED] for first in range(0, len(sheets), VALIDATED)):
             seen = self.answerer.head.look(self._features(torch.tensor([row for row, _ in part])))
             tokens, lengths, *_ = (x.to(self.answerer.device) for x in self._block([q for _, q in part]))
@@ -216,11 +223,14 @@ class VqaTask:
             asked += [question for _, questions in part for question in questions]
             for blind, found in zip((False, True), best, strict=True):
                 hidden = torch.full_like(lengths, blind, dtype=torch.bool)
-                logits = self.answerer.logits(seen, tokens, lengths, hidden)[0].float().cpu()[there]
+                logits, p = (x.float().cpu()[there] for x in self.answerer.logits(seen, tokens, lengths, hidden))
                 found += [self.answerer.answers[i] for i in logits.argmax(1).tolist()]
+                if not blind:
+                    flat.append(entropy(p).flatten())
                 if not blind and sum(map(len, kept)) < CALIBRATED_ON:
                     kept.append(logits)
-        return Given([self.records[q] for q in asked], *best, torch.cat(kept)[:CALIBRATED_ON])
+        mean = torch.cat(flat).mean().item() if flat and len(flat[0]) else None
+        return Given([self.records[q] for q in asked], *best, torch.cat(kept)[:CALIBRATED_ON], mean)
 
     def _features(self, rows: Tensor) -> Tensor:
         photos = self.source[rows]
@@ -236,12 +246,20 @@ class VqaTask:
         The calibration error is measured on the questions that the one temperature was chosen on.
         """
         given = self.ask("val")
+        self.said = [{"image": str(r.image), "question": r.question, "answer": answer}
+                     for r, answer in zip(given.records, given.answers, strict=True)]  # fmt: skip
         correct = given.worth(given.answers)[: len(given.logits)]
         self.answerer.temperature = fit_temperature(given.logits, correct)
         self.answerer.threshold = fit_threshold(confidence(given.logits, self.answerer.temperature), correct)
         scores = self._scores(given)
         tie_break = TIE_BREAK * log_score(confidence(given.logits, 1.0), correct).item()
-        return {"score": scores["accuracy"] + tie_break, **scores}
+        return {"score": scores["accuracy"] + tie_break, **scores, "attention_entropy": given.attention_entropy}
+
+    def alarms(self, scores: dict[str, float] | None) -> list[Alarm]:
+        if scores is None:
+            return photo_alarms(list(self.row_of))
+        blind = not self.answerer.head.photo  # as it is meant to be
+        return [] if blind else answer_alarms(scores, sum(map(len, self.asked["val"].values())))
 
     def scores(self, split: str) -> dict[str, float]:
         """Scores of a split, with the temperature that validation chose: 0-100, the calibration error 0..1."""

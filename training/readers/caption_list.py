@@ -1,9 +1,10 @@
 """What a photo must have before it becomes a CaptionRecord: every reader of captions adds its photos here."""
 
 import glob
-import os
 from collections.abc import Iterable
 from pathlib import Path
+
+from encoders.archive import leaves
 
 from .checks import text_of
 from .files import ImageFolder
@@ -16,9 +17,7 @@ class CaptionList:
     def __init__(self, photos: ImageFolder, problems: Problems):
         self.photos, self.problems = photos, problems
         self._records: dict[Path, CaptionRecord] = {}
-        self._root = Path(os.path.realpath(photos.root))
         self._has_folder: dict[str, bool] = {}
-        self._leads_out: dict[Path, bool] = {}
 
     @property
     def records(self) -> list[CaptionRecord]:
@@ -45,31 +44,18 @@ class CaptionList:
             self._keep(CaptionRecord(photo, image_id, texts, split))
 
     def _photo(self, name: object, folder: object) -> Path | None:
-        if isinstance(name, str) and isinstance(folder, str) and self._holds(folder) and not self.photos.leaves(name):
+        if isinstance(name, str) and isinstance(folder, str) and self._holds(folder) and not leaves(name):
             name = f"{folder.rstrip('/')}/{name}"
-        photo = self.photos.find_or_report(name, self.problems)
-        if photo is not None and self._is_outside(photo):
-            self.problems.add("images are links that lead out of the folder", name)
-            return None
-        return photo
+        return self.photos.find_or_report(name, self.problems)
 
     def _holds(self, folder: str) -> bool:
         """Whether the data set has this folder, at its top or one level down."""
         if folder not in self._has_folder:
             name = glob.escape(folder)
-            usable = bool(folder.strip("./\\")) and not self.photos.leaves(folder)
+            usable = bool(folder.strip("./\\")) and not leaves(folder)
             places = (place for start in ("", "*/") for place in self.photos.root.glob(start + name)) if usable else ()
             self._has_folder[folder] = any(place.is_dir() for place in places)
         return self._has_folder[folder]
-
-    def _is_outside(self, photo: Path) -> bool:
-        """Whether the file itself is elsewhere: whoever packed a data set may have put links in it."""
-        if photo.parent not in self._leads_out:
-            self._leads_out[photo.parent] = self._resolves_outside(photo.parent)
-        return self._leads_out[photo.parent] or (photo.is_symlink() and self._resolves_outside(photo))
-
-    def _resolves_outside(self, path: Path) -> bool:
-        return not Path(os.path.realpath(path)).is_relative_to(self._root)
 
     def _texts(self, captions: Iterable[object], image: object) -> tuple[str, ...]:
         texts = []

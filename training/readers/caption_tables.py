@@ -1,8 +1,8 @@
-"""Captions in a plain table: CSV, TSV or JSON lines with the columns `image` and `caption`, one caption a row.
+"""Captions in a plain table: CSV, TSV, JSON lines or a JSON list with `image` and `caption`, one caption a row.
 
-So is Kaggle's `captions.txt`. Optional column: `split` (train, val, test); without it the file's name tells the split
-(`val.csv`), or the folder in the photo's name (`val/a.jpg`), else all of it is for training. A cell may hold a list
-of captions. Photos are anywhere under the folder.
+So are Kaggle's `captions.txt` and BLIP's JSON. Optional column: `split` (train, val, test); without it the file's name
+tells the split (`val.csv`), or the folder in the photo's name (`val/a.jpg`), else all of it is for training. A cell may
+hold a list of captions. Photos are anywhere under the folder.
 """
 
 import ast
@@ -11,10 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from .caption_list import CaptionList
 from .checks import split_in, text_of
-from .files import columns, read_rows
-from .tables import SUFFIXES
+from .files import ROWS, columns, read_rows
 
-LOOKED_FOR = "a CSV, TSV, JSONL or captions.txt file with the columns image and caption"
+LOOKED_FOR = "a CSV, TSV, JSONL, JSON list or captions.txt file with the columns image and caption"
 METADATA = ("metadata.jsonl", "metadata.csv")  # read by imagefolder.py
 _IMAGE = ("file_name", "image", "filename", "image_name", "image_path")  # the first that a row has
 _CAPTION = ("caption", "captions", "text", "comment")
@@ -24,7 +23,7 @@ _OF_QUESTIONS = {"question", "questions", "answer", "answers"}
 def recognise(path: Path) -> list[Path]:
     """The tables of captions in a folder, or the one file, told by their columns."""
     files = [path] if path.is_file() else sorted(path.glob("*"))
-    readable = [file for file in files if file.suffix.lower() in (*SUFFIXES, ".txt") and file.name not in METADATA]
+    readable = [file for file in files if file.suffix.lower() in (*ROWS, ".txt") and file.name not in METADATA]
     return [file for file in readable if is_table(file)]
 
 

@@ -3,6 +3,7 @@
 `questions.json` is a list of [question, answer, image number]; picture 7 is `images/7.png`.
 """
 
+import re
 from pathlib import Path
 
 from encoders.errors import DataError, shown
@@ -20,7 +21,7 @@ def recognise(path: Path) -> list[Path]:
     files = [path / split / "questions.json" for split in SPLITS] + [path / "questions.json"]
     if path.suffix.lower() == ".json":
         files = [path]
-    return [file for file in files if head(file, 64).lstrip().startswith(b"[")]
+    return [file for file in files if re.match(rb"\s*\[\s*\[", head(file, 64))]
 
 
 def read(path: Path, problems: Problems) -> list[QuestionRecord]:

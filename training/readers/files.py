@@ -7,15 +7,18 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from encoders.archive import leaves
 from encoders.errors import DataError, shown
 from encoders.images import PHOTO_SUFFIXES
 
 from .records import Problems
 
 JSON_LINES = (".jsonl", ".ndjson")
+ROWS = (".csv", ".tsv", ".json", *JSON_LINES)  # what `read_rows` reads
 
 
 def read_text(path: str | Path) -> str:
@@ -51,23 +54,52 @@ def read_json(path: str | Path) -> object:
 
 
 def read_rows(path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:
-    """The rows of a `.csv`, `.tsv` or `.jsonl` file as (line number, row); lines that are no row are counted."""
-    text = read_text(path)
-    if Path(path).suffix.lower() in JSON_LINES:
-        yield from _json_rows(text, Path(path).name, problems)
+    """The rows of a `.csv`, `.tsv` or `.jsonl` file, or of a `.json` file that is one list, as (number, row).
+
+    The number is of the line, in a list of the row. What is no row is counted.
+
+    Raises:
+        DataError: the file cannot be read, or is not what its name says.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".json":
+        yield from _listed_rows(read_json(path), path, problems)
+    elif suffix in JSON_LINES:
+        yield from _json_rows(read_text(path), Path(path).name, problems)
     else:
-        yield from _csv_rows(text, path, problems)
+        yield from _csv_rows(read_text(path), path, problems)
 
 
 def columns(path: str | Path) -> set[str]:
     """The columns of such a table, told by its first bytes, to recognise it by; none where it has none."""
     text = head(path).decode("utf-8", "replace")
+    if Path(path).suffix.lower() == ".json":
+        return _first_listed(text)
     if Path(path).suffix.lower() in JSON_LINES:
         return next((set(row) for _, row in _json_rows(text, "", Problems())), set())
     try:
         return set(_csv_reader(text).fieldnames)
     except csv.Error:
         return set()
+
+
+def _first_listed(text: str) -> set[str]:
+    """The names in the first object of a JSON list, of which only the beginning may be there."""
+    opening = re.match(r"\s*\[\s*(?=\{)", text)
+    try:
+        return set(json.JSONDecoder().raw_decode(text, opening.end())[0]) if opening else set()
+    except (ValueError, RecursionError):
+        return set()
+
+
+def _listed_rows(content: object, path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:
+    if not isinstance(content, list):
+        raise DataError(f"{shown(path)} is not a list of objects; give each row an object, in one list.")
+    for number, row in enumerate(content, start=1):
+        if isinstance(row, dict):
+            yield number, row
+        else:
+            problems.add("rows are not a JSON object", f"{Path(path).name} row {number}")
 
 
 def _json_rows(text: str, name: str, problems: Problems) -> Iterator[tuple[int, dict]]:
@@ -109,7 +141,8 @@ class ImageFolder:
     """The photos under one folder, listed once; `find` only ever gives one of them.
 
     Names come from a data set's files, which a stranger wrote: an absolute name, or one with `..`, is refused, so
-    that nothing outside the folder can be named. (A link that the folder's owner put inside it is followed.)
+    that nothing outside the folder can be named. A link that the folder's owner put inside it is followed: photos are
+    often kept elsewhere. (A stranger's zip can bring none: `encoders.archive` refuses them.)
     """
 
     def __init__(self, root: str | Path):
@@ -141,20 +174,18 @@ class ImageFolder:
 
         So `a.jpg` finds `images/a.jpg`, and `data/images/a.jpg` does too; `val/a.jpg` does not find `train/a.jpg`.
         """
-        if self.leaves(name):
-            return None
+        fitting = self._fitting(name)
+        return self._by_path[fitting[0]] if len(fitting) == 1 else None
+
+    def _fitting(self, name: str) -> list[str]:
+        """The paths under the folder that a name may mean."""
+        if leaves(name):
+            return []
         name = name.replace("\\", "/").removeprefix("./")
         if name in self._by_path:
-            return self._by_path[name]
+            return [name]
         alike = self._by_name.get(name.rsplit("/", 1)[-1], [])
-        alike = [path for path in alike if path.endswith("/" + name) or name.endswith("/" + path)]
-        return self._by_path[alike[0]] if len(alike) == 1 else None
-
-    @staticmethod
-    def leaves(name: str) -> bool:
-        """Whether a name is absolute (of any system) or has `..` in it."""
-        path = PurePosixPath(name.replace("\\", "/"))
-        return path.is_absolute() or ".." in path.parts or name[1:2] == ":"
+        return [path for path in alike if path.endswith("/" + name) or name.endswith("/" + path)]
 
     def find_or_report(self, name: object, problems: Problems) -> Path | None:
         """`find`, with the reason counted in `problems` where there is no such photo."""
@@ -164,5 +195,10 @@ class ImageFolder:
         photo = self.find(name.strip())
         if photo is None:
             printable = name.encode("utf-8", "replace").decode()  # JSON can hold half a character
-            problems.add("image names leave the folder" if self.leaves(name) else "images are missing", printable)
+            problems.add(self._why_not(name), printable)
         return photo
+
+    def _why_not(self, name: str) -> str:
+        if leaves(name):
+            return "image names leave the folder"
+        return "image names fit more than one photo" if self._fitting(name.strip()) else "images are missing"

@@ -44,6 +44,12 @@ class Problems:
         if len(shown_so_far) < 3:
             shown_so_far.append(shown(str(example)))
 
+    def merge(self, others: "Problems") -> None:
+        """Count another data set's faults too."""
+        for fault, count in others.counts.items():
+            self.counts[fault] += count
+            self.examples[fault] = (self.examples.get(fault, []) + others.examples[fault])[:3]
+
     def sentences(self) -> list[str]:
         """One line a fault: `12 images are missing, such as a.jpg, b.jpg`."""
         return [f"{count} {fault}, such as {', '.join(self.examples[fault])}" for fault, count in self.counts.items()]

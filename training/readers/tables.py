@@ -1,7 +1,7 @@
-"""Questions in a plain table: CSV, TSV or JSON lines with the columns `image`, `question` and `answer`.
+"""Questions in a plain table: CSV, TSV, JSON lines or one JSON list, with the columns `image`, `question` and `answer`.
 
 Optional columns: `split` (train, val, test), `type`, `question_id`. `image` is a name inside the table's folder. In
-JSON lines `answer` may be a list of several people's answers, also spelt `answers`. A table without answers is a
+JSON `answer` may be a list of several people's answers, also spelt `answers`. A table without answers is a
 test set; without a split column, the file's name tells the split (`val.csv`), else all of it is for training.
 """
 
@@ -11,10 +11,9 @@ from pathlib import Path
 from encoders.errors import DataError, shown
 
 from .checks import QuestionList, split_in
-from .files import JSON_LINES, ImageFolder, columns, read_rows
+from .files import ROWS, ImageFolder, columns, read_rows
 from .records import Problems, QuestionRecord
 
-SUFFIXES = (".csv", ".tsv", *JSON_LINES)
 NEEDED = ("image", "question")
 
 
@@ -23,7 +22,7 @@ def recognise(path: Path) -> list[Path]:
     files = [path]
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if not file.match("cocoqa*.jsonl"))  # read by cocoqa.py
-    return [file for file in files if file.suffix.lower() in SUFFIXES and set(NEEDED) <= columns(file)]
+    return [file for file in files if file.suffix.lower() in ROWS and set(NEEDED) <= columns(file)]
 
 
 def read(path: Path, problems: Problems) -> list[QuestionRecord]:

@@ -1,0 +1,27 @@
+"""SIGTERM and Ctrl-C as a question, asked between two steps, and not as an end in the middle of one."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[threading.Event]:
+    """Set once the process is asked to stop; asked again, it ends at once. In a thread that gets no signals, never."""
+    asked, before = threading.Event(), {}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def ask(number, frame) -> None:
+        asked.set()
+        restore()
+
+    if threading.current_thread() is threading.main_thread():
+        before.update({number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)})
+    try:
+        yield asked
+    finally:
+        restore()
