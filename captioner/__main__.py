@@ -13,22 +13,9 @@ from rich.progress import Progress
 from encoders.command import SOME_FAILED, run, say
 from encoders.errors import PhotoError, SettingError, shown
 
+from .album import photos_in
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-
-
-def photos_in(sources: list[Path]) -> list[Path]:
-    """The photos named, and those in the folders named (at any depth, by suffix, in alphabetical order)."""
-    from encoders.images import PHOTO_SUFFIXES
-
-    found = []
-    for source in sources:
-        if source.is_dir():
-            found += sorted(p for p in source.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file())
-        else:
-            found.append(source)
-    if not found:
-        raise SettingError(f"there are no photos in {', '.join(map(shown, sources))}; name another folder.")
-    return found
 
 
 def already_in(out: Path | None) -> set[str]:

@@ -1,0 +1,76 @@
+"""The page under load: 200 captions asked for by 20 clients at once, and the memory that the server keeps of them.
+
+    python benchmarks/load.py [--requests N] [--clients N]
+
+Every request has to answer or to say that the page is busy. Memory is that of the server's process, before and after,
+each when it has been left alone for a while and after a first round that warms it. Needs Linux (reads /proc).
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+from page import page
+from serving import blobs
+
+SETTLE = 5  # seconds
+DEFAULTS = [3, False, 1.0, 0, 1.0, 3, 30, 1]  # what `/caption` takes beside the photo
+
+
+def memory_mb(pid: int) -> float:
+    """Resident memory of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def caption(url: str, photo: Path) -> tuple[str, float]:
+    """Upload a photo and wait for its caption: (answered, busy or failed; seconds)."""
+    begin = time.perf_counter()
+    with httpx.Client(base_url=f"{url}/gradio_api", timeout=120) as client:
+        with photo.open("rb") as file:
+            path = client.post("/upload", files={"files": file}).json()[0]
+        data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, *DEFAULTS]
+        asked = client.post("/call/caption", json={"data": data})
+        if asked.status_code == 503:
+            return "busy", time.perf_counter() - begin
+        said = client.get(f"/call/caption/{asked.json()['event_id']}").text
+    outcome = "answered" if "event: complete" in said and '"caption"' in said else "failed"
+    return outcome, time.perf_counter() - begin
+
+
+def storm(url: str, photos: list[Path], clients: int) -> list[tuple[str, float]]:
+    with ThreadPoolExecutor(clients) as pool:
+        return list(pool.map(lambda photo: caption(url, photo), photos))
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--requests", type=int, default=200)
+    options.add_argument("--clients", type=int, default=20)
+    options = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder, page() as (server, url, _):
+        photos = blobs(Path(folder), options.requests)
+        storm(url, photos[: 2 * options.clients], options.clients)
+        time.sleep(SETTLE)
+        before, begin = memory_mb(server.pid), time.perf_counter()
+        outcomes = storm(url, photos, options.clients)
+        seconds = time.perf_counter() - begin
+        time.sleep(SETTLE)
+        after = memory_mb(server.pid)
+    waits = [wait for outcome, wait in outcomes if outcome == "answered"]
+    counts = {name: sum(outcome == name for outcome, _ in outcomes) for name in ("answered", "busy", "failed")}
+    print(json.dumps(counts | {
+        "median_seconds": round(statistics.median(waits), 3) if waits else None,
+        "slowest_seconds": round(max(waits), 3) if waits else None,
+        "requests_per_second": round(len(outcomes) / seconds, 1),
+        "memory_mb_before": round(before), "memory_mb_after": round(after), "memory_ratio": round(after / before, 3),
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What a visitor waits for: `python app.py` until its page is served, and a photo until its caption has come.
+
+    python benchmarks/page.py [--rounds N]
+
+The page is asked over its API on loopback, as `gradio_client` asks it; the photo is made up, 640 x 480.
+"""
+
+import argparse
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gradio_client import Client, handle_file
+from serving import blobs
+
+ROOT = Path(__file__).resolve().parents[1]
+CAPTIONS = 20
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@contextmanager
+def page() -> Iterator[tuple[subprocess.Popen, str, float]]:
+    """The page's process, its address, and the seconds from its start to its first answer."""
+    url, start = f"http://127.0.0.1:{(port := free_port())}", time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stderr=subprocess.DEVNULL
+    ) as server:
+        try:
+            yield server, url, first_answer(server, url) - start
+        finally:
+            server.terminate()
+
+
+def first_answer(server: subprocess.Popen, url: str) -> float:
+    while server.poll() is None:
+        try:
+            with urllib.request.urlopen(url) as answer:
+                answer.read()
+                return time.perf_counter()
+        except urllib.error.URLError:
+            time.sleep(0.02)
+    raise SystemExit("app.py did not start; run it to see why")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--rounds", type=int, default=5, help="starts of the page")
+    rounds = options.parse_args().rounds
+    starts, captions = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        photo = blobs(Path(folder), 1)[0]
+        for _ in range(rounds):
+            with page() as (_, url, seconds):
+                starts.append(seconds)
+                client = Client(url, verbose=False)
+                for _ in range(CAPTIONS):
+                    begin = time.perf_counter()
+                    client.predict(handle_file(photo), api_name="/caption")
+                    captions.append(time.perf_counter() - begin)
+    print(json.dumps({
+        "start_seconds": round(statistics.median(starts), 2),
+        "caption_seconds": round(statistics.median(captions), 3),
+        "slowest_caption_seconds": round(max(captions), 3),
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

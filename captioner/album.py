@@ -1,0 +1,102 @@
+"""Many photos captioned in one go, and their captions written as a table, as JSON lines and in COCO's form."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from encoders.errors import PhotoError, SettingError, shown
+from encoders.images import PHOTO_SUFFIXES
+
+from .caption import Caption
+from .search import SearchSettings
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One photo of an album.
+
+    Attributes:
+        name: as people know it: its path in the album's folder.
+        caption: what the captioner says of it; None where it could not be opened.
+        error: why it could not be opened, in a sentence that names it so too; None where it could.
+    """
+
+    name: str
+    path: Path
+    caption: Caption | None
+    error: str | None
+
+    def to_json(self) -> dict:
+        """As a line of the command line's output."""
+        return {"image": self.name, **(self.caption.to_json() if self.caption else {"error": self.error})}
+
+
+def photos_in(sources: Iterable[Path]) -> list[Path]:
+    """The photos named, and those in the folders named (at any depth, by suffix, in alphabetical order).
+
+    Raises:
+        SettingError: there are none.
+    """
+    sources = [Path(source) for source in sources]
+    found = []
+    for source in sources:
+        if source.is_dir():
+            found += sorted(p for p in source.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file())
+        else:
+            found.append(source)
+    if not found:
+        raise SettingError(f"there are no photos in {', '.join(map(shown, sources))}; name another folder.")
+    return found
+
+
+def album(
+    captioner, paths: Iterable[Path], settings: SearchSettings | None = None, *, root: Path | None = None
+) -> Iterator[Entry]:
+    """Caption photos, in the order given; one that cannot be opened is an Entry with its error.
+
+    Args:
+        captioner: a Captioner.
+        root: the folder in which the photos are named by their path; a photo outside it, and every photo where there
+            is no root, is named by its file name alone.
+    """
+    for path, said in captioner.stream([Path(path) for path in paths], settings):
+        name = shown(path.relative_to(root).as_posix() if root and path.is_relative_to(root) else path.name)
+        failed = isinstance(said, PhotoError)
+        error = str(said).replace(shown(path), name) if failed else None  # where it is on the disk is nobody's business
+        yield Entry(name, path, None if failed else said, error)
+
+
+def write_csv(entries: Iterable[Entry], path: str | Path) -> None:
+    """A table with the columns image, caption and error, safe to open in a spreadsheet.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe before it, as spreadsheets themselves do it.
+    """
+    with Path(path).open("w", encoding="utf-8-sig", newline="") as file:  # the mark tells Excel that it is UTF-8
+        table = csv.writer(file)
+        table.writerow(["image", "caption", "error"])
+        for entry in entries:
+            table.writerow(map(_plain, (entry.name, entry.caption.text if entry.caption else "", entry.error or "")))
+
+
+def _plain(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def write_jsonl(entries: Iterable[Entry], path: str | Path) -> None:
+    """JSON lines, as `python -m captioner --json` prints them: words, probabilities, alternatives."""
+    with Path(path).open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(entry.to_json()) + "\n" for entry in entries)
+
+
+def write_coco(entries: Iterable[Entry], path: str | Path) -> None:
+    """A data set of captions in COCO's form, which `training` reads; photos that could not be opened are left out."""
+    good = [entry for entry in entries if entry.caption]
+    images = [{"id": number, "file_name": entry.name} for number, entry in enumerate(good, 1)]
+    captions = [
+        {"id": number, "image_id": number, "caption": entry.caption.text} for number, entry in enumerate(good, 1)
+    ]
+    Path(path).write_text(json.dumps({"images": images, "annotations": captions}, indent=1), encoding="utf-8")

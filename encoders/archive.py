@@ -1,0 +1,132 @@
+"""Unpacking a stranger's zip: nothing outside the folder, nothing but plain files, nothing larger than allowed."""
+
+import mmap
+import re
+import stat
+import tempfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from .errors import DataError, shown
+
+_CHUNK = 1 << 20
+_ENTRY = re.compile(rb"PK\x01\x02")  # how each entry of a zip's directory begins
+_JUNK = "__MACOSX"  # macOS adds to each photo a file of the same suffix in here, which is no photo
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """What is too much.
+
+    Attributes:
+        members: files and folders in the zip.
+        member_bytes: of one file, unpacked.
+        total_bytes: of all, unpacked.
+        ratio: of all, unpacked, to the zip's own size. Photos hardly shrink, and text to a tenth; what a bomb holds
+            shrinks a thousandfold. The first `small` bytes are free of it.
+        small: bytes.
+    """
+
+    members: int = 100_000
+    member_bytes: int = 1 << 30
+    total_bytes: int = 8 << 30
+    ratio: int = 100
+    small: int = 16 << 20
+
+
+def leaves(name: str) -> bool:
+    """Whether a name is absolute (of any system) or has `..` in it."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or name[1:2] == ":"
+
+
+def unpack(zip_path: str | Path, folder: str | Path, *, limits: ArchiveLimits | None = None) -> Path:
+    """Unpack a zip into a new folder. Whatever goes wrong, no such folder is left behind.
+
+    Bytes are counted while they are unpacked: what the zip says of its sizes is not believed.
+
+    Returns:
+        The folder. Where all of the zip is in one folder, that is it, and its name is lost.
+
+    Raises:
+        DataError: it is no zip, is damaged, or has in it what is refused: names that lead out of the folder, links
+            and devices, encrypted files, one name twice, or more than `limits` allow.
+    """
+    zip_path, folder = Path(zip_path), Path(folder)
+    name = shown(zip_path.name)
+    try:
+        if folder.exists():
+            raise DataError(f"{shown(folder.name)} is there already; unpack into a new folder.")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+            new = Path(temporary, "new")
+            new.mkdir()
+            _extract(zip_path, new, limits or ArchiveLimits())
+            inside = list(new.iterdir())
+            (inside[0] if len(inside) == 1 and inside[0].is_dir() else new).rename(folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeError, NotImplementedError) as error:
+        raise DataError(f"{name} is no zip, or a damaged one ({error}); pack or copy it again.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{name} cannot be unpacked ({getattr(error, 'strerror', None) or error}).") from None
+    return folder
+
+
+def _extract(zip_path: Path, folder: Path, limits: ArchiveLimits) -> None:
+    name, size = shown(zip_path.name), zip_path.stat().st_size
+    if _entries(zip_path) > limits.members:
+        raise DataError(f"{name} has more than {limits.members:,} files in it; split it into smaller ones.")
+    most = min(limits.total_bytes, max(limits.small, limits.ratio * size))
+    with zipfile.ZipFile(zip_path) as archive:
+        members = [(info, target) for info in archive.infolist() if (target := _target(info, name))]
+        for info, target in members:
+            if info.is_dir():
+                (folder / target).mkdir(parents=True, exist_ok=True)
+                continue
+            (folder / target).parent.mkdir(parents=True, exist_ok=True)
+            written = _write(archive, info, folder / target, min(most, limits.member_bytes))
+            if written is None:
+                raise DataError(f"{name} unpacks to more than is allowed, at {shown(info.filename)}; split it, or "
+                                "leave out what is not a photo or a text.")  # fmt: skip
+            most -= written
+
+
+def _entries(zip_path: Path) -> int:
+    """How many entries a zip's directory has, at most: `zipfile` would hold all of them in memory to count them."""
+    with zip_path.open("rb") as file:
+        if not zip_path.stat().st_size:
+            raise zipfile.BadZipFile("it is empty")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return sum(1 for _ in _ENTRY.finditer(content))
+
+
+def _target(info: zipfile.ZipInfo, name: str) -> PurePosixPath | None:
+    """Where a member goes in the folder; None where it is left out."""
+    target = PurePosixPath(info.filename.replace("\\", "/"))
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    why = (
+        "a name that leads out of its folder" if leaves(info.filename)
+        else "a link or a device" if kind not in (0, stat.S_IFREG, stat.S_IFDIR)
+        else "a password" if info.flag_bits & 0x1
+        else "an unusual compression" if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        else ""
+    )  # fmt: skip
+    if why:
+        raise DataError(f"{name} has {why} in it, {shown(info.filename)}; pack plain files, without that.")
+    return target if target.parts and _JUNK not in target.parts else None
+
+
+def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, most: int) -> int | None:
+    """Write one member; how many bytes it had, or None where they are more than `most`."""
+    written = 0
+    try:
+        with archive.open(info) as source, target.open("xb") as file:
+            while chunk := source.read(_CHUNK):
+                written += len(chunk)
+                if written > most:
+                    return None
+                file.write(chunk)
+    except FileExistsError:
+        raise DataError(f"{shown(info.filename)} is in the zip twice; pack it again with each file once.") from None
+    return written

@@ -1,0 +1,224 @@
+"""The page's panels, from their functions: looking, asking, many photos, correcting, and what a failure shows."""
+
+import csv
+import json
+import logging
+import zipfile
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from test_captioner import small_captioner
+from toys import COLOURS, square
+from vqa_toys import PRE, small_answerer
+
+import app
+from captioner import SearchSettings
+from encoders.errors import DataError, PhotoError, SettingError
+from encoders.heatmap import overlay
+from vqa import Answerer
+
+
+@pytest.fixture(scope="module")
+def models():
+    return app.Models(small_captioner(), small_answerer())
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    square("red", "left").resize((2000, 1500)).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def seen(models, photo):
+    return app.see(models, photo, SearchSettings(n=3))
+
+
+@pytest.fixture
+def forwards(models, monkeypatch):
+    """How often each model's encoder ran."""
+    counts = {"captioner": 0, "answerer": 0}
+
+    def count(name):
+        model = getattr(models, name)
+        encode = model.encode
+
+        def counted(pixels):
+            counts[name] += 1
+            return encode(pixels)
+
+        monkeypatch.setattr(model, "encode", counted)
+
+    count("captioner"), count("answerer")
+    return counts
+
+
+def alike(models) -> app.Models:
+    """The same captioner, and an answerer that has its encoder."""
+    own = models.answerer
+    shared = Answerer(models.captioner.encoder, own.vocabulary, own.answers, models.captioner.preprocessing).eval()
+    return app.Models(models.captioner, shared)
+
+
+def test_a_photo_is_shown_small_and_described_as_ever(models, seen, photo):
+    assert max(seen.photo.size) == app.SHOWN_SIDE
+    words, whole, tiles, others, text = app.shown_caption(seen)
+    said = seen.caption
+    assert said.text == text == models.captioner(seen.photo).text
+    assert words == [(word.text, word.probability) for word in said.words]
+    assert whole["alt_text"] == said.text and whole["value"].size == seen.photo.size
+    assert [label for _, label in tiles] == [f"{w.text} {w.probability:.0%}" for w in said.words]
+    assert others.count("<li>") == 2 and all(other.text in others for other in said.alternatives)
+
+
+def test_a_chosen_word_shows_where_the_model_looked_for_it(seen):
+    for index, word in enumerate(seen.caption.words):
+        shown = app.where(seen, gr.SelectData(None, {"index": index, "value": word.text}))
+        heat = overlay(seen.photo, seen.caption.attention[index], seen.captioner.preprocessing)
+        assert shown["value"].tobytes() == heat.tobytes()
+        assert word.text in shown["alt_text"] and f"{word.probability:.0%}" in shown["alt_text"]
+
+
+def test_the_controls_are_settings():
+    assert app.how_to_search("Search", 5, 0.8, 10, 0.5, 3, 12) == SearchSettings(beam=5, n=5, max_length=12)
+    drawn = SearchSettings(sample=True, n=3, temperature=0.8, top_k=10, top_p=0.5, seed=3, max_length=12)
+    assert app.how_to_search("Sample", 5, 0.8, 10, 0.5, 3, 12) == drawn
+
+
+def test_one_encoding_serves_the_caption_and_every_question(models, photo, forwards):
+    both = alike(models)
+    seen = app.see(both, photo, SearchSettings())
+    for question in ("what colour is the square?", "is it red?"):
+        seen, answers = app.ask(both, seen, question)
+        assert answers[0].text == both.answerer.look_at(seen.features).ask(question)[0].text
+    assert forwards["captioner"] == 1 and len(seen.talk) == 4
+
+
+def test_an_answerer_with_eyes_of_its_own_looks_once(models, seen, forwards):
+    for question in ("what colour is the square?", "is it red?"):
+        seen, _ = app.ask(models, seen, question)
+    assert forwards == {"captioner": 0, "answerer": 1}
+
+
+def test_a_new_model_answers_the_next_question(models, seen):
+    seen, before = app.ask(models, seen, "is it red?")
+    new = app.Models(models.captioner, small_answerer(("perhaps", "never")))
+    seen, after = app.ask(new, seen, "is it red?")
+    assert {a.text for a in after} == {"perhaps", "never"} and seen.look.answerer is new.answerer
+    assert len(seen.talk) == 4 and before[0].text in seen.talk[1]["content"]
+
+
+def test_the_conversation_says_when_it_is_not_sure(models, seen):
+    model = small_answerer()
+    for model.threshold, start in ((0.0, ""), (1.1, "Not sure. Perhaps ")):
+        now, answers = app.ask(app.Models(models.captioner, model), seen, " is it red? ")
+        asked, said = now.talk
+        assert asked == {"role": "user", "content": "is it red?"}
+        assert said["content"].startswith(start + answers[0].text)
+
+
+def test_answers_are_bars_and_a_heat_map(models, seen):
+    now, answers = app.ask(models, seen, "is it red?")
+    talk, bars, picture, question, text = app.shown_answers(now, answers)
+    assert talk == list(now.talk) and question == "" and text == answers[0].text
+    assert bars == {a.text: a.probability for a in answers} and len(bars) == 5
+    assert picture["value"].tobytes() == overlay(seen.photo, answers[0].attention.mean(0), PRE).tobytes()
+    blind = app.Models(models.captioner, small_answerer())
+    now, answers = app.ask(blind, seen, "is it red?")
+    empty = [type(a)(a.text, a.probability, a.sure, a.attention[:0]) for a in answers]
+    assert app.shown_answers(now, empty)[2] == gr.update(visible=False)
+
+
+def test_asking_too_early_is_a_sentence(models, seen):
+    with pytest.raises(SettingError, match="there is no photo yet"):
+        app.ask(models, None, "is it red?")
+    with pytest.raises(SettingError, match="python -m training vqa"):
+        app.ask(app.Models(models.captioner), seen, "is it red?")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two photos, a file that is none, and a zip of the same: (paths, how many photos)."""
+    folder = tmp_path / "given"
+    (folder / "trip").mkdir(parents=True)
+    for colour in list(COLOURS)[:2]:
+        square(colour, "left").save(folder / f"{colour}.png")
+    (folder / "bad <b>.png").write_text("no")
+    with zipfile.ZipFile(folder / "trip.zip", "w") as archive:
+        for path in folder.glob("*.png"):
+            archive.write(path, f"trip/day/{path.name}")
+        archive.writestr("trip/notes.txt", "no photo")
+    return [str(path) for path in sorted(folder.iterdir()) if path.is_file()]
+
+
+def test_many_photos_and_a_zip_go_on_past_a_bad_one(models, files, tmp_path):
+    steps = []
+    entries = list(
+        app.caption_many(models, files, tmp_path / "scratch", lambda done, **kw: steps.append((done, kw["desc"])))
+    )
+    assert [entry.name for entry in entries[:3]] == ["day/bad <b>.png", "day/green.png", "day/red.png"]
+    assert sorted(entry.name for entry in entries[3:]) == ["bad <b>.png", "green.png", "red.png"]
+    assert [step for step, _ in steps] == [(n, 6) for n in range(1, 7)]
+    assert [bool(entry.error) for entry in entries] == [entry.name.endswith("<b>.png") for entry in entries]
+    report = app.report(entries)
+    assert "4 of 6 photos captioned" in report and report.count("<li>") == 2 and "<b>.png" not in report
+
+
+def test_every_download_has_the_captions(models, files, tmp_path):
+    entries = list(app.caption_many(models, files, tmp_path / "scratch", lambda *_, **__: None))
+    for name, write in app.WRITERS.items():
+        write(entries, tmp_path / name)
+    said = [entry.caption.text for entry in entries if entry.caption]
+    with (tmp_path / "captions.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [row["caption"] for row in csv.DictReader(file) if row["caption"]] == said
+    lines = map(json.loads, (tmp_path / "captions.jsonl").read_text().splitlines())
+    assert [line["caption"] for line in lines if "caption" in line] == said
+    assert [a["caption"] for a in json.loads((tmp_path / "captions.json").read_text())["annotations"]] == said
+
+
+def test_too_many_photos_and_bad_zips_are_a_sentence(models, files, tmp_path, monkeypatch):
+    monkeypatch.setattr(app, "LARGEST_ALBUM", app.ArchiveLimits(members=5))
+    with pytest.raises(SettingError, match="6 photos are too many at once"):
+        list(app.caption_many(models, files, tmp_path / "scratch", print))
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr("../evil.png", "x")
+    with pytest.raises(DataError, match="leads out of its folder"):
+        list(app.caption_many(models, [str(tmp_path / "evil.zip")], tmp_path / "new", print))
+
+
+def test_corrections_become_data_to_train_on(models, seen, tmp_path):
+    from training.readers import read_captions
+    from training.readers.questions import read_questions
+
+    kept = app.corrections(tmp_path)
+    assert kept is app.corrections(tmp_path) and len(kept) == 0
+    seen, _ = app.ask(models, seen, "is it red?")
+    kept.add_caption(seen.photo, "a red square")
+    app.keep_answer(kept, seen, "yes")
+    assert len(kept) == 2
+    assert read_captions(kept.captions_folder).records[0].captions == ("a red square",)
+    question = read_questions(kept.questions_folder).records[0]
+    assert question.question == "is it red?" and question.answers == ("yes",)
+
+
+def test_a_users_mistake_is_its_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(gr.Error) as error, app.told():
+        raise PhotoError(f"{tmp_path}/glimpse-1/ab12/<img>.png is empty (0 bytes).")
+    assert error.value.message == "&lt;img&gt;.png is empty (0 bytes)." and not error.value.print_exception
+
+
+def test_any_other_failure_tells_the_log_and_not_the_visitor(caplog):
+    with caplog.at_level(logging.ERROR), pytest.raises(gr.Error) as error, app.told():
+        raise RuntimeError("/home/ann/secret")
+    assert error.value.message == app.FAILED and error.value.__suppress_context__
+    assert "/home/ann/secret" in caplog.text
+
+
+@pytest.mark.parametrize("value", [None, 3, "x.png", {"path": "/etc/passwd"}, {"path": "x", "meta": {"_type": "y"}}])
+def test_only_an_upload_is_a_photo(value):
+    with pytest.raises(PhotoError, match="no uploaded file"):
+        app.upload(value)
+    assert app.upload({"path": "/t/x.png", "meta": {"_type": "gradio.FileData"}}) == Path("/t/x.png")
