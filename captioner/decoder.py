@@ -14,6 +14,9 @@ from encoders.linear import Linear, linear
 from encoders.recurrent import Recurrent
 from encoders.text import PAD, UNK
 
+# Photos are let go in so many at a time, since a kernel is made ready, and kept, for each number of rows there is.
+BLOCK = 8
+
 
 @dataclass(frozen=True)
 class State:
@@ -138,7 +141,7 @@ class Decoder(nn.Module):
             lost[:, :, 0] = False
             given = given.masked_fill(lost, UNK)
         valid = torch.arange(steps, device=tokens.device) < (lengths - 1).unsqueeze(2)  # (P, Q, T-1)
-        photos = _still_needed(valid.any(1))  # for each step, how many of the first photos
+        photos = [min(P, -(-n // BLOCK) * BLOCK) for n in _still_needed(valid.any(1))]  # each step, the first so many
         captions = _still_needed(valid.any(0))
 
         state = self.start(features)
