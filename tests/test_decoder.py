@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+import captioner.decoder
 from captioner.decoder import Decoder
 from encoders.text import START, UNK
 
@@ -68,8 +69,9 @@ def test_step_is_the_equations_of_its_docstring():
 
 @pytest.mark.parametrize("lengths", [SORTED, ANY_ORDER])
 @pytest.mark.parametrize(("cell", "layers"), STACKS)
-def test_teacher_forcing_is_word_by_word(cell, layers, lengths):
+def test_teacher_forcing_is_word_by_word(cell, layers, lengths, monkeypatch):
     """Values and gradients: so the block that shrinks as captions end changes nothing either."""
+    monkeypatch.setattr(captioner.decoder, "BLOCK", 2)
     decoder, (tokens, lengths) = make(cell, layers), captions(lengths)
     results = []
     for run in (decoder, lambda *batch: word_by_word(decoder, *batch)):
@@ -82,12 +84,17 @@ def test_teacher_forcing_is_word_by_word(cell, layers, lengths):
     assert len(results[0][0]) == (lengths - 1).clamp(min=0).sum()
 
 
-def test_time_goes_on_only_for_captions_with_words_left(monkeypatch):
+@pytest.mark.parametrize(
+    ("block", "expected"), [(1, [9, 6, 4, 2, 1, 1]), (2, [9, 6, 4, 4, 2, 2]), (8, [9, 6, 6, 6, 3, 3])]
+)
+def test_time_goes_on_only_for_captions_with_words_left(block, expected, monkeypatch):
+    """Captions end one by one, photos in blocks."""
+    monkeypatch.setattr(captioner.decoder, "BLOCK", block)
     decoder, rows = make(), []
     advance = decoder.advance
     monkeypatch.setattr(decoder, "advance", lambda words, state: rows.append(len(words)) or advance(words, state))
     decoder(photos(), *captions(SORTED))
-    assert rows == [3 * 3, 3 * 2, 2 * 2, 1 * 2, 1, 1]
+    assert rows == expected
 
 
 def test_attention_of_a_caption_is_one_a_word():
