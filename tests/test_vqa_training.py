@@ -258,14 +258,14 @@ def test_the_temperature_makes_probabilities_honest():
     assert before > 0.1 > 0.03 > after
 
 
-def test_the_threshold_is_where_answers_become_right_more_often_than_not():
+def test_the_threshold_is_where_two_of_three_answers_are_right():
     logits, correct = overconfident(20_000)
-    assert fit_threshold(confidence(logits, 3.0), correct) == pytest.approx(0.5, abs=0.06)
+    assert fit_threshold(confidence(logits, 3.0), correct) == pytest.approx(2 / 3, abs=0.06)
     probability = torch.tensor([0.9, 0.8, 0.7, 0.6, 0.3])
     assert 0.7 < fit_threshold(probability, torch.tensor([1.0, 1, 0, 0, 0])) <= 0.8
     assert fit_threshold(probability, torch.ones(5)) == 0.3
     assert fit_threshold(probability + 0.05, torch.zeros(5)) > 0.95
-    assert fit_threshold(torch.tensor([0.99, 0.98]), torch.ones(2)) == 0.5, "nothing better is known"
+    assert fit_threshold(torch.tensor([0.99, 0.98]), torch.ones(2)) == 0.67, "nothing better is known"
 
 
 # Where a model starts

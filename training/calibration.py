@@ -8,6 +8,8 @@ from torch import Tensor
 
 TEMPERATURES = torch.logspace(-1, 1, 81)  # 0.1 to 10, each 6 % above the one before
 THRESHOLDS = torch.linspace(0.01, 0.99, 99)
+COST = 2  # of a wrong sure answer, where a right one wins 1: a coin's toss between yes and no is then not sure
+HONEST = COST / (1 + COST)  # the threshold of a model whose probabilities are true
 
 
 def confidence(logits: Tensor, temperature: float) -> Tensor:
@@ -39,14 +41,14 @@ def fit_temperature(logits: Tensor, correct: Tensor) -> float:
 
 
 def fit_threshold(probability: Tensor, correct: Tensor) -> float:
-    """The threshold at which calling answers sure pays best, if a right one wins what a wrong one loses.
+    """The threshold at which calling answers sure pays best, if a right one wins 1 and a wrong one loses `COST`.
 
-    It is near 0.5 where probabilities are honest. Of equally good ones it is the nearest to 0.5: a model that is
-    always right on held-out questions has no other reason to choose.
+    It is near `HONEST` where probabilities are. Of equally good ones it is the nearest to that: a model that is always
+    right on held-out questions has no other reason to choose.
 
     Args:
         probability: (N,), of each question's best answer; correct: (N,), what that is worth, in 0..1.
     """
-    gains = torch.stack([((2 * correct - 1) * (probability >= t)).sum() for t in THRESHOLDS])
+    gains = torch.stack([(((1 + COST) * correct - COST) * (probability >= t)).sum() for t in THRESHOLDS])
     best = THRESHOLDS[gains >= gains.max() - 1e-4]
-    return round(best[(best - 0.5).abs().argmin()].item(), 2)
+    return round(best[(best - HONEST).abs().argmin()].item(), 2)
