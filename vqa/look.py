@@ -42,7 +42,7 @@ class Look:
         features: (1, L, D), the photo's.
     """
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __init__(self, answerer: Answerer, features: Tensor):
         self.answerer = answerer
         self._seen = answerer.head.look(features.to(answerer.device))
@@ -55,7 +55,7 @@ class Look:
         """
         return self.ask_all([question], top)[0]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def ask_all(self, questions: Sequence[str], top: int = 5, *, blind: bool = False) -> list[list[Answer]]:
         """The `top` likeliest answers to each question, best first.
 
