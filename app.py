@@ -4,24 +4,18 @@ python app.py [--host H] [--port P] [--captioner DIR] [--vqa DIR] [--workspace D
               [--auth USER:PASSWORD] [--mcp]
 """
 
-import base64
 import html
-import io
 import ipaddress
-import json
 import logging
 import os
 import re
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from functools import cache, lru_cache, wraps
+from functools import cached_property, wraps
 from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
@@ -39,25 +33,24 @@ from gradio_client.utils import is_file_obj_with_meta
 import captioner
 import vqa
 from captioner import Caption, Captioner, SearchSettings
-from captioner.album import Entry, album, photos_in, write_coco, write_csv, write_jsonl
-from encoders.archive import ArchiveLimits, unpack
+from captioner.album import Entry, uploaded_album, write_coco, write_csv, write_jsonl
 from encoders.command import run, say
-from encoders.errors import DataError, GlimpseError, ModelError, PhotoError, SettingError
+from encoders.errors import GlimpseError, ModelError, PhotoError, SettingError
 from encoders.heatmap import overlay
 from encoders.images import open_photo
 from vqa import Answerer, Look
-from vqa.answer import to_json
+from vqa.answer import spoken, to_json
 
 EXAMPLES = ("cheetah1.jpg", "lion.jpg", "tower.jpg", "bus.png")  # photos that Gradio ships
 SHOWN_SIDE, TILE = 900, 240  # pixels; no photo is shown larger, so that a page stays light
 TILES = 120  # photos shown of an album; the files to download hold all of it
 LARGEST_UPLOAD = "200mb"
-LARGEST_ALBUM = ArchiveLimits(members=5000, total_bytes=2 << 30)
 QUEUE = 64  # requests that may wait; more are told to come back
 THREADS = 12  # each keeps some memory of its own from the models' work
 KEPT = 3600  # seconds that a photo and what was said of it are kept
 MODEL_TURN = {"concurrency_limit": 2, "concurrency_id": "models"}  # requests that compute at once
 HIDDEN = {"api_visibility": "private"}  # the page's own events; programs have `/caption` and `/ask`
+NO_WORDS = "(no words)"  # a caption may be empty
 NO_ANSWERER = (
     "There is no model for questions yet: train one with `python -m training vqa --data DATA --out runs/vqa`, "
     "then start the page with `--vqa runs/vqa`."
@@ -93,6 +86,7 @@ CSS = """
 :is(.facts, .scores, .learnt) :is(td, th) {
   padding: .15em 1.25em .15em 0 !important; text-align: left; vertical-align: top;
 }
+.facts td {white-space: pre-line; overflow-wrap: anywhere}
 .facts th, .learnt th {white-space: nowrap}
 .scores :is(td, th + th) {text-align: right !important; font-variant-numeric: tabular-nums}
 .wrong, .right {border-left: 4px solid #c2410c; padding-left: .75em; margin: .5em 0}
@@ -113,13 +107,17 @@ CSS = """
 #caption .score-token {filter: hue-rotate(150deg); font-size: 1.15rem} /* Gradio's scores are red, which warns */
 .submit-button {background: var(--button-primary-background-fill) !important; color: white !important; padding: 0 1rem}
 .caption-label {white-space: normal !important; max-width: 92% !important}
+#ask .bubble-wrap {margin-top: 2.6rem} /* what is said stays below the label, also when it is scrolled */
 .fixed-height {min-height: 0 !important; max-height: none !important}
 .looked .image-container {padding-top: 2.6rem} /* its label lies beside the picture, not on it */
-.looked img {max-height: 26rem; object-fit: contain}
+.looked label {max-width: calc(100% - 6rem)} /* beside its buttons */
+.looked .image-frame {width: 100% !important}
+.looked img {width: 100%; height: 20rem; object-fit: contain} /* a small photo too: where it looked is to be seen */
 @media (max-width: 640px) { /* one column: the caption comes right under the photo */
   #look > div {display: contents}
   #look > div > * {flex: 1 1 100%; min-width: 0 !important}
   #look .later {order: 1}
+  .looked .image-container {padding-top: 3.8rem} /* its label may take two lines */
 }
 """
 
@@ -165,6 +163,13 @@ class Site:
     data_root: Path | None = None
     given: dict[str, str] = field(default_factory=lambda: {"captioner": captioner.BUNDLED, "vqa": vqa.BUNDLED})
 
+    @cached_property
+    def kept(self):
+        """Corrections, data sets and runs: of use only to the handlers that write."""
+        from training.workspace import Workspace
+
+        return Workspace(self.workspace, self.data_root, self.given)
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -208,15 +213,16 @@ def how_to_search(method: str, beam: int, temperature: float, top_k: int, top_p:
 def shown_caption(seen: Seen) -> tuple:
     """Words by confidence, the photo to lay attention on, a tile for each word, other captions, the text to correct."""
     said = seen.caption
-    words = [(word.text, word.probability) for word in said.words]
-    whole = gr.update(value=seen.photo, label="Choose a word", alt_text=said.text)
+    words = [(word.text, word.probability) for word in said.words] or [(NO_WORDS, None)]
+    text = said.text or NO_WORDS
+    whole = gr.update(value=seen.photo, label="Choose a word" if said.words else "The photo", alt_text=text)
     small = seen.photo.copy()
     small.thumbnail((TILE, TILE))
     tiles = [
         (overlay(small, p, seen.captioner.preprocessing), f"{word.text} {word.probability:.0%}")
         for word, p in zip(said.words, said.attention, strict=True)
     ]
-    others = "".join(f"<li>{html.escape(other.text)}</li>" for other in said.alternatives)
+    others = "".join(f"<li>{html.escape(other.text or NO_WORDS)}</li>" for other in said.alternatives)
     return words, whole, tiles, f"<h3>Or perhaps</h3><ul>{others}</ul>" if others else "", said.text
 
 
@@ -226,7 +232,7 @@ def where(seen: Seen | None, chosen: gr.SelectData):
     if not seen or chosen.index >= len(seen.caption.words):
         return gr.skip()
     word, p = seen.caption.words[chosen.index], seen.caption.attention[chosen.index]
-    label = f"Where it looked: “{word.text}”, {word.probability:.0%} sure"
+    label = f"Where it looked: “{word.text}”, {word.probability:.0%}"
     return gr.update(value=overlay(seen.photo, p, seen.captioner.preprocessing), label=label, alt_text=label)
 
 
@@ -322,14 +328,6 @@ def ask(models: Models, seen: Seen | None, question: str) -> tuple[Seen, list[vq
     return replace(seen, look=look, talk=(*seen.talk, *turn)), answers
 
 
-def spoken(answers: list[vqa.Answer]) -> str:
-    """The answer as the conversation has it."""
-    best, *others = answers
-    if best.sure:
-        return f"{best.text} ({best.probability:.0%} sure)"
-    return f"Not sure. Perhaps {' or '.join(a.text for a in (best, *others[:1]))}."
-
-
 def shown_answers(seen: Seen, answers: list[vqa.Answer]) -> tuple:
     """The conversation, bars, where the model looked over all glimpses, no question, the text to correct."""
     best = answers[0]
@@ -341,20 +339,25 @@ def shown_answers(seen: Seen, answers: list[vqa.Answer]) -> tuple:
     return list(seen.talk), {a.text: a.probability for a in answers}, picture, "", best.text
 
 
+def can_ask(models: Models) -> tuple:
+    """The conversation and the question's box where there is a model for questions, else a word on how to get one."""
+    there = models.answerer is not None
+    return gr.update(visible=there), gr.update(visible=there), gr.update(visible=not there)
+
+
 def keep_answer(kept, seen: Seen, text: str) -> None:
     """Keep the right answer to the last question."""
     kept.add_answer(seen.photo, seen.talk[-2]["content"], text)
 
 
-def ask_panel(site: Site, seen: gr.State, looked) -> None:
+def ask_panel(site: Site, seen: gr.State, tab: gr.Tab, looked) -> None:
     """Questions about the photo and the conversation so far, which ends with the next photo (`looked`, the event)."""
     with gr.Column(visible=False, elem_id="ask") as panel, gr.Row(equal_height=False):
         with gr.Column():
-            talk = gr.Chatbot(label="Conversation about this photo", height=280, render_markdown=False, buttons=[],
+            talk = gr.Chatbot(label="Conversation about this photo", height=420, render_markdown=False, buttons=[],
                               feedback_options=None, placeholder="Ask what the caption leaves out.")  # fmt: skip
             question = gr.Textbox(label="Question", placeholder="What colour is it?", max_length=1000, submit_btn="Ask")
-            if site.models.answerer is None:
-                gr.Markdown(NO_ANSWERER)
+            none = gr.Markdown(NO_ANSWERER, visible=False)
         with gr.Column(visible=False) as result:
             bars = gr.Label(label="Likeliest answers", show_heading=False, num_top_classes=5)
             picture = gr.Image(
@@ -372,31 +375,27 @@ def ask_panel(site: Site, seen: gr.State, looked) -> None:
     talk.clear(lambda now: now and replace(now, talk=()), seen, seen, show_progress="hidden", **HIDDEN)
     looked.then(lambda now: (gr.update(visible=bool(now)), gr.update(visible=False), [], ""),
                 seen, [panel, result, talk, question], show_progress="hidden", **HIDDEN)  # fmt: skip
+    # Retraining may have brought the first model for questions while the page was open.
+    for event in (looked.then, tab.select):
+        event(lambda: can_ask(site.models), None, [talk, question, none], show_progress="hidden", queue=False, **HIDDEN)
 
 
 # Correct it
 
 
-@cache
-def corrections(workspace: Path):
-    """The corrections kept in this workspace: one object, which threads may share."""
-    from training.corrections import Corrections
-
-    return Corrections(workspace / "corrections")
-
-
 def correction(site: Site, seen: gr.State, label: str, keep: Callable) -> gr.Textbox:
-    """A box to put a caption or an answer right; `keep(corrections, seen, text)`."""
+    """A box to put a caption or an answer right, for whoever may; `keep(corrections, seen, text)`."""
+    if not site.writable:
+        return gr.Textbox(visible=False)  # with nothing that listens to it
 
     @told()
     def kept(now: Seen | None, text: str) -> None:
         if not now:
             raise SettingError("there is no photo to correct; choose one first.")
-        held = corrections(site.workspace)
-        keep(held, now, text)
-        gr.Info(f"Kept to retrain with; {len(held):,} so far.")
+        keep(site.kept.corrections, now, text)
+        gr.Info(f"Kept to retrain with; {len(site.kept.corrections):,} so far.")
 
-    with gr.Accordion("Not right? Correct it", open=False, visible=site.writable):
+    with gr.Accordion("Not right? Correct it", open=False):
         text = gr.Textbox(label=label, max_length=500, submit_btn="Keep")
     text.submit(
         kept, [seen, text], None, show_progress="hidden", concurrency_limit=1, concurrency_id="corrections", **HIDDEN
@@ -407,26 +406,11 @@ def correction(site: Site, seen: gr.State, label: str, keep: Callable) -> gr.Tex
 # Many
 
 
-def caption_many(models: Models, files: list[str], folder: Path, progress: Callable) -> Iterator[Entry]:
-    """Caption photos and zips of them, which are unpacked into this folder; tells `progress` how many of how many."""
-    zips = [Path(file) for file in files if file.lower().endswith(".zip")]
-    roots = [unpack(file, folder / str(n), limits=LARGEST_ALBUM) for n, file in enumerate(zips)]
-    albums = [(photos_in([root]), root) for root in roots]
-    albums.append(([Path(file) for file in files if not file.lower().endswith(".zip")], None))
-    total = sum(len(paths) for paths, _ in albums)
-    if total > LARGEST_ALBUM.members:
-        raise SettingError(f"{total:,} photos are too many at once; give at most {LARGEST_ALBUM.members:,}.")
-    entries = (entry for paths, root in albums for entry in album(models.captioner, paths, root=root))
-    for done, entry in enumerate(entries, 1):
-        progress((done, total), desc=entry.name, unit="photos")
-        yield entry
-
-
 def tile(entry: Entry) -> tuple:
     """A small picture of a photo, and its caption."""
     photo = open_photo(entry.path, smallest=TILE)
     photo.thumbnail((TILE * 2, TILE * 2))
-    return photo, entry.caption.text
+    return photo, entry.caption.text or NO_WORDS
 
 
 def report(entries: list[Entry]) -> str:
@@ -458,7 +442,11 @@ def many_panel(site: Site) -> None:
         with told(), tempfile.TemporaryDirectory() as scratch:
             if not chosen:
                 raise SettingError("there are no photos yet; choose some, or a zip of them.")
-            entries = list(caption_many(site.models, chosen, Path(scratch), progress))
+            total, stream = uploaded_album(site.models.captioner, chosen, Path(scratch))
+            entries = []
+            for entry in stream:
+                entries.append(entry)
+                progress((len(entries), total), desc=entry.name, unit="photos")
             tiles = [tile(entry) for entry in [e for e in entries if e.caption][:TILES]]
             paths = [Path(scratch) / name for name in WRITERS]
             for path in paths:
@@ -473,143 +461,13 @@ def many_panel(site: Site) -> None:
 # Retrain
 
 KINDS = {"Captions": "captioner", "Answers to questions": "vqa"}
-NEW, GIVEN = "new", "given"  # what a run can begin with, beside the models of earlier runs
 RETRAIN_IS_OFF = (
     "Retraining is off, since this page can be reached from a network and asks for no password. Start it with "
     "`--auth USER:PASSWORD` to turn it on."
 )
 POLL = 2  # seconds between two looks at a run
-THUMBNAIL = 96  # pixels
 NO_DATA = "<p>Choose a data set: it is looked through first, and what is found is told here.</p>"
 CHECKING = "<p role='status'>Looking through the data set…</p>"
-EPOCHS_SHOWN = 4  # of what the model said of a photo
-
-
-@cache
-def runs(workspace: Path):
-    """The runs of this workspace: one object, which threads may share."""
-    from training.runs import Runs
-
-    return Runs(workspace)
-
-
-def data_sets(site: Site, kind: str) -> list[tuple[str, str]]:
-    """(name, path) of what can be trained on: folders of the data root, uploads, corrections."""
-    found = []
-    for root in filter(None, (site.data_root, site.workspace / "data")):
-        folders = sorted(p for p in root.iterdir() if not p.name.startswith(".")) if root.is_dir() else []
-        found += [(folder.name, str(folder)) for folder in folders if folder.is_dir()]
-    kept = corrections(site.workspace)
-    folder = kept.captions_folder if kind == "captioner" else kept.questions_folder
-    return [*found, (f"The corrections made on this page ({len(kept):,})", str(folder))] if folder.exists() else found
-
-
-def data_set(site: Site, given: str | None) -> Path:
-    """The path of a data set, which must be in the data root or the workspace, wherever links lead.
-
-    Raises:
-        SettingError: it is not, or there is none.
-    """
-    if not given or "\0" in given:
-        raise SettingError("there is no data set yet; choose one, or upload a zip.")
-    path = Path(site.data_root or site.workspace, given).resolve()
-    kept = (site.workspace / "data", site.workspace / "corrections", site.data_root)
-    if not any(path.is_relative_to(root.resolve()) for root in kept if root):
-        raise SettingError(f"{given} is not among the data sets of this page; put it in the folder of --data-root.")
-    return path
-
-
-def add_data_set(site: Site, file: str) -> Path:
-    """Unpack an uploaded zip as a data set of the workspace, under its name or the next one free."""
-    folder = site.workspace / "data"
-    folder.mkdir(parents=True, exist_ok=True)
-    name = re.sub(r"[^\w-]+", "-", Path(file).stem).strip("-")[:60] or "data"
-    names = (name, *(f"{name}-{n}" for n in range(2, 1000)))
-    most = min(ArchiveLimits.total_bytes, shutil.disk_usage(folder).free // 2)
-    free_name = next(name for name in names if not (folder / name).exists())
-    return unpack(file, folder / free_name, limits=ArchiveLimits(total_bytes=most))
-
-
-def checked_data(data: Path, kind: str, model: str | Path | None, *, count: int, tune: bool) -> dict:
-    """What `python -m training check` reports on data that this model would be trained on, as JSON.
-
-    Raises:
-        DataError: the data cannot be read.
-    """
-    kind = "captions" if kind == "captioner" else "questions"
-    options = ["--json", "--kind", kind, "--min-count", str(count), *(["--finetune-encoder"] if tune else [])]
-    options += ["--start-from", str(model)] if model else []
-    command = [sys.executable, "-m", "training", "check", str(data), *options]
-    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    try:
-        return json.loads(done.stdout)
-    except ValueError:
-        said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-        raise DataError(said[-1].removeprefix("error: ") if said else "this data set cannot be checked.") from None
-
-
-def report_of(found: dict) -> str:
-    """A check's report for people (HTML)."""
-    photos, words, prospect, needs = (found[part] for part in ("photos", "wording", "prospect", "needs"))
-    splits = [f"{n:,} {name}{' (made)' * (name in photos['made'])}" for name, n in photos["splits"].items()]
-    longest = words["longest"]
-    rows = {
-        "Format": found["format"],
-        "Photos": f"{photos['found']:,}: {', '.join(splits)}",
-        "Bad photos": f"{photos['missing']:,} missing, {photos['undecodable'] or 0:,} cannot be opened",
-        "Left out": "; ".join(f"{left['count']:,} {fault}, such as {', '.join(left['examples'])}"
-                              for fault, left in found["left_out"].items()),
-        "In two splits": "; ".join(f"{leak['photos']:,} {leak['split']} photos are also in {leak['also_in']}"
-                                   for leak in found["copies"]["leaks"]),
-        found["kind"].capitalize(): f"{words['texts']:,}, {words['mean']:.1f} a photo",
-        "Longest": f"{longest['words']} words: {longest['text'][:160]}",
-        "Words": f"the model knows {prospect['words']:,}; of those in val and test, {_share(prospect['unknown'])} not",
-    }  # fmt: skip
-    if prospect["answers"] is not None:
-        rows["Answers"] = f"{prospect['answers']:,}, which are right for {_share(prospect['covered'])} of val"
-    if needs:
-        rows["Needs"] = (
-            f"{_size(needs['disk'])} of disk ({_size(needs['disk_free'])} free), {_size(needs['memory'])} of memory; "
-            f"{_time(needs['caching'])} to prepare, then {_time(needs['epoch'] + needs['validation'])} an epoch"
-        )
-    stops = "".join(f"<p class='wrong'>{html.escape(sentence)}</p>" for sentence in found["stops"])
-    return table_of(rows) + (stops or "<p class='right'>Nothing is in the way: training can begin.</p>")
-
-
-def table_of(rows: dict[str, str]) -> str:
-    """Labels and texts, one a line (HTML); a line without text is left out."""
-    there = ((html.escape(label), html.escape(text)) for label, text in rows.items() if text)
-    cells = (f"<tr><th>{label}</th><td>{text}</td></tr>" for label, text in there)
-    return f"<table class='facts'>{''.join(cells)}</table>"
-
-
-def _share(share: float | None) -> str:
-    return "none" if share is None else f"{share:.1%}"
-
-
-def _size(count: int | None) -> str:
-    if count is None:
-        return "an unknown amount"
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, count / 1e6):.0f} MB"
-
-
-def _time(seconds: float) -> str:
-    return f"{max(1, seconds):.0f} s" if seconds < 100 else str(timedelta(seconds=round(seconds)))
-
-
-def standing(run, now) -> str:
-    """How a run is doing (HTML)."""
-    state, epochs = run.state, f"after epoch {now.epoch:,} of {now.epochs:,}" if now.epoch else "before its first epoch"
-    text = {"running": "is getting ready", "stopped": f"was stopped {epochs}", "done": f"is done {epochs}",
-            "failed": f"failed {epochs}"}[state]  # fmt: skip
-    if state == "running" and now.step:
-        place = f"epoch {now.epoch:,} of {now.epochs:,}, step {now.step:,} of {now.steps:,}"
-        text = f"is training: {place}, {_time(now.left)} left" if now.left else "is being scored"
-    share = 100 * ((now.epoch - 1) * now.steps + now.step) / (now.epochs * now.steps) if now.steps else 0
-    bar = f"<div class='bar'><div style='width: {share:.1f}%'></div></div>" if state in ("running", "stopped") else ""
-    notes = "".join(f"<p class='wrong'>{html.escape(note)}</p>" for note in filter(None, [run.error, *now.alarms]))
-    name = f"<b>{run.name}</b>, on {html.escape(Path(run.about['data']).name)},"
-    return f"<p role='status'>{name} {text}.</p>{bar}{notes}"
 
 
 def curves(run, now) -> tuple:
@@ -621,73 +479,6 @@ def curves(run, now) -> tuple:
     losses = DataFrame(now.losses, columns=["step", "loss"])
     scores = DataFrame([{"epoch": s["epoch"], "score": s.get(name)} for s in now.scores], columns=["epoch", "score"])
     return gr.update(value=losses), gr.update(value=scores, label=label)
-
-
-def learnt(now) -> str:
-    """What the model said of the same few photos as it learnt (HTML)."""
-    samples, last = now.samples, len(now.samples) - 1
-    epochs = sorted({round(n * last / (EPOCHS_SHOWN - 1)) for n in range(EPOCHS_SHOWN)}) if samples else []
-    photos = []
-    for photo, sample in enumerate(samples[-1] if samples else []):
-        said = (samples[e][photo].get("caption", samples[e][photo].get("answer", "")) for e in epochs)
-        lines = "".join(
-            f"<tr><th>epoch {epoch + 1}</th><td>{html.escape(text) or '(nothing)'}</td></tr>"
-            for epoch, text in zip(epochs, said, strict=True)
-        )
-        question = f"<p>{html.escape(sample['question'])}</p>" if "question" in sample else ""
-        photos.append(f"<div>{thumbnail(sample['image'])}<div>{question}<table>{lines}</table></div></div>")
-    return f"<h3>The same photos, epoch by epoch</h3><div class='learnt'>{''.join(photos)}</div>" if photos else ""
-
-
-@lru_cache(maxsize=64)
-def thumbnail(path: str) -> str:
-    """A small photo as part of the page (HTML); nothing where it is there no more."""
-    try:
-        photo = open_photo(path, smallest=THUMBNAIL)
-    except PhotoError:
-        return ""
-    photo.thumbnail((THUMBNAIL, THUMBNAIL))
-    photo.save(jpeg := io.BytesIO(), format="JPEG", quality=80)
-    return f"<img alt='' src='data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode()}'>"
-
-
-def before_and_after(run) -> str:
-    """Scores of the model that the run began with and of the new one, on the same photos (HTML)."""
-    scores = run.scores()
-    before, after = scores["before"] or {}, scores["after"]
-    if not after:
-        return ""
-    counted = "images" if "images" in after else "questions"
-    rows = "".join(
-        f"<tr><th>{name.replace('_', ' ')}</th><td>{_score(before.get(name))}</td><td>{_score(value)}</td></tr>"
-        for name, value in after.items()
-        if isinstance(value, (int, float)) and name != counted
-    )
-    what = f"{after[counted]:,} {'photos' if counted == 'images' else counted} of the {after['split']} split"
-    return (f"<h3>Scores on {what}</h3><table class='scores'><tr><th></th><th>before</th><th>after</th></tr>{rows}"
-            "</table>")  # fmt: skip
-
-
-def _score(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def beginnings(site: Site, kind: str) -> list[tuple[str, str]]:
-    """(label, value) of the models that a run can begin with."""
-    name, package = site.given[kind], captioner if kind == "captioner" else vqa
-    there = package.model.folder_of(name).exists()
-    given = [("The bundled model" if name == package.BUNDLED else "The model this page began with", GIVEN)]
-    done = [run.name for run in runs(site.workspace).list() if run.about["kind"] == kind and run.state == "done"]
-    return [*(given if there else []), *((name, name) for name in done), ("A new model that knows nothing yet", NEW)]
-
-
-def begin_options(site: Site, kind: str, begin: str) -> dict:
-    """Options of `python -m training` for such a beginning."""
-    if begin == GIVEN:
-        return {"start_from": site.given[kind]}
-    if begin != NEW:
-        return {"start_from": runs(site.workspace).get(begin).model}
-    return {"encoder_weights": captioner.model.folder_of(captioner.BUNDLED)} if kind == "captioner" else {}
 
 
 def watch_panel(site: Site) -> gr.Dropdown:
@@ -712,17 +503,19 @@ def watch_panel(site: Site) -> gr.Dropdown:
 
     @told()
     def view(name: str | None) -> tuple:
+        from training.show_run import learnt_html, scores_html, standing_html
+
         if not name:
             return gr.update(visible=False), *[gr.skip()] * (len(outputs) - 1)
-        run = runs(site.workspace).get(name)
+        run = site.kept.runs.get(name)
         now, going, model = run.progress(), run.state == "running", run.model
         buttons = (going, run.state in ("stopped", "failed"), model and not going, model and not going)
-        return (gr.update(visible=True), standing(run, now), before_and_after(run), *curves(run, now), learnt(now),
-                *(gr.update(visible=bool(there)) for there in buttons), gr.Timer(active=going))  # fmt: skip
+        return (gr.update(visible=True), standing_html(run, now), scores_html(run), *curves(run, now),
+                learnt_html(now), *(gr.update(visible=bool(b)) for b in buttons), gr.Timer(active=going))  # fmt: skip
 
     @told()
     def swap(name: str) -> None:
-        run = runs(site.workspace).get(name)
+        run = site.kept.runs.get(name)
         if run.about["kind"] == "captioner":
             site.models.captioner = captioner.load(run.model)
         else:
@@ -731,17 +524,17 @@ def watch_panel(site: Site) -> gr.Dropdown:
 
     def pack(name: str):
         with told(), tempfile.TemporaryDirectory() as scratch:
-            yield str(runs(site.workspace).get(name).zip(scratch))  # copied before this goes on
+            yield str(site.kept.runs.get(name).zip(scratch))  # copied before this goes on
 
     @told()
     def stop_it(name: str) -> tuple:
-        runs(site.workspace).stop(name)
+        site.kept.runs.stop(name)
         gr.Info("It saves what it has learnt, and ends.", title="Stopping")
         return view(name)
 
     @told()
     def resume_it(name: str) -> tuple:
-        runs(site.workspace).resume(name)
+        site.kept.runs.resume(name)
         return view(name)
 
     stop.click(stop_it, chosen, outputs, **HIDDEN)
@@ -761,10 +554,10 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
     with gr.Row(equal_height=False):
         with gr.Column():
             kind = gr.Radio(list(KINDS.items()), value="captioner", label="What the model learns to say")
-            data = gr.Dropdown(data_sets(site, "captioner"), value=None, label="Data set", interactive=True,
+            data = gr.Dropdown(site.kept.data_sets.list("captioner"), value=None, label="Data set", interactive=True,
                                allow_custom_value=site.data_root is not None)  # fmt: skip
             given_zip = gr.UploadButton("Upload a data set as a zip", file_types=[".zip"])
-            begin = gr.Dropdown(beginnings(site, "captioner"), label="Begin with", interactive=True)
+            begin = gr.Dropdown(site.kept.beginnings("captioner"), label="Begin with", interactive=True)
             with gr.Accordion("How it learns", open=False):
                 epochs = gr.Slider(1, 50, 10, step=1, label="Epochs", info="Passes over the photos")
                 rate = gr.Number(1e-3, label="Learning rate", info="Lower it when the scores fall")
@@ -777,45 +570,50 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
     chosen = watch_panel(site)
 
     def check(kind: str, given: str | None, begin: str, count: int, tune: bool):
-        yield NO_DATA if not given else CHECKING, gr.update(visible=False, value=False), gr.update(interactive=False)
-        if given:
-            with told():
-                try:
-                    start_from = begin_options(site, kind, begin).get("start_from")
-                    found = checked_data(data_set(site, given), kind, start_from, count=int(count), tune=tune)
-                except GlimpseError as error:
-                    yield f"<p class='wrong'>{html.escape(str(error))}</p>", gr.skip(), gr.skip()
-                    return
-            yield report_of(found), gr.update(visible=bool(found["stops"])), gr.update(interactive=True)
+        from training.show_run import check_html, wrong_html
+
+        hidden, off = gr.update(visible=False, value=False), gr.update(interactive=False)
+        yield CHECKING if given else NO_DATA, hidden, off
+        if not given:
+            return
+        with told():
+            try:
+                report = site.kept.check(kind, given, begin, count=int(count), tune=tune)
+            except GlimpseError as error:
+                yield wrong_html(str(error)), hidden, off
+            else:
+                yield check_html(report), gr.update(visible=bool(report.stops)), gr.update(interactive=True)
 
     @told()
     def train(kind: str, given: str, begin: str, anyway: bool, epochs: int, rate: float, count: int, tune: bool):
-        options = begin_options(site, kind, begin) | ({"min_answers": count} if kind == "vqa" else {})
-        run = runs(site.workspace).start(
-            kind, data_set(site, given), epochs=int(epochs), learning_rate=rate, min_count=int(count),
+        options = site.kept.options(kind, begin) | ({"min_answers": count} if kind == "vqa" else {})
+        run = site.kept.runs.start(
+            kind, site.kept.data_sets.find(given), epochs=int(epochs), learning_rate=rate, min_count=int(count),
             finetune_encoder=tune, anyway=anyway, **options,
         )  # fmt: skip
         return list_runs(run.name)
 
     def list_runs(name: str | None):
-        return gr.update(choices=[run.name for run in runs(site.workspace).list()], value=name, visible=bool(name))
+        return gr.update(choices=[run.name for run in site.kept.runs.list()], value=name, visible=bool(name))
 
     @told()
     def choices(kind: str):
-        begins = beginnings(site, kind)
-        return gr.update(choices=data_sets(site, kind), value=None), gr.update(choices=begins, value=begins[0][1])
+        sets, begins = site.kept.data_sets.list(kind), site.kept.beginnings(kind)
+        return gr.update(choices=sets, value=None), gr.update(choices=begins, value=begins[0][1])
 
     @told()
     def unpacked(kind: str, file: str):
-        folder = add_data_set(site, file)
-        return gr.update(choices=data_sets(site, kind), value=str(folder))
+        folder = site.kept.data_sets.add(file)
+        return gr.update(choices=site.kept.data_sets.list(kind), value=str(folder))
 
     @told()
     def arrive():
-        found = runs(site.workspace).list()
-        going = [run.name for run in found if run.state == "running"] or [run.name for run in found]
-        sets, begins = data_sets(site, "captioner"), beginnings(site, "captioner")  # new since the server began
-        return gr.update(choices=sets), gr.update(choices=begins), list_runs(going[0] if going else None)
+        """What is new since the server began: data sets, models, and the run that is going on or was the last."""
+        kept = site.kept
+        found = kept.runs.list()
+        shown = [run.name for run in found if run.state == "running"] or [run.name for run in found]
+        sets, begins = kept.data_sets.list("captioner"), kept.beginnings("captioner")
+        return gr.update(choices=sets), gr.update(choices=begins), list_runs(shown[0] if shown else None)
 
     given_zip.upload(unpacked, [kind, given_zip], data, concurrency_limit=1, **HIDDEN)
     kind.change(choices, kind, [data, begin], show_progress="hidden", **HIDDEN)
@@ -917,9 +715,9 @@ def page(site: Site) -> gr.Blocks:
     """The whole page; each panel is a function of its own."""
     with gr.Blocks(title="Glimpse", analytics_enabled=False, delete_cache=(KEPT, KEPT)) as blocks:
         gr.HTML(INTRO, elem_id="intro")
-        with gr.Tab("One photo"):
+        with gr.Tab("One photo") as tab:
             seen, looked = look_panel(site)
-            ask_panel(site, seen, looked)
+            ask_panel(site, seen, tab, looked)
         with gr.Tab("Many photos"):
             many_panel(site)
         with gr.Tab("Retrain"):

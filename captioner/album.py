@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from encoders.archive import ArchiveLimits, unpack
 from encoders.errors import PhotoError, SettingError, shown
 from encoders.images import PHOTO_SUFFIXES
 
 from .caption import Caption
 from .search import SearchSettings
 
+LARGEST = ArchiveLimits(members=5000, total_bytes=2 << 30)  # of an album that somebody uploads
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
@@ -68,6 +70,29 @@ def album(
         failed = isinstance(said, PhotoError)
         error = str(said).replace(shown(path), name) if failed else None  # where it is on the disk is nobody's business
         yield Entry(name, path, None if failed else said, error)
+
+
+def uploaded_album(
+    captioner, files: Iterable[str | Path], folder: Path, *, limits: ArchiveLimits = LARGEST
+) -> tuple[int, Iterator[Entry]]:
+    """Caption photos and zips of photos, the zips first: how many photos there are, and their entries.
+
+    Args:
+        folder: the zips are unpacked into it; keep it until the entries are done with.
+        limits: of each zip; and so many photos in all.
+
+    Raises:
+        DataError: a zip is damaged, unsafe or too large. SettingError: there are no photos in it, or too many in all.
+    """
+    files = [Path(file) for file in files]
+    zips = [file for file in files if file.suffix.lower() == ".zip"]
+    roots = [unpack(file, folder / str(number), limits=limits) for number, file in enumerate(zips)]
+    albums = [(photos_in([root]), root) for root in roots]
+    albums.append(([file for file in files if file not in zips], None))
+    total = sum(len(paths) for paths, _ in albums)
+    if total > limits.members:
+        raise SettingError(f"{total:,} photos are too many at once; give at most {limits.members:,}.")
+    return total, (entry for paths, root in albums for entry in album(captioner, paths, root=root))
 
 
 def write_csv(entries: Iterable[Entry], path: str | Path) -> None:

@@ -2,10 +2,10 @@
 
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +28,7 @@ for photo, values, name in calls:
 
 @contextmanager
 def served(*options, temporary: Path, before: str = "") -> Iterator[str]:
-    """The address of a page that runs while this does; its uploads are kept under `temporary`.
+    """The address of a page that runs while this does; under `temporary` are its uploads and `server.txt`, its log.
 
     Args:
         before: Python that runs before it starts, with `app` imported.
@@ -38,16 +38,17 @@ def served(*options, temporary: Path, before: str = "") -> Iterator[str]:
         port = free.getsockname()[1]
     start = f"import app, typer\n{before}\ntyper.run(app.main)"
     command = [sys.executable, "-c", start, "--port", str(port), *map(str, options)]
-    env = os.environ | {"TMPDIR": str(temporary)}
-    with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as server:
-        said = ""
-        while "Glimpse is at" not in said:
-            line = server.stderr.readline()
-            assert line, said
-            said += line
-        yield re.search(r"http://\S+", said).group()
-        server.terminate()
-        server.stderr.read()
+    # The models are tiny: more threads would only wait for each other.
+    env = os.environ | {"TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
+    said = temporary / "server.txt"
+    with said.open("w") as file, subprocess.Popen(command, cwd=ROOT, env=env, stderr=file) as server:
+        try:
+            while "Glimpse is at" not in said.read_text():
+                assert server.poll() is None, said.read_text()
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
 
 
 def asked(url: str, *calls) -> list:

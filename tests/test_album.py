@@ -2,6 +2,7 @@
 
 import csv
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from test_captioner import small_captioner
 from toys import COLOURS, SIDES, square
 
 from captioner import SearchSettings
-from captioner.album import Entry, album, photos_in, write_coco, write_csv, write_jsonl
+from captioner.album import Entry, album, photos_in, uploaded_album, write_coco, write_csv, write_jsonl
 from captioner.caption import Caption, Word
-from encoders.errors import SettingError
+from encoders.archive import ArchiveLimits
+from encoders.errors import DataError, SettingError
 from training.readers import read_captions
 
 
@@ -117,3 +119,36 @@ def test_coco_holds_photos_of_any_name_and_no_bad_ones(tmp_path):
 def test_a_folder_without_photos_is_one_sentence(tmp_path):
     with pytest.raises(SettingError, match="there are no photos in"):
         photos_in([tmp_path])
+
+
+@pytest.fixture
+def files(tmp_path) -> list[Path]:
+    """Two photos, a file that is none, and a zip of the same."""
+    given = tmp_path / "given"
+    given.mkdir()
+    for colour in list(COLOURS)[:2]:
+        square(colour, "left").save(given / f"{colour}.png")
+    (given / "bad.png").write_text("no")
+    with zipfile.ZipFile(given / "trip.ZIP", "w") as archive:
+        for path in given.glob("*.png"):
+            archive.write(path, f"trip/day/{path.name}")
+        archive.writestr("trip/notes.txt", "no photo")
+    return sorted(given.iterdir())
+
+
+def test_what_is_uploaded_goes_on_past_a_bad_file(files, tmp_path):
+    total, stream = uploaded_album(small_captioner(), map(str, files), tmp_path / "scratch")
+    entries = list(stream)
+    zipped = ["day/bad.png", "day/green.png", "day/red.png"]
+    assert total == 6 and [entry.name for entry in entries] == [*zipped, "bad.png", "green.png", "red.png"]
+    assert [bool(entry.error) for entry in entries] == 2 * [True, False, False]
+
+
+def test_too_many_photos_and_bad_zips_are_one_sentence(files, tmp_path):
+    with pytest.raises(SettingError, match="6 photos are too many at once; give at most 5"):
+        uploaded_album(small_captioner(), files, tmp_path / "scratch", limits=ArchiveLimits(members=5))
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr("../evil.png", "x")
+    with pytest.raises(DataError, match="leads out of its folder"):
+        uploaded_album(small_captioner(), [tmp_path / "evil.zip"], tmp_path / "new")
+    assert not (tmp_path / "new" / "0").exists()

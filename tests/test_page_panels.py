@@ -1,20 +1,20 @@
 """The page's panels, from their functions: looking, asking, many photos, correcting, and what a failure shows."""
 
-import csv
-import json
+import asyncio
 import logging
-import zipfile
 from pathlib import Path
 
 import gradio as gr
 import pytest
 from test_captioner import small_captioner
-from toys import COLOURS, square
+from toys import square
 from vqa_toys import PRE, small_answerer
 
 import app
 from captioner import SearchSettings
-from encoders.errors import DataError, PhotoError, SettingError
+from captioner.album import Entry
+from captioner.caption import Caption
+from encoders.errors import PhotoError, SettingError
 from encoders.heatmap import overlay
 from vqa import Answerer
 
@@ -71,6 +71,15 @@ def test_a_photo_is_shown_small_and_described_as_ever(models, seen, photo):
     assert whole["alt_text"] == said.text and whole["value"].size == seen.photo.size
     assert [label for _, label in tiles] == [f"{w.text} {w.probability:.0%}" for w in said.words]
     assert others.count("<li>") == 2 and all(other.text in others for other in said.alternatives)
+
+
+def test_a_caption_may_have_no_words(models, seen, photo):
+    nothing = app.replace(seen, caption=Caption("", (), 0.0, seen.caption.attention[:0], (Caption("", (), 0.0, None),)))
+    words, whole, tiles, others, text = app.shown_caption(nothing)
+    assert words == [("(no words)", None)] and whole["alt_text"] == "(no words)" and "Choose" not in whole["label"]
+    assert "<li>(no words)</li>" in others and tiles == [] and text == ""
+    assert app.where(nothing, gr.SelectData(None, {"index": 0, "value": "(no words)"})) == gr.skip()
+    assert app.tile(Entry("photo.png", Path(photo), nothing.caption, None))[1] == "(no words)"
 
 
 def test_a_chosen_word_shows_where_the_model_looked_for_it(seen):
@@ -138,62 +147,47 @@ def test_asking_too_early_is_a_sentence(models, seen):
         app.ask(app.Models(models.captioner), seen, "is it red?")
 
 
-@pytest.fixture
-def files(tmp_path):
-    """Two photos, a file that is none, and a zip of the same: (paths, how many photos)."""
-    folder = tmp_path / "given"
-    (folder / "trip").mkdir(parents=True)
-    for colour in list(COLOURS)[:2]:
-        square(colour, "left").save(folder / f"{colour}.png")
-    (folder / "bad <b>.png").write_text("no")
-    with zipfile.ZipFile(folder / "trip.zip", "w") as archive:
-        for path in folder.glob("*.png"):
-            archive.write(path, f"trip/day/{path.name}")
-        archive.writestr("trip/notes.txt", "no photo")
-    return [str(path) for path in sorted(folder.iterdir()) if path.is_file()]
+def test_questions_are_asked_only_where_a_model_answers(models):
+    for now, there in ((app.Models(models.captioner), False), (models, True)):  # retraining may bring the first one
+        talk, question, none = (shown["visible"] for shown in app.can_ask(now))
+        assert (talk, question, none) == (there, there, not there)
 
 
-def test_many_photos_and_a_zip_go_on_past_a_bad_one(models, files, tmp_path):
-    steps = []
-    entries = list(
-        app.caption_many(models, files, tmp_path / "scratch", lambda done, **kw: steps.append((done, kw["desc"])))
-    )
-    assert [entry.name for entry in entries[:3]] == ["day/bad <b>.png", "day/green.png", "day/red.png"]
-    assert sorted(entry.name for entry in entries[3:]) == ["bad <b>.png", "green.png", "red.png"]
-    assert [step for step, _ in steps] == [(n, 6) for n in range(1, 7)]
-    assert [bool(entry.error) for entry in entries] == [entry.name.endswith("<b>.png") for entry in entries]
-    report = app.report(entries)
-    assert "4 of 6 photos captioned" in report and report.count("<li>") == 2 and "<b>.png" not in report
+WRITING = {"kept", "train", "unpacked", "check", "choices", "arrive", "view", "swap", "pack", "stop_it", "resume_it"}
 
 
-def test_every_download_has_the_captions(models, files, tmp_path):
-    entries = list(app.caption_many(models, files, tmp_path / "scratch", lambda *_, **__: None))
-    for name, write in app.WRITERS.items():
-        write(entries, tmp_path / name)
-    said = [entry.caption.text for entry in entries if entry.caption]
-    with (tmp_path / "captions.csv").open(encoding="utf-8-sig", newline="") as file:
-        assert [row["caption"] for row in csv.DictReader(file) if row["caption"]] == said
-    lines = map(json.loads, (tmp_path / "captions.jsonl").read_text().splitlines())
-    assert [line["caption"] for line in lines if "caption" in line] == said
-    assert [a["caption"] for a in json.loads((tmp_path / "captions.json").read_text())["annotations"]] == said
+def test_a_page_on_a_network_without_a_password_has_nothing_that_writes(models, tmp_path):
+    """Not hidden: the handlers are not there."""
+
+    async def build():  # in a loop, since Gradio else makes some that it leaves open
+        return [app.page(app.Site(models, tmp_path, writable=writable)) for writable in (True, False)]
+
+    pages = asyncio.run(build())
+    ours, others = ({event.name for event in page.fns.values()} for page in pages)
+    assert ours >= WRITING and not others & WRITING and {"look", "answer", "many", "caption", "ask"} <= others
+    labels = [[part["props"].get("label") for part in page.config["components"]] for page in pages]
+    assert [found.count("Not right? Correct it") for found in labels] == [2, 0]
+    assert not any(tmp_path.iterdir())
 
 
-def test_too_many_photos_and_bad_zips_are_a_sentence(models, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(app, "LARGEST_ALBUM", app.ArchiveLimits(members=5))
-    with pytest.raises(SettingError, match="6 photos are too many at once"):
-        list(app.caption_many(models, files, tmp_path / "scratch", print))
-    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
-        archive.writestr("../evil.png", "x")
-    with pytest.raises(DataError, match="leads out of its folder"):
-        list(app.caption_many(models, [str(tmp_path / "evil.zip")], tmp_path / "new", print))
+def test_an_album_tells_what_is_bad_and_how_many_are_shown(models, monkeypatch):
+    monkeypatch.setattr(app, "TILES", 1)
+    said = Caption("a dog", (), 0.0, None)
+    entries = [Entry(f"{n}.png", Path(f"{n}.png"), said, None) for n in range(2)]
+    bad = Entry("<b>.png", Path("<b>.png"), None, "<b>.png is empty.")
+    report = app.report([*entries, bad])
+    assert "2 of 3 photos captioned" in report and "The first 1 are shown" in report
+    assert report.count("<li>") == 1 and "<b>.png" not in report
+    assert "are shown" not in app.report(entries[:1])
 
 
 def test_corrections_become_data_to_train_on(models, seen, tmp_path):
     from training.readers import read_captions
     from training.readers.questions import read_questions
 
-    kept = app.corrections(tmp_path)
-    assert kept is app.corrections(tmp_path) and len(kept) == 0
+    site = app.Site(models, tmp_path)
+    kept = site.kept.corrections
+    assert kept is site.kept.corrections and len(kept) == 0
     seen, _ = app.ask(models, seen, "is it red?")
     kept.add_caption(seen.photo, "a red square")
     app.keep_answer(kept, seen, "yes")

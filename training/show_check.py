@@ -1,8 +1,8 @@
-"""A check's report for people: plain text in columns, coloured where the terminal has colours."""
+"""A check's report for people: in words, and in columns and bars for a terminal, coloured where it has colours."""
 
 from collections.abc import Iterable
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -28,28 +28,31 @@ def draw_report(report: Report, data: Iterable[str], console: Console) -> None:
     console.print(rows)
 
 
-def _sections(report: Report) -> Iterable[tuple[str, RenderableType]]:
+def facts(report: Report) -> dict[str, str]:
+    """What can be said in words: label -> lines, without what there is nothing to say of."""
     photos, words = report.photos, report.wording
-    yield "Photos", _photos(report)
-    if report.left_out:
-        yield (
-            "Left out",
-            "\n".join(f"{n.count:,} {fault}, such as {', '.join(n.examples)}" for fault, n in report.left_out.items()),
-        )
-    if photos.undecodable:
-        more = [f"and {photos.undecodable - len(photos.why):,} more"] * (photos.undecodable > len(photos.why))
-        yield "Cannot be opened", "\n".join([*photos.why.values(), *more])
-    yield "The same photo", _copies(report)
-    yield (
-        report.kind.capitalize(),
-        f"{words.texts:,}; {words.least:,} to {words.most:,} a photo, {words.mean:.2f} on average",
-    )
-    yield "Words in one", Group(_bars(words.lengths), _longest(words.longest))
+    more = [f"and {(photos.undecodable or 0) - len(photos.why):,} more"] * ((photos.undecodable or 0) > len(photos.why))
+    rows = {
+        "Photos": _photos(report),
+        "Left out": "\n".join(f"{n.count:,} {fault}, such as {', '.join(n.examples)}"
+                              for fault, n in report.left_out.items()),
+        "Cannot be opened": "\n".join([*photos.why.values(), *more]),
+        "The same photo": _copies(report),
+        report.kind.capitalize(): f"{words.texts:,}; {words.least:,} to {words.most:,} a photo, {words.mean:.2f} on "
+                                  "average",
+        "Longest": _longest(words.longest),
+        "Letters": ", ".join(f"{script} {share:.1%}" for script, share in list(words.scripts.items())[:5]) or "none",
+        "Training": _prospect(report),
+    }  # fmt: skip
+    return {label: text for label, text in rows.items() if text}
+
+
+def _sections(report: Report) -> Iterable[tuple[str, RenderableType]]:
+    yield from facts(report).items()
+    yield "Words in one", _bars(report.wording.lengths)
     yield "Words known", _vocabulary(report)
-    yield "Letters", ", ".join(f"{script} {share:.1%}" for script, share in list(words.scripts.items())[:5]) or "none"
     if report.answering:
         yield "Answers", _answers(report)
-    yield "Training", _prospect(report)
     verdict = "\n".join(report.stops) or "nothing; training can begin"
     yield "Would stop it", Text(verdict, style="red" if report.stops else "green")
 
@@ -85,7 +88,7 @@ def _bars(lengths: dict[int, int]) -> Table:
 def _longest(longest: dict) -> str:
     text = longest["text"]
     text = text if len(text) <= LISTED else f"{text[:LISTED]}..."
-    return f"longest, of {longest['image']}: {text}"
+    return f"{longest['words']:,} words, of {longest['image']}: {text}"
 
 
 def _vocabulary(report: Report) -> Table:
@@ -121,13 +124,14 @@ def _prospect(report: Report) -> str:
     answers = (
         "" if about.answers is None else f" and {about.answers:,} answers, right for {_percent(about.covered)} of val"
     )
-    lines = [f"a model of {about.words:,} words ({_percent(about.unknown)} <unk> in val and test){answers}"]
+    unknown = f"of those in val and test, it does not know {_percent(about.unknown)}"
+    lines = [f"a model of {about.words:,} words{answers}; {unknown}"]
     if needs:
         lines += [
             f"disk {_bytes(needs.disk)}, of {_bytes(needs.disk_free)} free; memory {_bytes(needs.memory)}"
             + (f", of the GPU {_bytes(needs.gpu_memory)}" if needs.gpu_memory else ""),
-            f"{_clock(needs.caching)} to prepare the photos, once; then {_clock(needs.epoch)} an epoch and "
-            f"{_clock(needs.validation)} to validate, as measured now",
+            f"{clock(needs.caching)} to prepare the photos, once; then {clock(needs.epoch)} an epoch and "
+            f"{clock(needs.validation)} to validate, as measured now",
         ]
     return "\n".join(lines)
 
@@ -140,7 +144,8 @@ def _bytes(count: int | None) -> str:
     return "unknown" if count is None else f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """About how long: `90 s`, `12 min`, `3.5 h`."""
     return (
         f"{seconds:.0f} s"
         if seconds < 120

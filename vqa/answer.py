@@ -30,3 +30,11 @@ def to_json(answers: list[Answer]) -> dict:
         "answers": [{"answer": a.text, "prob": round(a.probability, 4)} for a in answers],
         "sure": answers[0].sure,
     }
+
+
+def spoken(answers: list[Answer]) -> str:
+    """The answers to one question as a person would say them: the best, or the best two where none is sure."""
+    best, *others = answers
+    if best.sure:
+        return f"{best.text} ({best.probability:.0%} sure)"
+    return f"Not sure. Perhaps {' or '.join(a.text for a in (best, *others[:1]))}."
