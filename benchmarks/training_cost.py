@@ -8,6 +8,7 @@ which the memory is the process's own (on Linux; files that the system keeps in 
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -133,7 +134,9 @@ def plot(sizes: list[dict], file: Path) -> None:
     }  # fmt: skip
     for n, (title, curves) in enumerate(panels.items()):
         left, top, width, height = 90 + 600 * n, 60, 470, 310
-        highest = 1.2 * max(map(max, curves.values()))
+        quarter = 0.3 * max(map(max, curves.values()))
+        unit = 10 ** math.floor(math.log10(quarter))
+        highest = 4 * unit * math.ceil(quarter / unit)  # the four lines then stand at round numbers
         across = [left + width * s["photos"] / sizes[-1]["photos"] for s in sizes]
         draw.text((left, 20), title, "black", font)
         draw.line([(left, top), (left, top + height), (left + width, top + height)], "grey", 2)
