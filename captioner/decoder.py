@@ -10,12 +10,11 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, pad
 
 from encoders.attention import SoftAttention
-from encoders.linear import Linear, linear
+from encoders.linear import Linear, in_blocks, linear
 from encoders.recurrent import Recurrent
 from encoders.text import PAD, UNK
 
-# Photos are let go in so many at a time, since a kernel is made ready, and kept, for each number of rows there is.
-BLOCK = 8
+WORDS = 256  # words are scored in multiples of so many, for the reason that `in_blocks` gives
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class Decoder(nn.Module):
         Args:
             features: (P, L, D); tokens: (P, Q, T), Q captions a photo, each start … end, padded.
             lengths: (P, Q), start and end counted; 0 for a caption that is not there. Time goes on only for the
-                block of photos and captions that still have words, so put the longest first in both directions.
+                blocks of photos and the captions that still have words, so put the longest first in both directions.
             word_dropout: share of the words given that are replaced by <unk>, so that the photo is needed.
             scheduled_sampling: share of the words given that the model draws itself (Bengio et al. 2015).
 
@@ -141,7 +140,7 @@ class Decoder(nn.Module):
             lost[:, :, 0] = False
             given = given.masked_fill(lost, UNK)
         valid = torch.arange(steps, device=tokens.device) < (lengths - 1).unsqueeze(2)  # (P, Q, T-1)
-        photos = [min(P, -(-n // BLOCK) * BLOCK) for n in _still_needed(valid.any(1))]  # each step, the first so many
+        photos = [min(P, in_blocks(n)) for n in _still_needed(valid.any(1))]  # each step, the first so many
         captions = _still_needed(valid.any(0))
 
         state = self.start(features)
@@ -158,7 +157,8 @@ class Decoder(nn.Module):
             outputs.append(pad(o, (0, 0, 0, Q - q, 0, P - p)))
             seen = state.p.view(p, q, -1) * valid[:p, :q, t, None]
             looked = looked + pad(seen, (0, 0, 0, Q - q, 0, P - p))
-        return self.words(torch.stack(outputs, dim=2)[valid[:, :, : len(outputs)]]), looked
+        o = torch.stack(outputs, dim=2)[valid[:, :, : len(outputs)]]
+        return self.words(pad(o, (0, 0, 0, -len(o) % WORDS)))[: len(o)], looked
 
     @torch.no_grad()
     def _draw(self, o: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from encoders.errors import SettingError
+from encoders.linear import in_blocks
 
 DEAD = float("-inf")
 Step = Callable[[Tensor, object], tuple[Tensor, object]]
@@ -110,13 +111,14 @@ def search(
 
 def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):
     """Beam search. An item is done when `_settled`, or at `max_length`."""
-    width = settings.beam
-    found: list[list[Hypothesis]] = [[] for _ in range(len(state))]
-    live = {item: [Hypothesis()] for item in range(len(state))}  # the same number of sentences for each item
+    width, items = settings.beam, len(state)
+    found: list[list[Hypothesis]] = [[] for _ in range(items)]
+    live = {item: [Hypothesis()] for item in range(items)}  # the same number of sentences for each item
     for _ in range(settings.max_length):
         rows = [h for sentences in live.values() for h in sentences]
-        logits, state = step(torch.tensor([h.tokens[-1] if h.tokens else start for h in rows]), state)
-        log_p = _log_p(logits, rows, banned, settings)
+        tokens = [h.tokens[-1] if h.tokens else start for h in rows]
+        logits, state = step(torch.tensor(tokens + [start] * (len(state) - len(rows))), state)
+        log_p = _log_p(logits[: len(rows)], rows, banned, settings)
         grown = {}
         for item, best in zip(live, _best(log_p, rows, len(live), 2 * width), strict=True):
             said = [rows[row].say(word, p, row, end=end) for row, word, p in best]
@@ -130,7 +132,10 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
         live = {
             item: going + [replace(going[0], log_probs=(DEAD,))] * (most - len(going)) for item, going in grown.items()
         }
-        state = state.select(torch.tensor([[h.rows[-1] for h in sentences] for sentences in live.values()]))
+        kept = [[h.rows[-1] for h in sentences] for sentences in live.values()]
+        # Items are let go a block at a time; till then a last one is told again to no purpose.
+        kept += kept[-1:] * (min(items, in_blocks(len(kept))) - len(kept))
+        state = state.select(torch.tensor(kept))
     for item, sentences in live.items():
         found[item] += [h for h in sentences if h.log_prob > DEAD][: max(0, width - len(found[item]))]
     return found

@@ -1,8 +1,10 @@
 """A question's words -> one vector: embedding, recurrent cell, last valid state."""
 
+import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch.nn.functional import dropout, pad
 
+from .linear import in_blocks
 from .recurrent import Recurrent
 from .text import PAD
 
@@ -29,6 +31,10 @@ class QuestionEncoder(nn.Module):
         self.dropout = dropout
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        B, T = tokens.shape
+        if B > 1:  # one question is a person's, who waits for its answer
+            tokens = pad(tokens, (0, in_blocks(T) - T, 0, in_blocks(B) - B), value=PAD)
         x = dropout(self.embedding(tokens), self.dropout, self.training)  # (B, T, E)
-        _, state = self.recurrent(x, lengths.clamp(min=1))
-        return state[:, -1, 0]  # the top layer's h, (B, H)
+        h, _ = self.recurrent(x)
+        last = lengths.clamp(min=1) - 1
+        return h[torch.arange(B, device=last.device), last]  # (B, H)

@@ -1,4 +1,4 @@
-"""Recurrent cells as their lecture equations, stacked, stepped, and run over padded sequences.
+"""Recurrent cells as their lecture equations, stacked, stepped, and run over whole sequences.
 
 Weights have torch's own layout (gates stacked by rows, in torch's order), so torch's fused kernels can run on them
 where a whole sequence is known beforehand; the tests prove that both give the same.
@@ -12,7 +12,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from .errors import SettingError
 from .linear import linear
@@ -124,24 +123,22 @@ class Recurrent(nn.Module):
                 x = dropout(x, self.dropout, self.training)
         return new[-1][:, 0], torch.stack(new, dim=1)
 
-    def forward(self, x: Tensor, lengths: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Whole padded sequences, by torch's fused kernel.
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Whole sequences, by torch's fused kernel.
+
+        What comes later never changes an h, so padding at a sequence's end is harmless: take its h at its last step.
 
         Args:
-            x: (B, T, E), padded at the end; lengths: (B,), at least 1 each.
-            state: (B, layers, parts, H), zeros unless given.
+            x: (B, T, E); state: (B, layers, parts, H), zeros unless given.
 
         Returns:
-            The top layer's h at every step, (B, T, H), zero in the padding; and the state after each sequence's last
-            valid step, (B, layers, parts, H).
+            The top layer's h at every step, (B, T, H), and the state after the last one, (B, layers, parts, H).
         """
         state = self.zero_state(x) if state is None else state
-        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        first = [part.contiguous() for part in state[packed.sorted_indices].permute(2, 1, 0, 3)]  # (layers, B, H) each
+        first = [part.contiguous() for part in state.permute(2, 1, 0, 3)]  # (layers, B, H) each
         weights = [w for cell in self.layers for w in (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)]
-        data, *last = self.layers[0].over_sequence(
-            packed.data,
-            packed.batch_sizes,
+        h, *last = self.layers[0].over_sequence(
+            x,
             first if self.parts > 1 else first[0],
             weights,
             True,  # has biases
@@ -149,7 +146,6 @@ class Recurrent(nn.Module):
             float(self.dropout),
             self.training,
             False,  # one direction
+            True,  # the batch comes first
         )
-        h, _ = pad_packed_sequence(packed._replace(data=data), batch_first=True, total_length=x.shape[1])
-        last = torch.stack(last).permute(2, 1, 0, 3)  # (B sorted, layers, parts, H)
-        return h, last[packed.unsorted_indices]
+        return h, torch.stack(last).permute(2, 1, 0, 3)

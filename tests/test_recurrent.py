@@ -1,4 +1,4 @@
-"""Our cells against torch.nn's with copied weights, values and gradients, in float64; and what padding may not do."""
+"""Our cells against torch.nn's with copied weights, values and gradients, in float64."""
 
 from itertools import combinations
 
@@ -11,7 +11,6 @@ from encoders.recurrent import CELLS, LSTMCell, Recurrent
 
 TORCH = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 B, T, E, H = 4, 6, 3, 5
-LENGTHS = torch.tensor([3, 6, 1, 4])  # unsorted, and one full
 
 each_cell = pytest.mark.parametrize("cell", CELLS)
 each_depth = pytest.mark.parametrize("layers", [1, 2, 3])
@@ -28,22 +27,20 @@ def inputs(recurrent: Recurrent) -> tuple[Tensor, Tensor]:
 
 
 def fused(recurrent: Recurrent, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-    return recurrent(x, LENGTHS, state)
+    return recurrent(x, state)
 
 
 def stepped(recurrent: Recurrent, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Step by step by our equations; a sequence that has ended keeps its state."""
+    """Step by step by our equations."""
     state, hs = recurrent.zero_state(x) if state is None else state, []
     for t in range(T):
-        h, new = recurrent.step(x[:, t], state)
-        going = (t < LENGTHS).view(B, 1)
-        hs.append(torch.where(going, h, 0.0))
-        state = torch.where(going[..., None, None], new, state)
+        h, state = recurrent.step(x[:, t], state)
+        hs.append(h)
     return torch.stack(hs, dim=1), state
 
 
 def reference(recurrent: Recurrent, cell: str, x: Tensor, state: Tensor | None, weights: list) -> tuple[Tensor, Tensor]:
-    """torch.nn's module with these weights, on one unpadded sequence at a time: slow and obvious."""
+    """torch.nn's module with these weights, on one sequence at a time."""
     module = TORCH[cell](E, H, num_layers=len(recurrent.layers), batch_first=True).double()
     names = [name for name, _ in module.named_parameters()]
 
@@ -52,10 +49,9 @@ def reference(recurrent: Recurrent, cell: str, x: Tensor, state: Tensor | None, 
         if state is not None:
             parts = tuple(state[b : b + 1].permute(2, 1, 0, 3))
             first = parts if cell == "lstm" else parts[0]
-        args = (x[b : b + 1, : LENGTHS[b]], first)
-        h, last = torch.func.functional_call(module, dict(zip(names, weights, strict=True)), args)
+        h, last = torch.func.functional_call(module, dict(zip(names, weights, strict=True)), (x[b : b + 1], first))
         last = torch.stack(last if cell == "lstm" else (last,))  # (parts, layers, 1, H)
-        return nn.functional.pad(h[0], (0, 0, 0, T - h.shape[1])), last[:, :, 0].transpose(0, 1)
+        return h[0], last[:, :, 0].transpose(0, 1)
 
     hs, states = zip(*(one(b) for b in range(B)), strict=True)
     return torch.stack(hs), torch.stack(states)
@@ -99,16 +95,13 @@ def test_a_swapped_gate_would_be_seen(run, cell: str, pair: tuple[int, int]):
 
 
 @each_cell
-def test_padding_changes_nothing(cell: str):
+def test_what_comes_later_changes_nothing(cell: str):
     recurrent = make(cell, 2)
     x, _ = inputs(recurrent)
-    padding = torch.arange(T) >= LENGTHS.view(B, 1)
-    h, state = recurrent(x, LENGTHS)
-    other = recurrent(x.detach().masked_fill(padding.unsqueeze(2), 1e6), LENGTHS)
-    longer = recurrent(nn.functional.pad(x, (0, 0, 0, 3), value=-7.0), LENGTHS)
-    assert (h[padding] == 0).all() and (h[~padding] != 0).all()
-    assert torch.equal(other[0], h) and torch.equal(other[1], state)
-    assert torch.equal(longer[0][:, :T], h) and (longer[0][:, T:] == 0).all() and torch.equal(longer[1], state)
+    h, _ = recurrent(x)
+    shorter, after_four = recurrent(x[:, :4])
+    torch.testing.assert_close(shorter, h[:, :4])
+    torch.testing.assert_close(recurrent(x[:, 4:], after_four)[0], h[:, 4:])
 
 
 @each_cell
@@ -116,10 +109,10 @@ def test_rows_do_not_know_of_each_other(cell: str):
     """Permuting the batch permutes the output; a row alone gives what it gives in the batch."""
     recurrent = make(cell, 2)
     x, first = inputs(recurrent)
-    h, state = recurrent(x, LENGTHS, first)
+    h, state = recurrent(x, first)
     order = torch.tensor([2, 0, 3, 1])
     for rows in (order, *torch.arange(B).split(1)):
-        h_rows, state_rows = recurrent(x[rows], LENGTHS[rows], first[rows])
+        h_rows, state_rows = recurrent(x[rows], first[rows])
         torch.testing.assert_close(h_rows, h[rows])
         torch.testing.assert_close(state_rows, state[rows])
 

@@ -191,9 +191,9 @@ def test_finished_items_are_let_go():
         return torch.eye(V)[A if item == 7 else END] * 20
 
     table = Table(logits)
-    found = run(table, items=8, beam=1, max_length=6)
-    assert [len(batch) for batch in table.batches] == [8, 1, 1, 1, 1, 1]
-    assert [f[0].tokens for f in found] == [()] * 7 + [(A,) * 6]
+    found = run(table, items=20, beam=1, max_length=6)
+    assert [len(batch) for batch in table.batches] == [20, 8, 8, 8, 8, 8]  # a block at a time
+    assert [f[0].tokens for f in found] == [()] * 7 + [(A,) * 6] + [()] * 12
 
 
 @pytest.mark.parametrize("how", [{"beam": 3, "n": 3}, {"sample": True, "n": 3}])
