@@ -18,7 +18,10 @@ from .linear import linear
 
 
 class Cell(nn.Module):
-    """One layer, one time step: `cell(x (B, E), state (B, parts, H)) -> state (B, parts, H)`; state[:, 0] is h."""
+    """One layer, one time step: `cell(x (B, E), state (B, parts, H)) -> state (B, parts, H)`; state[:, 0] is h.
+
+    The input's part, W x + b, is `inputs`, of one step or of all at once; what the state adds to it is `advance`.
+    """
 
     gates = 1  # blocks of H rows in each weight matrix
     parts = 1  # tensors a state is made of
@@ -34,15 +37,25 @@ class Cell(nn.Module):
         for weight in self.parameters():
             nn.init.uniform_(weight, -1 / math.sqrt(hidden_size), 1 / math.sqrt(hidden_size))
 
+    def inputs(self, x: Tensor) -> Tensor:
+        """x (..., E) -> (..., gates · H)."""
+        return linear(x, self.weight_ih, self.bias_ih)
+
+    def advance(self, x: Tensor, state: Tensor) -> Tensor:
+        """What `inputs` made of x, and the state -> the new state."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        return self.advance(self.inputs(x), state)
+
 
 class RNNCell(Cell):
     """The vanilla recurrent network: h = tanh(W_ih x + W_hh h + b). (Elman 1990)"""
 
     over_sequence = staticmethod(torch.rnn_tanh)
 
-    def forward(self, x: Tensor, state: Tensor) -> Tensor:
-        h = state[:, 0]
-        h = torch.tanh(linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh))
+    def advance(self, x: Tensor, state: Tensor) -> Tensor:
+        h = torch.tanh(x + linear(state[:, 0], self.weight_hh, self.bias_hh))
         return h.unsqueeze(1)
 
 
@@ -62,10 +75,9 @@ class LSTMCell(Cell):
             self.bias_ih[hidden_size : 2 * hidden_size] = 1.0
             self.bias_hh[hidden_size : 2 * hidden_size] = 0.0
 
-    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+    def advance(self, x: Tensor, state: Tensor) -> Tensor:
         h, c = state.unbind(1)
-        gates = linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)
-        i, f, g, o = gates.chunk(4, dim=1)  # torch's order
+        i, f, g, o = (x + linear(h, self.weight_hh, self.bias_hh)).chunk(4, dim=1)  # torch's order
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
         return torch.stack((h, c), dim=1)
@@ -80,9 +92,9 @@ class GRUCell(Cell):
     gates = 3
     over_sequence = staticmethod(torch.gru)
 
-    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+    def advance(self, x: Tensor, state: Tensor) -> Tensor:
         h = state[:, 0]
-        xr, xu, xn = linear(x, self.weight_ih, self.bias_ih).chunk(3, dim=1)
+        xr, xu, xn = x.chunk(3, dim=1)
         hr, hu, hn = linear(h, self.weight_hh, self.bias_hh).chunk(3, dim=1)
         r, u = torch.sigmoid(xr + hr), torch.sigmoid(xu + hu)
         n = torch.tanh(xn + r * hn)
@@ -135,6 +147,8 @@ class Recurrent(nn.Module):
             The top layer's h at every step, (B, T, H), and the state after the last one, (B, layers, parts, H).
         """
         state = self.zero_state(x) if state is None else state
+        if len(x) == 1 and hasattr(self.layers[0].weight_hh, "packed") and not torch.is_grad_enabled():
+            return self._alone(x, state)
         first = [part.contiguous() for part in state.permute(2, 1, 0, 3)]  # (layers, B, H) each
         weights = [w for cell in self.layers for w in (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)]
         h, *last = self.layers[0].over_sequence(
@@ -149,3 +163,15 @@ class Recurrent(nn.Module):
             True,  # the batch comes first
         )
         return h, torch.stack(last).permute(2, 1, 0, 3)
+
+    def _alone(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """`forward` of one sequence, on weights that are laid out already; torch's kernel does that at every call."""
+        last = []
+        for n, cell in enumerate(self.layers):
+            steps, now = [], state[:, n]
+            for given in cell.inputs(x).unbind(1):
+                now = cell.advance(given, now)
+                steps.append(now[:, 0])
+            x = torch.stack(steps, dim=1)
+            last.append(now)
+        return x, torch.stack(last, dim=1)

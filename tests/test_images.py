@@ -317,6 +317,13 @@ def test_a_spot_is_seen_where_box_says(fit: str, size: tuple[int, int]):
         assert np.abs(centre.numpy() - expected).max() < 1
 
 
+@pytest.mark.parametrize("size", [(64, 64), (30, 50), (91, 140), (640, 480), (131, 1111)])
+def test_resizes_as_pillow_does(size: tuple[int, int]):
+    photo = noisy(size)
+    wanted = np.asarray(photo.resize((64, 64), Image.Resampling.BILINEAR, reducing_gap=2.0)).astype(int)
+    assert np.abs(Preprocessing(size=64).pixels(photo).permute(1, 2, 0).numpy() - wanted).max() <= 1
+
+
 @pytest.mark.parametrize("turn", [False, True])
 def test_what_each_fit_shows(turn: bool):
     """A wide photo, red | green | blue, and the same turned."""
@@ -342,4 +349,6 @@ def test_normalise():
     expected = [(1 - 0.485) / 0.229, (0 - 0.456) / 0.224, (0.2 - 0.406) / 0.225]
     assert preprocessing(photo)[:, 5, 7].tolist() == pytest.approx(expected, abs=1e-5)
     batch = torch.stack((preprocessing.pixels(photo), preprocessing.pixels(noisy((30, 20)))))
+    given = batch.clone()
     torch.testing.assert_close(preprocessing.normalise(batch)[0], preprocessing(photo))
+    assert preprocessing.normalise(batch).is_contiguous(memory_format=torch.channels_last) and torch.equal(batch, given)

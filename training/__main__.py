@@ -67,7 +67,7 @@ def share(
     import captioner
     import vqa
 
-    loaded = vqa.load(model) if _kind(model) == "vqa" else captioner.load(model, exact=True)
+    loaded = (vqa if _kind(model) == "vqa" else captioner).load(model, exact=True)
     if note:
         loaded.about["note"] = note
     loaded.save(out, dtype=torch.float16)

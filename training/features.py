@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -85,9 +86,11 @@ class FeatureCache:
         home, device = next(self.encoder.parameters()).device, best_device()
         self.encoder.eval().to(device)
         with ThreadPoolExecutor(DECODERS) as pool:
-            opened = ahead(pool, self._pixels, range(first, len(self.paths)))
-            for start in range(first, len(self.paths), BATCH):
-                rows = range(start, min(start + BATCH, len(self.paths)))
+            batches = [range(len(self.paths))[start:][:BATCH] for start in range(first, len(self.paths), BATCH)]
+            # Decoders keep a GPU busy. Beside an encoder on the CPU they would make it wait for its own cores.
+            in_turn = chain.from_iterable(pool.map(self._pixels, rows) for rows in batches)
+            opened = in_turn if device.type == "cpu" else ahead(pool, self._pixels, chain(*batches))
+            for rows in batches:
                 pixels = torch.stack([next(opened) for _ in rows])
                 with autocast(device):
                     features = self.encoder(self.preprocessing.normalise(pixels.to(device)))

@@ -5,6 +5,7 @@ Reading a photo back is a memory copy, so no training step ever waits for a deco
 
 import hashlib
 import json
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +21,7 @@ from encoders.images import Preprocessing, open_photo
 from .array_file import ArrayFile, write_aside
 from .distributed import first_alone
 
-DECODERS = 4  # threads; Pillow releases Python's lock while it decodes
+DECODERS = min(16, os.cpu_count() or 1)  # threads; Pillow releases Python's lock while it decodes
 
 
 class PhotoCache:

@@ -83,7 +83,7 @@ def grown_answerer(
         min_count, most_answers, min_answers: which words and answers are new enough to be added.
         image_size, fit: other preprocessing than it had; the grid changes with the size, the weights do not.
     """
-    before = load(start_from, device=torch.device("cpu"))
+    before = load(start_from, device=torch.device("cpu"), exact=True)
     known = before.vocabulary
     seen = Vocabulary.build((r.question for r in records), min_count=min_count, unit=known.unit)
     vocabulary = replace(known, tokens=known.tokens + tuple(t for t in seen.tokens if t not in known.ids))

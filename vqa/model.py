@@ -10,9 +10,10 @@ from torch.nn.functional import embedding
 
 from encoders.checkpoint import CONFIG, WEIGHTS, fill, model_folder, read_config, read_tensors, save_folder
 from encoders.cnn import ImageEncoder
-from encoders.device import autocast, best_device
+from encoders.device import autocast, best_device, bf16_is_fast
 from encoders.errors import ModelError, PhotoError, SettingError, shown
 from encoders.images import Preprocessing, open_photo
+from encoders.linear import pack
 from encoders.question import QuestionEncoder
 from encoders.stream import stream
 from encoders.text import Vocabulary
@@ -126,12 +127,16 @@ class Answerer(nn.Module):
         Returns:
             logits (P, Q, N), and where each of G glimpses looked, (P, Q, G, L).
         """
-        # The same is asked about many photos: each different question is encoded once.
-        rows = torch.cat((lengths.unsqueeze(2), tokens), dim=2).flatten(0, 1)
-        different, which = rows.unique(dim=0, return_inverse=True)
+        vectors = self._vectors(tokens.flatten(0, 1), lengths.flatten()).unflatten(0, lengths.shape)
+        return self.head(vectors.to(self.head.output.weight.dtype), seen, blind)
+
+    def _vectors(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Questions (N, T) -> (N, H). The same is asked about many photos: each different question is encoded once."""
+        if len(lengths) == 1:
+            return self.question(tokens, lengths)
+        different, which = torch.cat((lengths.unsqueeze(1), tokens), dim=1).unique(dim=0, return_inverse=True)
         vectors = self.question(different[:, 1:], different[:, 0])
-        q = embedding(which, vectors).unflatten(0, lengths.shape)  # vectors[which], with a deterministic gradient
-        return self.head(q, seen, blind)
+        return embedding(which, vectors)  # vectors[which], with a deterministic gradient
 
     def look(self, photo) -> Look:
         """Look at a photo (whatever `encoders.images.open_photo` opens), once for all questions about it.
@@ -175,12 +180,20 @@ def folder_of(model) -> Path:
     return Path(__file__).parent / "bundled" if str(model) == BUNDLED else Path(model)
 
 
-def load(model=BUNDLED, *, encoder: ImageEncoder | None = None, device: torch.device | None = None) -> Answerer:
+def load(
+    model=BUNDLED,
+    *,
+    encoder: ImageEncoder | None = None,
+    device: torch.device | None = None,
+    exact: bool = False,
+) -> Answerer:
     """An answerer from its folder, or the bundled one; in evaluation mode, on the best device.
 
     Args:
         encoder: the bundled captioner's, where it is in memory already: a folder that shares it then reads no second
             copy. A folder with an encoder of its own does not need it.
+        exact: keep all weights in float32, to train or save it. Else the question encoder's are bfloat16 where that is
+            fast: each word reads them all, and half the bytes take half the time.
 
     Raises:
         ModelError: the folder is missing, damaged, holds something else, or shares an encoder that has changed.
@@ -207,8 +220,13 @@ def load(model=BUNDLED, *, encoder: ImageEncoder | None = None, device: torch.de
             f"{shown(folder)} was trained on the encoder {wanted} of {shared}, and the one here is {found}; use it "
             "with the glimpse it came with, or train it again."
         )
+    device = device or best_device()
+    if not exact and bf16_is_fast(device):
+        answerer.question.to(torch.bfloat16)
     # Loaded weights come without the encoder's memory format, with which convolutions are a fifth faster.
-    return answerer.to(device or best_device(), memory_format=torch.channels_last).eval()
+    answerer = answerer.to(device, memory_format=torch.channels_last).eval()
+    pack(answerer.question)
+    return answerer
 
 
 def _built(config: dict, encoder: ImageEncoder | None) -> Answerer:
