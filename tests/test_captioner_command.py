@@ -13,7 +13,7 @@ from toys import COLOURS, square
 
 import captioner.model
 from captioner.__main__ import app
-from encoders.command import run
+from encoders.command import status_of
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,7 @@ def command(model, load, monkeypatch, capsys):
 
     def call(*arguments, model=model):
         monkeypatch.setattr(sys, "argv", ["captioner", *map(os.fsdecode, arguments), "--model", str(model)])
-        with pytest.raises(SystemExit) as left:
-            run(app)
-        return left.value.code or 0, *capsys.readouterr()
+        return status_of(app), *capsys.readouterr()
 
     return call
 

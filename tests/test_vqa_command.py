@@ -13,7 +13,7 @@ from vqa_toys import QUESTIONS, question_folder, small_answerer
 
 import vqa.model
 from encoders.checkpoint import read_config
-from encoders.command import run
+from encoders.command import status_of
 from encoders.errors import DataError, SettingError
 from training.command_vqa import evaluate_answers
 from training.command_vqa import vqa as train_command
@@ -39,9 +39,7 @@ def command(model, monkeypatch, capsys):
 
     def call(*arguments, model=model):
         monkeypatch.setattr(sys, "argv", ["vqa", *map(str, arguments), "--model", str(model)])
-        with pytest.raises(SystemExit) as left:
-            run(app)
-        return left.value.code or 0, *capsys.readouterr()
+        return status_of(app), *capsys.readouterr()
 
     return call
 

@@ -23,7 +23,7 @@ from .seed import generator
 STEPS = 5  # measured, and one more before them that is not
 BATCH = 4  # photos a step on the CPU, so that a check needs less memory than training
 VALIDATED = 8  # photos
-ENCODED = 24  # photos, to measure the encoder by
+ENCODED = 8  # photos, to measure the encoder by
 
 
 @dataclass(frozen=True)
