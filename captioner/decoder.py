@@ -88,7 +88,8 @@ class Decoder(nn.Module):
         """Before the first word: features (B, L, D) -> a state of B rows, one a photo."""
         shape = (len(features), len(self.recurrent.layers), self.recurrent.parts, self.recurrent.hidden_size)
         recurrent = torch.tanh(self.first(features.mean(dim=1))).view(shape)
-        return State(features, self.attention.keys(features), recurrent)
+        keys = self.attention.keys(features)
+        return State(features.to(keys.dtype), keys, recurrent)  # autocast would convert them again for every word
 
     def advance(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """The word before (B,) and the state -> o (B, E), from which `words` scores the next word; the new state."""

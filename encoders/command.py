@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from .errors import GlimpseError, shown
@@ -24,9 +25,10 @@ def run(app: Callable[[], None]) -> NoReturn:
     it all at once.
     """
     status = status_of(app)
-    sys.stderr.flush()
     threading._shutdown()  # waits for threads, as Python does before it calls what is registered with atexit
     atexit._run_exitfuncs()
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
     os._exit(status)
 
 

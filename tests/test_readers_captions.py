@@ -290,7 +290,7 @@ def test_a_data_set_may_itself_be_named_by_a_link(tmp_path):
 
 
 def test_nothing_recognised_says_what_was_looked_for(tmp_path):
-    with pytest.raises(DataError, match=r"Flickr8k.token.txt .*dataset\*.json .*captions\*.json"):
+    with pytest.raises(DataError, match=r"one of \d formats. The simplest is a CSV file .* docs/data.md"):
         read_captions(tmp_path)
     with pytest.raises(DataError, match="does not exist"):
         read_captions(tmp_path / "nowhere")

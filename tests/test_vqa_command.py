@@ -208,7 +208,7 @@ def test_evaluate_tells_of_a_bad_photo_and_of_a_split_that_is_not_there(data, tm
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--preset", "hard-vqa"], "there is no preset 'hard-vqa'; choose one of easy-vqa"),
+        (["--preset", "hard-vqa"], "there is no preset 'hard-vqa'; choose one of easy-vqa, daquar"),
         (["--encoder", "tiny"], "a tiny of random weights that is not trained sees nothing"),
         (["--start-from", "x", "--encoder", "tiny"], "leave out --encoder and --encoder-weights"),
         (["--encoder", "tiny", "--finetune-encoder", "--share-encoder"], "leave out --finetune-encoder"),

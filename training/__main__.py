@@ -61,7 +61,7 @@ def share(
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
     note: Annotated[str, typer.Option(help="On data, terms and licence; kept in the folder's config.json.")] = "",
 ):
-    """Write a model folder in half precision, half the size, to give to others."""
+    """Write a model folder of half the size to give to others. Its weights are in half precision."""
     import torch
 
     import captioner

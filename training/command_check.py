@@ -32,7 +32,7 @@ def check(
     quick: Annotated[bool, typer.Option("--quick", help="Open no photo and measure nothing.")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ):  # fmt: skip
-    """Look through a data set before a model is trained on it: what is there, what is wrong, what it will take."""
+    """Look through a data set before training on it. Says what is there, what is wrong, and what it will take."""
     from rich.console import Console
 
     from .check import check as run_check

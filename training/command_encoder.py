@@ -58,7 +58,7 @@ def encoder(
     cache: Cache = None,
     resume: Resume = False,
 ):
-    """Pretrain an image encoder on a folder with one folder of photos for each class."""
+    """Pretrain an image encoder on photos sorted by class. DATA has a folder of photos for each class."""
     options = SimpleNamespace(**locals() | {"stride": stride or 16, "fit": fit.value})
 
     from .encoder import EncoderSettings, EncoderTask

@@ -44,7 +44,7 @@ def vqa(
     data: DataSets,
     out: Out,
     format: Format = None,
-    preset: Annotated[str | None, typer.Option(help="Other defaults: easy-vqa, for small drawn pictures.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Other defaults: easy-vqa, for small drawn pictures; daquar, for a few hundred photos.")] = None,
     start_from: Annotated[str | None, typer.Option(help="A VQA model to go on from: its folder, or bundled-vqa.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Backbone, as of `training captioner`; from random weights unless --encoder-weights.")] = None,
     encoder_weights: Annotated[str | None, typer.Option(help="imagenet, none, or a file or folder of trained weights [default: bundled-captioner].")] = None,
@@ -91,7 +91,7 @@ def vqa(
     anyway: Anyway = False,
     scores: Scores = True,
 ):  # fmt: skip
-    """Train a VQA model on photos with questions, or with captions to make questions of. The best is kept in OUT/best."""
+    """Train a VQA model on photos with questions. Or with captions: questions are made of them. The best by accuracy on the val split is kept in OUT/best."""
     given = {name: value for name, value in locals().items() if name != "context"}
 
     from .loop import FitSettings

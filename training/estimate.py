@@ -22,7 +22,7 @@ from .seed import generator
 
 STEPS = 5  # measured, and one more before them that is not
 BATCH = 4  # photos a step on the CPU, so that a check needs less memory than training
-VALIDATED = 8  # photos
+VALIDATED = 4  # photos
 ENCODED = 8  # photos, to measure the encoder by
 
 
@@ -36,7 +36,8 @@ class Needs:
         memory: bytes, reckoned from the growth of this process while it measured; None where the system does not tell.
         gpu_memory: bytes on the GPU, reckoned in the same way; None without one.
         caching: seconds to fill the cache, once.
-        epoch: seconds of an epoch; validation: of the validation after it.
+        epoch: seconds of an epoch at most, for the few photos a step that are measured take longer each than many do.
+        validation: seconds of the validation after it.
     """
 
     disk: int

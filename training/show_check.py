@@ -125,12 +125,12 @@ def _prospect(report: Report) -> str:
         "" if about.answers is None else f" and {about.answers:,} answers, right for {_percent(about.covered)} of val"
     )
     unknown = f"of those in val and test, it does not know {_percent(about.unknown)}"
-    lines = [f"a model of {about.words:,} words{answers}; {unknown}"]
+    lines = [f"a model that knows {about.words:,} words{answers}; {unknown}"]
     if needs:
         lines += [
             f"disk {_bytes(needs.disk)}, of {_bytes(needs.disk_free)} free; memory {_bytes(needs.memory)}"
             + (f", of the GPU {_bytes(needs.gpu_memory)}" if needs.gpu_memory else ""),
-            f"{clock(needs.caching)} to prepare the photos, once; then {clock(needs.epoch)} an epoch and "
+            f"{clock(needs.caching)} to prepare the photos, once; then at most {clock(needs.epoch)} an epoch and "
             f"{clock(needs.validation)} to validate, as measured now",
         ]
     return "\n".join(lines)

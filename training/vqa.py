@@ -33,6 +33,11 @@ PRESETS: dict[str, dict] = {
         "mirror": True, "embedding": 64, "hidden": 128, "attention": 64, "fused": 256, "dropout": 0.0, "min_count": 1,
         "min_answers": 1, "epochs": 24, "batch": 64, "learning_rate": 3e-3, "warmup": 0.2, "patience": 0,
     },
+    "daquar": {
+        "encoder_weights": "bundled-captioner", "finetune_encoder": True, "image_size": 160, "smallest_view": 0.7,
+        "dropout": 0.5, "min_answers": 1, "epochs": 14, "batch": 8, "learning_rate": 7e-4, "weight_decay": 0.05,
+        "smoothing": 0.05, "patience": 0,
+    },
 }  # fmt: skip
 
 

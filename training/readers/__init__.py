@@ -57,8 +57,11 @@ def _recognised(path: Path, formats: list[str]) -> tuple[str, list[Path]]:
         raise DataError(f"{shown(path)} does not exist; check the spelling of the path.")
     found = {name: files for name in formats if (files := FORMATS[name].recognise(path))}
     if not found:
-        looked_for = " or ".join(FORMATS[name].LOOKED_FOR for name in formats)
-        raise DataError(f"{shown(path)} is no data set of captions that is known; looked for {looked_for}.")
+        wanted = FORMATS[formats[0]].LOOKED_FOR if len(formats) == 1 else f"one of {len(formats)} formats"
+        raise DataError(
+            f"{shown(path)} is no data set of captions that is known; looked for {wanted}. The simplest is a CSV file "
+            "with the columns image and caption beside the photos; docs/data.md shows them all."
+        )
     if len(found) > 1:
         files = " and ".join(f"{name} ({shown(files[0].name)})" for name, files in found.items())
         raise DataError(f"{shown(path)} has captions in more than one format, {files}; choose one with --format.")
