@@ -33,6 +33,7 @@ from training.start import grown
 from training.task import Epoch, FitSettings, Step
 
 HELD_OUT, ROUNDS, EPOCHS = 64, 3, 6
+AGAIN = 3  # epochs of the smaller sizes, of which the median counts, and fewer of the larger: a noisy machine
 WARM = 256  # photos trained on first, unmeasured: kernels are made ready for each new shape
 
 
@@ -187,7 +188,7 @@ def main() -> None:
     elif a.caching:
         print(json.dumps(caching_share(a.data, a.caching)))
     else:
-        sizes = [apart(a, "--size", a.photos // part) for part in (8, 4, 2, 1)]
+        sizes = [apart(a, "--size", a.photos // part, "--epochs", min(part, AGAIN)) for part in (8, 4, 2, 1)]
         found = {
             "caching": apart(a, "--caching", a.photos // 8),
             "epoch_of_6000_photos_seconds": 6 * sizes[-1]["training_ms_a_photo"],

@@ -80,7 +80,8 @@ def answer_alarms(scores: dict[str, float | None], questions: int) -> list[Alarm
         found.append(Alarm(
             "blind",
             f"the answers are no better with the photo ({seen:.1f}) than without it ({blind:.1f}): the model guesses "
-            "from the question; add --finetune-encoder, or check that the questions are about their own photos.",
+            "from the question; if that lasts, train the encoder too (--finetune-encoder), or check that the questions "
+            "are about their own photos.",
         ))  # fmt: skip
     return found
 
