@@ -148,12 +148,13 @@ def plot(sizes: list[dict], file: Path) -> None:
             y = top + height * (1 - share)
             draw.line([(left, y), (left + width, y)], "#e0e0e0")
             draw.text((left - 8, y), f"{share * highest:,.0f}", "black", font, anchor="rm")
-        for (name, values), colour in zip(curves.items(), ("#1f77b4", "#d62728"), strict=True):
+        how = (("#1f77b4", 12, "lt"), ("#d62728", -12, "lb"))  # the first below its curve, the other above
+        for (name, values), (colour, away, anchor) in zip(curves.items(), how, strict=True):
             points = [(x, top + height * (1 - v / highest)) for x, v in zip(across, values, strict=True)]
             draw.line(points, colour, 3)
             for x, y in points:
                 draw.ellipse([x - 5, y - 5, x + 5, y + 5], colour)
-            draw.text((left + 12, points[0][1] - 12), name, colour, font, anchor="lb")
+            draw.text((left + 12, points[0][1] + away), name, colour, font, anchor=anchor)
     picture.save(file)
 
 

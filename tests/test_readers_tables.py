@@ -273,7 +273,7 @@ def test_missing_splits_are_made(tmp_path):
 def test_questions_and_other_tables_are_no_captions(tmp_path, name, header):
     photos(tmp_path, "a.jpg")
     write(tmp_path / name, header, "a.jpg,what is it ?,a dog")
-    with pytest.raises(DataError, match=r"metadata.jsonl .* image and caption"):
+    with pytest.raises(DataError, match=r"of \d formats.* columns image and caption"):
         read_captions(tmp_path)
 
 
