@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from encoders.checkpoint import CONFIG, load_weights, model_folder, read_config, save_folder
 from encoders.cnn import ImageEncoder
-from encoders.device import autocast, best_device, bf16_is_fast
+from encoders.device import autocast, best_device
 from encoders.errors import ModelError, PhotoError, SettingError, shown
 from encoders.images import Preprocessing, open_photo
-from encoders.linear import pack
+from encoders.linear import ready
 from encoders.stream import stream
 from encoders.text import END, PAD, START, UNK, Vocabulary
 
@@ -187,10 +187,4 @@ def load(model=BUNDLED, *, device: torch.device | None = None, exact: bool = Fal
             f"{shown(model_folder(folder) / CONFIG)} is incomplete or damaged ({reason}); copy the model folder again."
         ) from None
     load_weights(folder, captioner)
-    device = device or best_device()
-    if not exact and bf16_is_fast(device):
-        captioner.decoder.to(torch.bfloat16)
-    # Loaded weights come without the encoder's memory format, with which convolutions are a fifth faster.
-    captioner = captioner.to(device, memory_format=torch.channels_last).eval()
-    pack(captioner.decoder)
-    return captioner
+    return ready(captioner, captioner.decoder, device or best_device(), exact=exact)

@@ -44,7 +44,7 @@ def model():
 @pytest.fixture(autouse=True)
 def exact(monkeypatch):
     """Full precision, also where a test machine has a faster one: numbers are compared here."""
-    for module in ("encoders.device", "captioner.model"):
+    for module in ("encoders.device", "encoders.linear"):
         monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
 
 
@@ -115,7 +115,7 @@ def test_probabilities_and_attention_are_those_of_the_words(model, photos, how):
 
 
 def test_reduced_precision_gives_captions_too(model, photos, monkeypatch):
-    for module in ("encoders.device", "captioner.model"):
+    for module in ("encoders.device", "encoders.linear"):
         monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: True)
     for caption in model(photos, SearchSettings(n=3)):
         assert caption.text

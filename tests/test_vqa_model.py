@@ -179,7 +179,7 @@ def test_save_and_load_answer_the_same(model, photos, folder):
 @pytest.mark.parametrize("settings", [{}, {"cell": "gru", "layers": 2}, {"cell": "rnn"}])
 def test_a_question_read_in_half_the_bytes_is_nearly_the_same(photos, tmp_path, monkeypatch, settings):
     """One question goes word by word over weights that are laid out, several through torch's kernel."""
-    monkeypatch.setattr(vqa.model, "bf16_is_fast", lambda device: True)
+    monkeypatch.setattr("encoders.linear.bf16_is_fast", lambda device: True)
     folder = small_answerer(**settings).save(tmp_path / "m")
     exact, fast = load(folder, exact=True).look(photos[0]), load(folder).look(photos[0])
     assert {w.dtype for w in fast.answerer.question.parameters()} == {torch.bfloat16}

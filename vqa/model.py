@@ -10,10 +10,10 @@ from torch.nn.functional import embedding
 
 from encoders.checkpoint import CONFIG, WEIGHTS, fill, model_folder, read_config, read_tensors, save_folder
 from encoders.cnn import ImageEncoder
-from encoders.device import autocast, best_device, bf16_is_fast
+from encoders.device import autocast, best_device
 from encoders.errors import ModelError, PhotoError, SettingError, shown
 from encoders.images import Preprocessing, open_photo
-from encoders.linear import pack
+from encoders.linear import ready
 from encoders.question import QuestionEncoder
 from encoders.stream import stream
 from encoders.text import Vocabulary
@@ -220,13 +220,7 @@ def load(
             f"{shown(folder)} was trained on the encoder {wanted} of {shared}, and the one here is {found}; use it "
             "with the glimpse it came with, or train it again."
         )
-    device = device or best_device()
-    if not exact and bf16_is_fast(device):
-        answerer.question.to(torch.bfloat16)
-    # Loaded weights come without the encoder's memory format, with which convolutions are a fifth faster.
-    answerer = answerer.to(device, memory_format=torch.channels_last).eval()
-    pack(answerer.question)
-    return answerer
+    return ready(answerer, answerer.question, device or best_device(), exact=exact)
 
 
 def _built(config: dict, encoder: ImageEncoder | None) -> Answerer:
