@@ -22,7 +22,8 @@ class State:
     """Where B captions stand. The B rows lie photo by photo, the same number Q for each photo (its captions or beams).
 
     Attributes:
-        features: (B / Q, L, D), and keys: (B / Q, L, A): each photo once, shared by its rows.
+        features: (B / Q, L, D), as the decoder projected them, and keys: (B / Q, L, A): each photo once, shared by its
+            rows.
         recurrent: (B, layers, parts, H).
         p: (B, L), where each row looked before its last word; None before the first.
     """
@@ -56,6 +57,10 @@ class Decoder(nn.Module):
     h₀, c₀ = tanh(W mean(v)); then for each word, with y the one before and h the state before:
     z = Σ pᵢ vᵢ (`encoders.attention`);  ẑ = σ(W_β h) ⊙ z;  h' = cell([E y; ẑ], h);
     o = tanh(W_o [E y; h'; ẑ]);  word scores = Eᵀ o + b, with the embedding E tied (Press & Wolf 2017).
+
+    Args:
+        projection_size: the features are first projected to so many numbers, v = relu(W_p v'), as bottom-up attention
+            does (Anderson et al. 2018): once a photo, so that each word's products are smaller. 0: as they are.
     """
 
     def __init__(
@@ -69,9 +74,12 @@ class Decoder(nn.Module):
         cell: str = "lstm",
         layers: int = 1,
         dropout: float = 0.3,
+        projection_size: int = 0,
     ):
         super().__init__()
         self.dropout = dropout
+        self.projection = Linear(feature_size, projection_size) if projection_size else None
+        feature_size = projection_size or feature_size
         self.embedding = nn.Embedding(vocabulary_size, embedding_size, padding_idx=PAD)
         self.attention = SoftAttention(feature_size=feature_size, query_size=hidden_size, attention_size=attention_size)
         self.gate = Linear(hidden_size, feature_size)
@@ -86,6 +94,8 @@ class Decoder(nn.Module):
 
     def start(self, features: Tensor) -> State:
         """Before the first word: features (B, L, D) -> a state of B rows, one a photo."""
+        if self.projection is not None:
+            features = dropout(torch.relu(self.projection(features)), self.dropout, self.training)
         shape = (len(features), len(self.recurrent.layers), self.recurrent.parts, self.recurrent.hidden_size)
         recurrent = torch.tanh(self.first(features.mean(dim=1))).view(shape)
         keys = self.attention.keys(features)

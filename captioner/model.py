@@ -38,8 +38,11 @@ class DecoderSettings:
     cell: str = "lstm"
     layers: int = 1
     dropout: float = 0.3
+    projection_size: int = 0
 
     def __post_init__(self):
+        if self.projection_size < 0:
+            raise SettingError(f"projection_size is {self.projection_size}; choose 0 for none, or a size such as 512.")
         for name in ("embedding_size", "hidden_size", "attention_size"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more, such as 512.")

@@ -1,4 +1,4 @@
-"""A photo's features: a torchvision backbone cut where its stride is right, read as a grid of vectors.
+"""A photo's features: a backbone of torchvision or timm, cut where its stride is right, read as a grid of vectors.
 
 Knows nothing of words. `ImageEncoder` maps (B, 3, S, S) to (B, L, D), L row-major over `grid`.
 """
@@ -13,6 +13,8 @@ from torchvision import models
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from .errors import SettingError
+from .imagenet import PACKAGED, weights_unavailable
+from .timm_backbone import PREFIX, TimmBackbone, is_timm, pretrained_preprocessing
 
 
 def compact() -> ResNet:
@@ -51,36 +53,79 @@ BACKBONES: dict[str, Callable[..., nn.Module]] = {
 }
 
 
+MAX_SIZE = 2048  # pixels a side: beyond, one photo fills the memory
+
+
 class ImageEncoder(nn.Module):
     """(B, 3, S, S) normalised photos -> (B, L, D) features, one vector a grid cell, row-major.
 
     Args:
-        name: a key of `BACKBONES`.
+        name: a key of `BACKBONES`, `efficientnet_lite0`, `1` or `2`, or `timm/` and any name that timm knows.
         stride: pixels a grid cell covers, 16 or 32. The backbone is read at the last layer that has this stride.
         image_size: S, the side of the photos it will be given.
-        imagenet: start from torchvision's ImageNet weights (downloaded on first use); else from random ones.
+        imagenet: start from ImageNet weights (see `encoders.imagenet`); else from random ones.
 
     Attributes:
         feature_size: D.
         grid: (rows, cols); L = rows * cols.
 
     Raises:
-        SettingError: an unknown name, a stride the backbone never has, photos smaller than one cell, or weights
-            that cannot be fetched.
+        SettingError: an unknown name, a stride or a size the backbone does not have, or weights that are nowhere.
+        ModelError: an installed weights package is damaged.
     """
 
     def __init__(self, name: str = "compact", *, stride: int = 16, image_size: int = 224, imagenet: bool = False):
         super().__init__()
-        if name not in BACKBONES:
-            raise SettingError(f"there is no encoder {name!r}; choose one of {', '.join(BACKBONES)}.")
-        if image_size < stride:
-            raise SettingError(f"image size is {image_size}; choose at least {stride}, the encoder's stride.")
+        if name not in BACKBONES and not is_timm(name):
+            raise SettingError(
+                f"there is no encoder {name!r}; choose one of {', '.join((*BACKBONES, *PACKAGED))}, or {PREFIX}NAME "
+                "with any name that timm knows."
+            )
+        if not stride <= image_size <= MAX_SIZE:
+            raise SettingError(
+                f"image size is {image_size}; choose at least {stride}, the encoder's stride, and at most {MAX_SIZE}."
+            )
         self.name, self.stride, self.image_size = name, stride, image_size
-        self.trunk = _cut(_imagenet(name) if imagenet else BACKBONES[name](), name, stride)
+        if is_timm(name):
+            self.trunk = TimmBackbone(name, stride=stride, image_size=image_size, imagenet=imagenet)
+        else:
+            self.trunk = _cut(_imagenet(name) if imagenet else BACKBONES[name](), name, stride)
         # Convolutions are fastest on the CPU, and on GPUs in half precision, with the channels innermost in memory.
         self.to(memory_format=torch.channels_last)
-        _, self.feature_size, *grid = _on_meta(self.trunk, torch.empty(1, 3, image_size, image_size)).shape
+        _, self.feature_size, *grid = self._output_shape()
         self.grid: tuple[int, int] = tuple(grid)
+
+    def _output_shape(self) -> torch.Size:
+        size = self.image_size
+        try:
+            return _on_meta(self.trunk, torch.empty(1, 3, size, size)).shape
+        except (AssertionError, RuntimeError) as error:  # a network made for one size, or for multiples of some number
+            raise SettingError(
+                f"{self.name} cannot take photos of {size} pixels ({error}); choose another size."
+            ) from None
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The backbone's layers from first to last; blocks that lie in a list count one by one."""
+        network = self.trunk.network if isinstance(self.trunk, TimmBackbone) else self.trunk
+        return [layer for child in network.children()
+                for layer in (child if isinstance(child, (nn.Sequential, nn.ModuleList)) else (child,))]  # fmt: skip
+
+    def freeze(self, trainable_layers: int) -> list[nn.Module]:
+        """Let all but the last so many `layers` need no gradient, and return those frozen: keep them in `eval()`.
+
+        Raises:
+            SettingError: there are not so many layers.
+        """
+        layers = self.layers
+        if not 0 <= trainable_layers <= len(layers):
+            raise SettingError(
+                f"trainable_layers is {trainable_layers}; {self.name} has {len(layers)}, and 0 means all."
+            )
+        frozen = layers[: len(layers) - trainable_layers] if trainable_layers else []
+        for layer in frozen:
+            layer.requires_grad_(False)
+        return frozen
 
     def forward(self, photos: Tensor) -> Tensor:
         x = self.trunk(photos.contiguous(memory_format=torch.channels_last))  # (B, D, rows, cols)
@@ -89,6 +134,11 @@ class ImageEncoder(nn.Module):
     def config(self) -> dict:
         """What rebuilds this encoder, apart from its weights: `ImageEncoder(**config)`."""
         return {"name": self.name, "stride": self.stride, "image_size": self.image_size}
+
+
+def default_preprocessing(name: str) -> dict:
+    """What a backbone's ImageNet weights expect: arguments of `Preprocessing`; {} means its defaults."""
+    return pretrained_preprocessing(name) if is_timm(name) else {}
 
 
 def _cut(backbone: nn.Module, name: str, stride: int) -> nn.Sequential:
@@ -127,7 +177,4 @@ def _imagenet(name: str) -> nn.Module:
     try:
         return BACKBONES[name](weights="DEFAULT")
     except Exception as error:  # no network, a proxy, a full disk: torch.hub raises many kinds
-        raise SettingError(
-            f"the ImageNet weights of {name} could not be downloaded ({error}); connect to the internet, or give "
-            "--encoder-weights a file you have, or none to start from random weights."
-        ) from error
+        raise weights_unavailable(name, error) from error

@@ -22,6 +22,7 @@ from .errors import PhotoError, SettingError, shown
 MAX_PIXELS = 100_000_000  # 100 megapixels: more than any phone takes, about 300 MB decoded
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 FITS = ("squash", "crop", "pad")
+INTERPOLATIONS = ("bilinear", "bicubic")
 
 # What is decoded. Left out on purpose: EPS, which Pillow would hand to Ghostscript, a program of its own.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
@@ -113,12 +114,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _resized(photo: Image.Image, width: int, height: int) -> Tensor:
-    """uint8 (3, height, width), as Pillow's bilinear resize with `reducing_gap` 2 gives it, but sooner."""
+def _resized(photo: Image.Image, width: int, height: int, interpolation: str) -> Tensor:
+    """uint8 (3, height, width), as Pillow's resize with `reducing_gap` 2 gives it, but sooner."""
     gaps = [max(1, int(side / wanted / 2)) for side, wanted in zip(photo.size, (width, height), strict=True)]
     pixels = np.array(photo.reduce(tuple(gaps)) if max(gaps) > 1 else photo)
     batch = torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
-    return interpolate(batch, (height, width), mode="bilinear", antialias=True)[0]
+    return interpolate(batch, (height, width), mode=interpolation, antialias=True)[0]
 
 
 def _per_channel(name: str, given, *, above: float) -> tuple[float, ...]:
@@ -140,6 +141,7 @@ class Preprocessing:
         size: side of the square, in pixels.
         fit: how a photo becomes square: `squash` (stretch), `crop` (the middle) or `pad` (grey bars).
         mean, std: per channel (red, green, blue), of values in 0..1. The defaults are ImageNet's.
+        interpolation: how it is resized, `bilinear` or `bicubic`; antialiased either way.
 
     Raises:
         SettingError: a value that none of these can have.
@@ -149,10 +151,13 @@ class Preprocessing:
     fit: str = "squash"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    interpolation: str = "bilinear"
 
     def __post_init__(self):
         if self.fit not in FITS:
             raise SettingError(f"fit is {self.fit!r}; choose one of {', '.join(FITS)}.")
+        if self.interpolation not in INTERPOLATIONS:
+            raise SettingError(f"interpolation is {self.interpolation!r}; choose {' or '.join(INTERPOLATIONS)}.")
         if not isinstance(self.size, int) or not 16 <= self.size <= 2048:
             raise SettingError(f"image size is {self.size!r}; choose 16 to 2048 pixels.")
         object.__setattr__(self, "mean", _per_channel("mean", self.mean, above=-math.inf))
@@ -161,13 +166,13 @@ class Preprocessing:
     def pixels(self, photo: Image.Image) -> Tensor:
         """A square of pixels: uint8 (3, S, S)."""
         if self.fit == "squash":
-            return _resized(photo, self.size, self.size)
+            return _resized(photo, self.size, self.size, self.interpolation)
         if self.fit == "crop":
-            return _resized(photo.crop(self.box(*photo.size)), self.size, self.size)
+            return _resized(photo.crop(self.box(*photo.size)), self.size, self.size, self.interpolation)
         width, height = (max(1, round(self.size * side / max(photo.size))) for side in photo.size)
         left, top = (self.size - width) // 2, (self.size - height) // 2
         square = torch.tensor(_BARS, dtype=torch.uint8).view(3, 1, 1).repeat(1, self.size, self.size)
-        square[:, top : top + height, left : left + width] = _resized(photo, width, height)
+        square[:, top : top + height, left : left + width] = _resized(photo, width, height, self.interpolation)
         return square
 
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:

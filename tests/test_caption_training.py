@@ -15,7 +15,7 @@ from training.caption_losses import CaptionBatch, LikelihoodLoss, SelfCriticalLo
 from training.captioner import CaptionSettings, CaptionTask, caption_tokens
 from training.loop import Epoch, FitSettings, fit
 from training.readers import read_captions
-from training.start import grown, start_encoder, trained_preprocessing
+from training.start import grown, start_encoder, starting_preprocessing
 
 SIZES = DecoderSettings(embedding_size=32, hidden_size=32, attention_size=16, dropout=0.1)
 PRE = Preprocessing(size=32)
@@ -193,7 +193,10 @@ def test_data_without_a_split_is_refused(records, tmp_path):
 def test_a_grown_captioner_keeps_what_it_knew_and_meets_new_words_at_the_mean(records, tmp_path):
     before = new(records).eval()
     before.save(tmp_path / "m")
-    assert trained_preprocessing(tmp_path / "m") == PRE and trained_preprocessing(tmp_path) is None
+    assert (
+        starting_preprocessing(None, tmp_path / "m") == PRE
+        and starting_preprocessing(None, tmp_path) == Preprocessing()
+    )
     after = grown(tmp_path / "m", ["a zebra", "zebra"], min_count=2).eval()
     known = len(before.vocabulary)
     assert after.vocabulary.tokens == (*before.vocabulary.tokens, "zebra")

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from encoders.command import SOME_FAILED, run, say
-from encoders.errors import SettingError
 
 from .command_captioner import captioner, evaluate_captions
 from .command_check import check
@@ -47,10 +46,8 @@ def evaluate(
     same = {"format": format, "split": split, "record": record, "json_only": json_only}
     if _kind(model) == "vqa":
         whole = evaluate_answers(model, data, **same)
-    elif len(data) > 1:
-        raise SettingError(f"a captioner is scored on one data set, not on {len(data)}; give --data once.")
     else:
-        whole = evaluate_captions(model, data[0], beam=beam, length_penalty=length_penalty, **same)
+        whole = evaluate_captions(model, data, beam=beam, length_penalty=length_penalty, **same)
     if not whole:
         raise typer.Exit(SOME_FAILED)
 

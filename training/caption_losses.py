@@ -57,6 +57,7 @@ class LikelihoodLoss(nn.Module):
 
     Args:
         finetune_encoder: train the encoder too; `batch.photos` are then photos, else features.
+        trainable_layers: of the encoder, the last so many, or all if 0; see `encoders.cnn.ImageEncoder.freeze`.
         smoothing: label smoothing (Szegedy et al. 2016).
         look_everywhere: weight λ of the doubly-stochastic penalty mean (1 − Σ_t p)² (Xu et al. 2015).
         word_dropout, scheduled_sampling: see `captioner.decoder.Decoder.forward`; the latter grows linearly from 0.
@@ -67,6 +68,7 @@ class LikelihoodLoss(nn.Module):
         captioner: Captioner,
         *,
         finetune_encoder: bool = False,
+        trainable_layers: int = 0,
         smoothing: float = 0.0,
         look_everywhere: float = 0.0,
         word_dropout: float = 0.0,
@@ -77,10 +79,12 @@ class LikelihoodLoss(nn.Module):
         self.smoothing, self.look_everywhere = smoothing, look_everywhere
         self.word_dropout, self.scheduled_sampling = word_dropout, scheduled_sampling
         captioner.encoder.requires_grad_(finetune_encoder)
+        self._frozen = captioner.encoder.freeze(trainable_layers) if finetune_encoder else [captioner.encoder]
 
     def train(self, mode: bool = True) -> "LikelihoodLoss":
         super().train(mode)
-        self.captioner.encoder.train(mode and self.finetune_encoder)
+        for layer in self._frozen:
+            layer.eval()
         return self
 
     def forward(self, batch: CaptionBatch) -> Tensor:

@@ -1,6 +1,6 @@
 """Training a captioner, as a `Task` of the loop: on a frozen encoder's cached features, or end to end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +17,9 @@ from encoders.text import END, START, pad
 from .alarms import Alarm, caption_alarms, commonest_share, entropy, movement, photo_alarms
 from .augment import growing_size, random_views
 from .caption_losses import CaptionBatch, LikelihoodLoss, SelfCriticalLoss
+from .evaluate import scores_by_set
 from .features import FeatureCache
-from .metrics.captions import caption_scores, distinct_share, score_tokens
+from .metrics.captions import distinct_share, score_tokens
 from .metrics.cider import CiderD
 from .photos import PhotoCache
 from .readers.records import CaptionRecord
@@ -34,6 +35,8 @@ class CaptionSettings:
         objective: `likelihood` of people's captions, or `cider`: self-critical training of an already trained one.
         finetune_encoder: train the encoder too, on augmented photos; else it is frozen and its features are cached.
         encoder_rate: the encoder's learning rate, as a share of the decoder's.
+        trainable_layers: how many of the encoder's last layers are trained (as torchvision's detectors count them);
+            those before stay as they are, normalisation statistics too, which is faster. 0: all of them.
         batch: photos a step; each comes with all its captions.
         smoothing: label smoothing (Szegedy et al. 2016).
         look_everywhere: weight λ of the doubly-stochastic penalty mean (1 − Σ_t p)² (Xu et al. 2015).
@@ -50,6 +53,7 @@ class CaptionSettings:
     objective: str = "likelihood"
     finetune_encoder: bool = False
     encoder_rate: float = 0.1
+    trainable_layers: int = 0
     batch: int = 32
     smoothing: float = 0.1
     look_everywhere: float = 0.0
@@ -66,6 +70,8 @@ class CaptionSettings:
             raise SettingError(f"objective is {self.objective!r}; choose likelihood or cider.")
         if self.objective == "cider" and self.finetune_encoder:
             raise SettingError("the cider objective trains the decoder alone; leave out --finetune-encoder.")
+        if self.trainable_layers < 0:
+            raise SettingError(f"trainable_layers is {self.trainable_layers}; choose 0 for all, or a number of layers.")
         if self.samples < 2:
             raise SettingError(f"samples is {self.samples}; each caption is judged by the others, so find at least 2.")
         for name in ("smoothing", "word_dropout", "scheduled_sampling"):
@@ -93,6 +99,10 @@ class CaptionTask:
     """Training a captioner on records, validated by free-running captions of the `val` records.
 
     Call `prepare` first: it decodes the photos or computes their features, and finds those that cannot be opened.
+
+    Args:
+        weights: data set -> how often an epoch shows each of its training photos, 1 unless given; of 0.5, a random
+            half of them, another one each epoch.
     """
 
     def __init__(
@@ -104,7 +114,9 @@ class CaptionTask:
         epochs: int,
         seed: int,
         cache: Path,
+        weights: Mapping[str, float] | None = None,
     ):
+        self.weights = dict(weights or {})
         self.captioner, self.settings, self.epochs, self.seed = captioner, settings, epochs, seed
         self.records = [r for name in ("train", "val") for r in records if r.split == name]
         paths = [r.image for r in self.records]
@@ -125,6 +137,7 @@ class CaptionTask:
         return LikelihoodLoss(
             self.captioner,
             finetune_encoder=s.finetune_encoder,
+            trainable_layers=s.trainable_layers,
             smoothing=s.smoothing,
             look_everywhere=s.look_everywhere,
             word_dropout=s.word_dropout,
@@ -148,11 +161,23 @@ class CaptionTask:
             if not found:
                 raise DataError(f"the data has no {name} photo that can be opened; check it with `training check`.")
         self.train_rows, self.val_rows = torch.tensor(rows["train"]), torch.tensor(rows["val"])
-        self.steps = -(-len(self.train_rows) // self.settings.batch)
+        self._by_set: dict[str, list[int]] = {}
+        for row in rows["train"]:
+            self._by_set.setdefault(self.records[row].data_set, []).append(row)
+        self.steps = -(-len(self._order(0)) // self.settings.batch)
+
+    def _order(self, epoch: int) -> Tensor:
+        """The rows of an epoch in random order: each training photo as often as its data set's weight says."""
+        rows = []
+        for name, all_of_it in self._by_set.items():
+            whole, rest = divmod(round(self.weights.get(name, 1.0) * len(all_of_it)), len(all_of_it))
+            some = torch.randperm(len(all_of_it), generator=generator(self.seed, "share", name, epoch))[:rest]
+            rows += all_of_it * whole + [all_of_it[i] for i in some.tolist()]
+        order = torch.randperm(len(rows), generator=generator(self.seed, "order", epoch))
+        return torch.tensor(rows)[order]
 
     def batch(self, epoch: int, step: int, part: slice = WHOLE) -> CaptionBatch:
-        order = torch.randperm(len(self.train_rows), generator=generator(self.seed, "order", epoch))
-        rows = self.train_rows[order[step * self.settings.batch :][: self.settings.batch]]
+        rows = self._order(epoch)[step * self.settings.batch :][: self.settings.batch]
         tokens, lengths, order = caption_tokens([self.tokens[row] for row in rows.tolist()])
         rows = rows[order]
         photos = self.source[rows[part]]
@@ -190,7 +215,9 @@ class CaptionTask:
         return said
 
     def validate(self) -> dict[str, float]:
-        """Caption scores of the `val` photos; CIDEr decides. The rest is for `alarms`:
+        """Caption scores of the `val` photos. CIDEr decides; of several data sets, the mean of each one's CIDEr.
+
+        The rest is for `alarms`:
 
         - `distinct`: the share of captions said only once or first; `commonest`: the share of the commonest caption;
         - `shuffled_cider`: CIDEr of the same captions when each goes to another photo, half the set further;
@@ -198,11 +225,13 @@ class CaptionTask:
         """
         captions = self.captions(self.val_rows)
         said = [caption.text for caption in captions]
-        self.said = [{"image": str(self.records[row].image), "caption": caption}
-                     for row, caption in zip(self.val_rows.tolist(), said, strict=True)]  # fmt: skip
-        references = [list(self.records[row].captions) for row in self.val_rows.tolist()]
-        scores = caption_scores(said, references)
-        return {"score": scores["cider"], **scores, "distinct": distinct_share(said),
+        records = [self.records[row] for row in self.val_rows.tolist()]
+        self.said = [{"image": str(record.image), "caption": caption}
+                     for record, caption in zip(records, said, strict=True)]  # fmt: skip
+        scores, each = scores_by_set(records, said)
+        decides = sum(s["cider"] for s in each.values()) / len(each) if each else scores["cider"]
+        named = {f"{name}/{score}": s[score] for name, s in each.items() for score in ("bleu_4", "cider")}
+        return {"score": decides, **scores, **named, "distinct": distinct_share(said),
                 "commonest": commonest_share(said), "shuffled_cider": self._shuffled_cider(said),
                 **_attention(captions)}  # fmt: skip
 

@@ -20,7 +20,7 @@ from .options import (
     Batch,
     Cache,
     Clip,
-    Data,
+    DataSets,
     Decay,
     Epochs,
     Fit,
@@ -41,14 +41,17 @@ from .options import (
 
 
 def captioner(
-    data: Data,
+    data: DataSets,
     out: Out,
     format: Format = None,
     start_from: Annotated[str | None, typer.Option(help="A captioner to go on from: its folder, or bundled-captioner.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Backbone: compact, resnet18/34/50/101, mobilenet_v3_large, efficientnet_v2_s, convnext_tiny or vgg19 [default: resnet18].")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Backbone: compact, resnet18/34/50/101, mobilenet_v3_large, efficientnet_v2_s, convnext_tiny, vgg19, efficientnet_lite0/1/2, or timm/NAME [default: resnet18].")] = None,
     encoder_weights: Annotated[str, typer.Option(help="imagenet, none, or a file or folder of trained weights.")] = "none",
+    weights: Annotated[str | None, typer.Option(help="How often an epoch shows each photo of a data set, one number for each --data: 1,2 [default: once].")] = None,
+    held_out: Annotated[list[Path] | None, typer.Option(help="Leave out of training what this data set holds out for val and test; may be given several times.")] = None,
     finetune_encoder: Annotated[bool, typer.Option("--finetune-encoder", help="Train the encoder too.")] = False,
     encoder_rate: Annotated[float, typer.Option(help="Its learning rate, as a share of the decoder's.")] = 0.1,
+    trainable_layers: Annotated[int, typer.Option(help="Of the encoder, train only so many of its last layers; 0: all.")] = 0,
     stride: Stride = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the photos [default: START_FROM's, or 224].")] = None,
     fit: Annotated[Fit | None, typer.Option(help="How a photo becomes square [default: START_FROM's, or squash].")] = None,
@@ -59,6 +62,7 @@ def captioner(
     hidden: Annotated[int, typer.Option(help="Size of the recurrent state.")] = 512,
     embedding: Annotated[int, typer.Option(help="Size of a word's vector.")] = 512,
     attention: Annotated[int, typer.Option(help="Size of the attention's inner layer.")] = 512,
+    projection: Annotated[int, typer.Option(help="Project each cell's features to this size first; 0: as they are.")] = 0,
     dropout: Annotated[float, typer.Option(help="In the decoder.")] = 0.3,
     unit: Annotated[str, typer.Option(help="word or character.")] = "word",
     min_count: Annotated[int, typer.Option(help="A word must occur this often to be learnt.")] = 5,
@@ -91,19 +95,22 @@ def captioner(
 
     from captioner.search import SearchSettings
 
+    from .caption_data import data_set_weights, read_training_captions
     from .captioner import CaptionSettings, CaptionTask
     from .loop import FitSettings
-    from .readers import read_captions
 
     settings, how = picked(CaptionSettings, options), picked(FitSettings, options)
-    found = read_captions(data, format)
+    found = read_training_captions(data, format, held_out=held_out or ())
+    shares = data_set_weights(weights, found)
     for sentence in found.problems.sentences():
         say(f"left out: {sentence}")
     for split in found.made:
         say(f"there was no {split} split; one was made of train photos.")
     model = start(options, [caption for record in found.split("train") for caption in record.captions])
     look_first(found, model, options)
-    task = CaptionTask(model, found.records, settings, epochs=epochs, seed=seed, cache=cache or out / "cache")
+    task = CaptionTask(
+        model, found.records, settings, epochs=epochs, seed=seed, cache=cache or out / "cache", weights=shares
+    )
     say(f"{len(task.train_rows):,} photos to train on, {len(task.val_rows):,} to validate on, "
         f"{len(model.vocabulary):,} words.")  # fmt: skip
     train(task, how, options)
@@ -117,17 +124,16 @@ def start(o: SimpleNamespace, captions: list[str]):
     import torch
 
     from captioner.model import DecoderSettings
-    from encoders.images import Preprocessing
 
-    from .start import changed, grown, new_captioner, start_encoder, trained_preprocessing
+    from .start import changed, grown, new_captioner, start_encoder, starting_preprocessing
 
     torch.manual_seed(o.seed)  # a new encoder's weights
     form = o.fit and o.fit.value
     if o.start_from:
         return grown(o.start_from, captions, min_count=o.min_count, image_size=o.image_size, fit=form)
-    preprocessing = changed(trained_preprocessing(o.encoder_weights) or Preprocessing(), o.image_size, form)
+    preprocessing = changed(starting_preprocessing(o.encoder, o.encoder_weights), o.image_size, form)
     encoder = start_encoder(o.encoder, o.encoder_weights, stride=o.stride, preprocessing=preprocessing)
-    sizes = DecoderSettings(o.embedding, o.hidden, o.attention, o.cell, o.layers, o.dropout)
+    sizes = DecoderSettings(o.embedding, o.hidden, o.attention, o.cell, o.layers, o.dropout, o.projection)
     return new_captioner(
         encoder, captions, preprocessing, sizes,
         min_count=o.min_count, max_size=o.max_size, unit=o.unit, seed=o.seed,
@@ -135,7 +141,7 @@ def start(o: SimpleNamespace, captions: list[str]):
 
 
 def evaluate_captions(
-    model: str, data: Path, *, format: str | None, split: str, beam: int, length_penalty: float,
+    model: str, data: list[Path], *, format: str | None, split: str, beam: int, length_penalty: float,
     record: bool = False, json_only: bool = False,
 ) -> bool:  # fmt: skip
     """`python -m training evaluate` for a captioner: print its scores on a split. Whether all photos could be opened."""
@@ -144,12 +150,14 @@ def evaluate_captions(
     from encoders.checkpoint import change_config, read_config
 
     from .metrics.captions import why_no_meteor
-    from .readers import read_captions
+    from .readers.several import read_several
 
-    found = read_captions(data, format)
+    found = read_several(data, format)
     records = found.split(split)
     if not records:
-        raise DataError(f"there is no {split} split in {data}; choose one of train, val and test that it has.")
+        raise DataError(
+            f"there is no {split} split in {', '.join(map(str, data))}; choose one of train, val and test that it has."
+        )
     reason = why_no_meteor()
     if reason:
         say(f"METEOR is null: {reason}")

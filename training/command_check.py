@@ -89,14 +89,12 @@ def _captions(data: list[Path], given: dict):
     from . import command_captioner
     from .captioner import CaptionSettings, CaptionTask
     from .options import picked
-    from .readers import read_captions
+    from .readers.several import read_several
 
-    if len(data) > 1:
-        raise SettingError(f"a captioner is trained on one data set, not on {len(data)}; give one.")
     if "encoder" not in given:
         given = {"start_from": "bundled-captioner"} | given
     options: SimpleNamespace = defaults(command_captioner.captioner, **given)
-    found = read_captions(data[0], options.format)
+    found = read_several(data, options.format)
     model = command_captioner.start(options, [c for record in found.split("train") for c in record.captions])
     settings = picked(CaptionSettings, options)
 

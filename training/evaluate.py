@@ -24,7 +24,7 @@ def caption_all(
 
 
 def score_captions(said: Sequence[tuple[CaptionRecord, str | PhotoError]], *, meteor: bool = False) -> dict:
-    """`{"images", "bleu_1" .. "cider"}` on the 0-100 scale.
+    """`{"images", "bleu_1" .. "cider"}` on the 0-100 scale; of several data sets, each one's own in `"per_data_set"`.
 
     Raises:
         DataError: no photo could be captioned.
@@ -32,5 +32,18 @@ def score_captions(said: Sequence[tuple[CaptionRecord, str | PhotoError]], *, me
     pairs = [(record, text) for record, text in said if not isinstance(text, PhotoError)]
     if not pairs:
         raise DataError("no photo of this split could be captioned; check the data with `training check`.")
-    scores = caption_scores([t for _, t in pairs], [list(r.captions) for r, _ in pairs], meteor=meteor)
-    return {"images": len(pairs), **scores}
+    scores, each = scores_by_set([r for r, _ in pairs], [t for _, t in pairs], meteor=meteor)
+    return {"images": len(pairs), **scores} | ({"per_data_set": each} if each else {})
+
+
+def scores_by_set(
+    records: Sequence[CaptionRecord], captions: Sequence[str], *, meteor: bool = False
+) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """Scores of all captions together, and of each data set's own where there are several."""
+
+    def score(chosen: Sequence[int]) -> dict[str, float]:
+        return caption_scores([captions[i] for i in chosen], [list(records[i].captions) for i in chosen], meteor=meteor)
+
+    names = dict.fromkeys(record.data_set for record in records)
+    each = {name: score([i for i, r in enumerate(records) if r.data_set == name]) for name in names}
+    return score(range(len(records))), each if len(each) > 1 else {}

@@ -17,6 +17,7 @@ from encoders.checkpoint import fingerprint
 from encoders.cnn import ImageEncoder
 from encoders.device import autocast, best_device
 from encoders.errors import PhotoError
+from encoders.fold import fold_batchnorm
 from encoders.images import Preprocessing, open_photo
 
 from .array_file import ArrayFile, write_aside
@@ -84,7 +85,8 @@ class FeatureCache:
     @torch.no_grad()
     def _compute(self, array: ArrayFile, first: int) -> Iterator[int]:
         home, device = next(self.encoder.parameters()).device, best_device()
-        self.encoder.eval().to(device)
+        side = self.preprocessing.size
+        encoder = fold_batchnorm(self.encoder.to(device), torch.randn(1, 3, side, side, device=device))
         with ThreadPoolExecutor(DECODERS) as pool:
             batches = [range(len(self.paths))[start:][:BATCH] for start in range(first, len(self.paths), BATCH)]
             # Decoders keep a GPU busy. Beside an encoder on the CPU they would make it wait for its own cores.
@@ -93,7 +95,7 @@ class FeatureCache:
             for rows in batches:
                 pixels = torch.stack([next(opened) for _ in rows])
                 with autocast(device):
-                    features = self.encoder(self.preprocessing.normalise(pixels.to(device)))
+                    features = encoder(self.preprocessing.normalise(pixels.to(device)))
                 good = torch.tensor([row not in self.bad for row in rows]).view(-1, 1, 1)
                 array.write(rows.start, (features.cpu() * good).to(torch.float16).numpy())
                 yield rows.stop

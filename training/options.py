@@ -54,7 +54,9 @@ def table(*models: dict) -> str:
 
 def _row_by_row(scores: dict) -> dict:
     """Those of kinds of question stand below the others, a little to the right."""
-    rows = {name: value for name, value in scores.items() if name != "per_type"}
+    rows = {name: value for name, value in scores.items() if not isinstance(value, dict)}
+    for name, own in scores.get("per_data_set", {}).items():
+        rows |= {f"  {name}: {score}": own[score] for score in ("bleu_4", "cider")}
     return rows | {f"  {kind}": value for kind, value in scores.get("per_type", {}).items()}
 
 

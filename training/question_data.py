@@ -9,6 +9,7 @@ from vqa.look import cleaned
 
 from .readers.questions import read_questions
 from .readers.records import Problems, QuestionRecord
+from .readers.several import keep_apart
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Questions:
 def read_all(paths: Sequence[Path], format: str | None = None) -> Questions:
     """Read data sets of questions, or of captions, from which questions are then made.
 
-    Questions too long to be asked are left out.
+    Questions too long to be asked are left out, and those of training photos that another of the sets holds out.
 
     Args:
         format: of all of them, as `read_questions` takes it; found by looking where None.
@@ -59,6 +60,11 @@ def read_all(paths: Sequence[Path], format: str | None = None) -> Questions:
         made.update(found.made)
         if found.made:
             remarks.append(f"{shown(path)}: its {' and '.join(found.made)} split was made from training photos.")
+    if len(paths) > 1:
+        apart = Problems()
+        records = keep_apart(records, apart)
+        remarks += [f"left out: {sentence}" for sentence in apart.sentences()]
+        problems.merge(apart)
     return Questions(records, formats, remarks, problems, tuple(sorted(made)))
 
 

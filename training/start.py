@@ -9,10 +9,11 @@ from torch import Tensor
 
 from captioner.model import Captioner, DecoderSettings, load
 from encoders.checkpoint import CONFIG, WEIGHTS, fill, model_folder, read_config, read_tensors
-from encoders.cnn import ImageEncoder
+from encoders.cnn import ImageEncoder, default_preprocessing
 from encoders.errors import ModelError, SettingError, shown
 from encoders.images import Preprocessing
 from encoders.text import Vocabulary
+from encoders.timm_backbone import is_timm
 
 
 def start_encoder(
@@ -45,7 +46,8 @@ def start_encoder(
     else:
         encoder = ImageEncoder(name or "resnet18", stride=stride or 16, image_size=size)
         tensors = _torchvision_weights(path)
-        tensors = {f"trunk.{k.removeprefix('features.')}": t for k, t in tensors.items()}
+        prefix = "trunk.network." if is_timm(encoder.name) else "trunk."
+        tensors = {prefix + k.removeprefix("features."): t for k, t in tensors.items()}
         tensors = {k: t for k, t in tensors.items() if k in encoder.state_dict()}
     fill(encoder, tensors, shown(path))
     return encoder
@@ -113,9 +115,9 @@ def changed(preprocessing: Preprocessing, image_size: int | None, fit: str | Non
     return replace(preprocessing, size=image_size or preprocessing.size, fit=fit or preprocessing.fit)
 
 
-def trained_preprocessing(folder) -> Preprocessing | None:
-    """The preprocessing a trained folder was made with; None when it is no model folder."""
-    path = Path(folder)
-    if not any((path / sub / CONFIG).is_file() for sub in ("", "best", "last")):
-        return None
-    return Preprocessing(**read_config(path)["preprocessing"])
+def starting_preprocessing(name: str | None, weights) -> Preprocessing:
+    """The preprocessing that an encoder's weights were trained with: a model folder's own, else the backbone's."""
+    path = Path(weights)
+    if any((path / sub / CONFIG).is_file() for sub in ("", "best", "last")):
+        return Preprocessing(**read_config(path)["preprocessing"])
+    return Preprocessing(**default_preprocessing(name or "resnet18"))

@@ -19,7 +19,7 @@ from vqa.model import Answerer, load
 from vqa.shared import SHARED, encoder_fingerprint, shared_config, shared_tensors
 
 from .readers.records import QuestionRecord
-from .start import changed, start_encoder, trained_preprocessing
+from .start import changed, start_encoder, starting_preprocessing
 
 GROWING = {  # the weights that have a row for each word, and for each answer
     "question.embedding.weight": "vocabulary",
@@ -39,7 +39,7 @@ def encoder_for(
     """
     weights = weights or ("none" if name else SHARED)
     folder = captioner.model.folder_of(weights)
-    preprocessing = changed(trained_preprocessing(folder) or Preprocessing(), image_size, fit)
+    preprocessing = changed(starting_preprocessing(name, folder), image_size, fit)
     source = str(folder) if weights == SHARED else weights
     return start_encoder(name, source, stride=stride, preprocessing=preprocessing), preprocessing
 

@@ -17,6 +17,7 @@ class CaptionRecord:
     image_id: str
     captions: tuple[str, ...]
     split: str  # one of SPLITS
+    data_set: str = ""  # the name of its data set, where there are several
 
 
 @dataclass(frozen=True)
