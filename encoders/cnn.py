@@ -106,10 +106,11 @@ class ImageEncoder(nn.Module):
 
     @property
     def layers(self) -> list[nn.Module]:
-        """The backbone's layers from first to last; blocks that lie in a list count one by one."""
+        """The backbone's layers that have weights, first to last; blocks that lie in a list count one by one."""
         network = self.trunk.network if isinstance(self.trunk, TimmBackbone) else self.trunk
-        return [layer for child in network.children()
-                for layer in (child if isinstance(child, (nn.Sequential, nn.ModuleList)) else (child,))]  # fmt: skip
+        lists = (nn.Sequential, nn.ModuleList)
+        layers = [x for child in network.children() for x in (child if isinstance(child, lists) else (child,))]
+        return [layer for layer in layers if any(True for _ in layer.parameters())]
 
     def freeze(self, trainable_layers: int) -> list[nn.Module]:
         """Let all but the last so many `layers` need no gradient, and return those frozen: keep them in `eval()`.
@@ -120,7 +121,7 @@ class ImageEncoder(nn.Module):
         layers = self.layers
         if not 0 <= trainable_layers <= len(layers):
             raise SettingError(
-                f"trainable_layers is {trainable_layers}; {self.name} has {len(layers)}, and 0 means all."
+                f"trainable_layers is {trainable_layers}; {self.name} has {len(layers)} layers, and 0 means all."
             )
         frozen = layers[: len(layers) - trainable_layers] if trainable_layers else []
         for layer in frozen:

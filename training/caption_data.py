@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from encoders.errors import SettingError
+from encoders.errors import DataError, SettingError
 
-from .question_data import read_all
-from .readers.records import Dataset
+from .readers import read_captions
+from .readers.questions import read_questions
+from .readers.records import CaptionRecord, Dataset, QuestionRecord
 from .readers.several import keep_apart, read_several
 
 
@@ -20,9 +21,16 @@ def read_training_captions(
     """
     found = read_several(paths, format)
     if held_out:
-        photos = {record.image for record in read_all(held_out).records if record.split != "train"}
+        photos = {record.image for path in held_out for record in _read_any(path) if record.split != "train"}
         found.records = keep_apart(found.records, found.problems, held_out=photos)
     return found
+
+
+def _read_any(path: Path) -> list[CaptionRecord] | list[QuestionRecord]:
+    try:
+        return read_captions(path).records
+    except DataError:
+        return read_questions(path).records
 
 
 def data_set_weights(text: str | None, found: Dataset) -> dict[str, float]:
