@@ -21,14 +21,14 @@ train() {
 
 # 1. The decoder learns to write, on the features of the frozen ImageNet encoder.
 train frozen --encoder efficientnet_lite2 --encoder-weights imagenet --stride 32 --image-size 224 \
-    --embedding 384 --attention 256 --projection 512 --dropout 0.4 --epochs 5
+    --embedding 256 --attention 256 --projection 384 --dropout 0.4 --epochs 3
 
 # 2. Both learn together: the decoder, and the last layers of the encoder on random views.
 train tuned --start-from "$runs/frozen/best" --finetune-encoder --trainable-layers 5 \
-    --epochs 7 --learning-rate 0.0005 --encoder-rate 0.2 --weight-decay 0.05 --smallest-view 0.5
+    --most-captions 3 --epochs 5 --learning-rate 0.0005 --encoder-rate 0.2 --weight-decay 0.05 --smallest-view 0.5
 
 # 3. The decoder learns to score, on captions that it finds itself.
-train cider --start-from "$runs/tuned/best" --objective cider --epochs 2 --learning-rate 0.00005
+train cider --start-from "$runs/tuned/best" --objective cider --epochs 1 --learning-rate 0.00005
 
 # 4. Half precision, with a note on the terms; then the official tests, once, written into its config.json.
 python -m training share "$runs/cider/best" "$runs/bundled" \

@@ -37,7 +37,8 @@ class CaptionSettings:
         encoder_rate: the encoder's learning rate, as a share of the decoder's.
         trainable_layers: how many of the encoder's last layers are trained (as torchvision's detectors count them);
             those before stay as they are, normalisation statistics too, which is faster. 0: all of them.
-        batch: photos a step; each comes with all its captions.
+        batch: photos a step; each is encoded once for its captions.
+        most_captions: of one photo in one step; of more, others are drawn every epoch.
         smoothing: label smoothing (Szegedy et al. 2016).
         look_everywhere: weight λ of the doubly-stochastic penalty mean (1 − Σ_t p)² (Xu et al. 2015).
         word_dropout: share of the given words that are replaced by <unk>.
@@ -55,6 +56,7 @@ class CaptionSettings:
     encoder_rate: float = 0.1
     trainable_layers: int = 0
     batch: int = 32
+    most_captions: int = 8
     smoothing: float = 0.1
     look_everywhere: float = 0.0
     word_dropout: float = 0.0
@@ -70,6 +72,9 @@ class CaptionSettings:
             raise SettingError(f"objective is {self.objective!r}; choose likelihood or cider.")
         if self.objective == "cider" and self.finetune_encoder:
             raise SettingError("the cider objective trains the decoder alone; leave out --finetune-encoder.")
+        for name in ("batch", "most_captions", "beam"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more.")
         if self.trainable_layers < 0:
             raise SettingError(f"trainable_layers is {self.trainable_layers}; choose 0 for all, or a number of layers.")
         if self.samples < 2:
@@ -178,7 +183,8 @@ class CaptionTask:
 
     def batch(self, epoch: int, step: int, part: slice = WHOLE) -> CaptionBatch:
         rows = self._order(epoch)[step * self.settings.batch :][: self.settings.batch]
-        tokens, lengths, order = caption_tokens([self.tokens[row] for row in rows.tolist()])
+        random = generator(self.seed, "captions", epoch, step)
+        tokens, lengths, order = caption_tokens([self._drawn(row, random) for row in rows.tolist()])
         rows = rows[order]
         photos = self.source[rows[part]]
         if self.settings.finetune_encoder:
@@ -195,6 +201,14 @@ class CaptionTask:
         progress = (epoch + step / self.steps) / self.epochs
         whole = (len(rows), int((lengths > 0).sum()), int((lengths - 1).clamp(min=0).sum()))
         return CaptionBatch(photos.float(), tokens[part], lengths[part], rows[part], progress, *whole)
+
+    def _drawn(self, row: int, random: torch.Generator) -> list[list[int]]:
+        """The captions of a photo, as many as a step takes."""
+        captions = self.tokens[row]
+        if len(captions) <= self.settings.most_captions:
+            return captions
+        order = torch.randperm(len(captions), generator=random)[: self.settings.most_captions]
+        return [captions[i] for i in order.tolist()]
 
     def _view_size(self, epoch: int) -> int:
         last, stride = self.captioner.preprocessing.size, self.captioner.encoder.stride

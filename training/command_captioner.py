@@ -69,6 +69,7 @@ def captioner(
     max_size: Annotated[int | None, typer.Option(help="Most words to learn.")] = None,
     epochs: Epochs = 20,
     batch: Batch = 32,
+    most_captions: Annotated[int, typer.Option(help="Of one photo in one step; of more, others are drawn every epoch.")] = 8,
     learning_rate: Rate = 1e-3,
     weight_decay: Decay = 0.01,
     warmup: Warmup = 0.05,
