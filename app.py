@@ -34,10 +34,10 @@ import captioner
 import vqa
 from captioner import Caption, Captioner, SearchSettings
 from captioner.album import Entry, uploaded_album, write_coco, write_csv, write_jsonl
-from encoders.command import run, say
-from encoders.errors import GlimpseError, ModelError, PhotoError, SettingError
 from encoders.heatmap import overlay
 from encoders.images import open_photo
+from runtime.command import run, say
+from runtime.errors import GlimpseError, ModelError, PhotoError, SettingError
 from vqa import Answerer, Look
 from vqa.answer import spoken, to_json
 
@@ -166,7 +166,7 @@ class Site:
     @cached_property
     def kept(self):
         """Corrections, data sets and runs: of use only to the handlers that write."""
-        from training.workspace import Workspace
+        from training.workspace.workspace import Workspace
 
         return Workspace(self.workspace, self.data_root, self.given)
 
@@ -503,7 +503,7 @@ def watch_panel(site: Site) -> gr.Dropdown:
 
     @told()
     def view(name: str | None) -> tuple:
-        from training.show_run import learnt_html, scores_html, standing_html
+        from training.workspace.show_run import learnt_html, scores_html, standing_html
 
         if not name:
             return gr.update(visible=False), *[gr.skip()] * (len(outputs) - 1)
@@ -570,7 +570,7 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
     chosen = watch_panel(site)
 
     def check(kind: str, given: str | None, begin: str, count: int, tune: bool):
-        from training.show_run import check_html, wrong_html
+        from training.workspace.show_run import check_html, wrong_html
 
         hidden, off = gr.update(visible=False, value=False), gr.update(interactive=False)
         yield CHECKING if given else NO_DATA, hidden, off

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from captioner.decoder import Decoder
-from encoders.device import autocast
-from training.captioner import caption_tokens
+from runtime.device import autocast
+from training.tasks.captioner import caption_tokens
 
 PHOTOS, CAPTIONS, CELLS, FEATURES, HIDDEN, WORDS = 32, 5, 64, 512, 512, 2500
 ROUNDS = 3

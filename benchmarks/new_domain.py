@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from training.seed import generator
+from training.loop.seed import generator
 
 VEHICLES = re.compile(
     r"\b(train|bus|airplane|plane|aircraft|jet|truck|boat|ship|motorcycle|bicycle|bike|car|van|vehicle)(s|es)?\b"

@@ -18,7 +18,7 @@ from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-from encoders.errors import GlimpseError
+from runtime.errors import GlimpseError
 from training.metrics.captions import score_tokens
 from training.readers import read_captions
 

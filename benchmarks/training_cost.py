@@ -23,14 +23,14 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from encoders.command import say
-from encoders.device import autocast
-from training.captioner import CaptionSettings, CaptionTask
-from training.features import BATCH, FeatureCache
-from training.loop import fit
+from runtime.command import say
+from runtime.device import autocast
+from training.caches.features import BATCH, FeatureCache
+from training.loop.fit import fit
+from training.loop.task import Epoch, FitSettings, Step
 from training.readers import read_captions
-from training.start import grown
-from training.task import Epoch, FitSettings, Step
+from training.tasks.captioner import CaptionSettings, CaptionTask
+from training.tasks.start import grown
 
 HELD_OUT, ROUNDS, EPOCHS = 64, 3, 6
 AGAIN = 3  # epochs of the smaller sizes, of which the median counts, and fewer of the larger: a noisy machine

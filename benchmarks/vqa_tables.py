@@ -19,16 +19,17 @@ from types import SimpleNamespace
 import torch
 import typer
 
-from encoders.command import run, say
-from training.command_vqa import picked, start, vqa, with_preset
-from training.loop import FitSettings, fit
-from training.options import console
-from training.question_data import read_all
+from runtime.command import run, say
+from training.commands.options import console
+from training.commands.show import draw_fill, draw_fit
+from training.commands.vqa import picked, start, vqa, with_preset
+from training.loop.fit import fit
+from training.loop.seed import generator
+from training.loop.task import FitSettings
 from training.readers.records import SPLITS, QuestionRecord
 from training.readers.splits import with_missing_splits
-from training.seed import generator
-from training.show import draw_fill, draw_fit
-from training.vqa import VqaSettings, VqaTask
+from training.tasks.question_data import read_all
+from training.tasks.vqa import VqaSettings, VqaTask
 from vqa.fusion import FUSIONS
 from vqa.head import POOLINGS
 from vqa.model import load

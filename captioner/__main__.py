@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from encoders.command import SOME_FAILED, run, say
-from encoders.errors import PhotoError, SettingError, shown
+from runtime.command import SOME_FAILED, run, say
+from runtime.errors import PhotoError, SettingError, shown
 
 from .album import photos_in
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from encoders.archive import ArchiveLimits, unpack
-from encoders.errors import PhotoError, SettingError, shown
 from encoders.images import PHOTO_SUFFIXES
+from runtime.archive import ArchiveLimits, unpack
+from runtime.errors import PhotoError, SettingError, shown
 
 from .caption import Caption
 from .search import SearchSettings

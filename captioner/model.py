@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from encoders.checkpoint import CONFIG, load_weights, model_folder, read_config, save_folder
 from encoders.cnn import ImageEncoder
-from encoders.device import autocast, best_device
-from encoders.errors import ModelError, PhotoError, SettingError, shown
 from encoders.images import Preprocessing, open_photo
 from encoders.linear import ready
 from encoders.stream import stream
 from encoders.text import END, PAD, START, UNK, Vocabulary
+from runtime.checkpoint import CONFIG, load_weights, model_folder, read_config, save_folder
+from runtime.device import autocast, best_device
+from runtime.errors import ModelError, PhotoError, SettingError, shown
 
 from .caption import Caption, Word
 from .decoder import Decoder, State

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from encoders.errors import SettingError
 from encoders.linear import in_blocks
+from runtime.errors import SettingError
 
 DEAD = float("-inf")
 Step = Callable[[Tensor, object], tuple[Tensor, object]]

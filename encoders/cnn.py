@@ -12,7 +12,8 @@ from torch.func import functional_call
 from torchvision import models
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from .errors import SettingError
+from runtime.errors import SettingError
+
 from .imagenet import PACKAGED, weights_unavailable
 from .timm_backbone import PREFIX, TimmBackbone, is_timm, pretrained_preprocessing
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .errors import ModelError, SettingError, shown
+from runtime.errors import ModelError, SettingError, shown
 
 PACKAGED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")  # the extra `imagenet` installs these
 # The packaged weights were trained on (x - 127) / 128; timm's own configuration says 127.5 for both.

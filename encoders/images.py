@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from .errors import PhotoError, SettingError, shown
+from runtime.errors import PhotoError, SettingError, shown
 
 MAX_PIXELS = 100_000_000  # 100 megapixels: more than any phone takes, about 300 MB decoded
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")

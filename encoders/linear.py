@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .device import bf16_is_fast
+from runtime.device import bf16_is_fast
 
 _FEW = 3  # rows the layout is chosen for; it serves any number
 BLOCK = 8  # rows; see `in_blocks`

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from .errors import SettingError
+from runtime.errors import SettingError
+
 from .linear import linear
 
 

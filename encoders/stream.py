@@ -11,7 +11,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from .errors import PhotoError
+from runtime.errors import PhotoError
+
 from .images import Preprocessing, open_photo
 
 BATCH = 32  # photos

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .errors import GlimpseError, SettingError
+from runtime.errors import GlimpseError, SettingError
+
 from .imagenet import PACKAGED_MEAN, PACKAGED_STD, load_packaged, packaged_weights, weights_unavailable
 
 PREFIX = "timm/"

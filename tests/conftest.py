@@ -12,3 +12,21 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real data sets are not beside the project (../shared/data)")
     return folder
+
+
+@pytest.fixture
+def bundle(tmp_path, monkeypatch):
+    """A captioner that stands for the bundled one, in half precision."""
+    import torch
+    from vqa_toys import PRE, small_answerer
+
+    import captioner
+    import vqa.shared
+    from encoders.text import Vocabulary
+
+    torch.manual_seed(3)
+    sizes = captioner.DecoderSettings(embedding_size=8, hidden_size=8, attention_size=8)
+    made = captioner.Captioner(small_answerer().encoder, Vocabulary.build(["a red square"]), PRE, sizes)
+    folder = made.save(tmp_path / "bundled", dtype=torch.float16)
+    monkeypatch.setattr(vqa.shared, "shared_folder", lambda name: folder)
+    return captioner.load(folder)

@@ -9,18 +9,18 @@ import sys
 from pathlib import Path
 
 import torch
-from test_caption_training import PRE, new
-from test_vqa_training import SIZES
+from captioner_toys import PRE, new
+from vqa_toys import SIZES
 
 from captioner import DecoderSettings
 from encoders.cnn import ImageEncoder
-from training import loop
-from training.captioner import CaptionSettings, CaptionTask
-from training.question_data import read_all
+from training.loop import fit as loop
+from training.loop.task import FitSettings, Step
 from training.readers import read_captions
-from training.start_vqa import new_answerer
-from training.task import FitSettings, Step
-from training.vqa import VqaSettings, VqaTask
+from training.tasks.captioner import CaptionSettings, CaptionTask
+from training.tasks.question_data import read_all
+from training.tasks.start_vqa import new_answerer
+from training.tasks.vqa import VqaSettings, VqaTask
 from vqa import HeadSettings
 
 PLAIN = DecoderSettings(embedding_size=16, hidden_size=16, attention_size=16, dropout=0.0)

@@ -13,6 +13,7 @@ from vqa import Answerer, AnswerSet, HeadSettings
 
 QUESTIONS = ["what colour is the square?", "on which side is it?", "is it red?"]
 PRE = Preprocessing(size=32)
+SIZES = {"embedding_size": 16, "question_size": 32, "attention_size": 16, "hidden_size": 32, "dropout": 0.1}
 
 
 def answers_to(colour: str, side: str) -> list[str]:

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from encoders.command import SOME_FAILED, run, say
+from runtime.command import SOME_FAILED, run, say
 
-from .command_captioner import captioner, evaluate_captions
-from .command_check import check
-from .command_encoder import encoder
-from .command_vqa import evaluate_answers, vqa
-from .options import DataSets, Format
+from .commands.captioner import captioner, evaluate_captions
+from .commands.check import check
+from .commands.encoder import encoder
+from .commands.options import DataSets, Format
+from .commands.vqa import evaluate_answers, vqa
 
 app = typer.Typer(
     help="Train and judge Glimpse's models.", no_args_is_help=True, add_completion=False,
@@ -75,7 +75,7 @@ def _kind(model: str) -> str:
     """`captioner` or `vqa`: what a model's folder says it holds."""
     import captioner.model
     import vqa.model
-    from encoders.checkpoint import read_config
+    from runtime.checkpoint import read_config
 
     folder = vqa.model.folder_of(model) if model == vqa.model.BUNDLED else captioner.model.folder_of(model)
     return read_config(folder)["kind"]

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from encoders.command import SOME_FAILED, run, say
-from encoders.errors import PhotoError, QuestionError, SettingError, shown
+from runtime.command import SOME_FAILED, run, say
+from runtime.errors import PhotoError, QuestionError, SettingError, shown
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from encoders.errors import DataError, SettingError
+from runtime.errors import DataError, SettingError
 
 ENOUGH_PEOPLE = 3  # an answer that three of ten people gave is fully right
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout
 
 from encoders.attention import SoftAttention
-from encoders.errors import SettingError
+from runtime.errors import SettingError
 
 from .fusion import FUSIONS
 

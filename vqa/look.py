@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from encoders.errors import QuestionError, SettingError
 from encoders.text import UNK, pad
+from runtime.errors import QuestionError, SettingError
 
 from .answer import Answer
 

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-from encoders.checkpoint import CONFIG, WEIGHTS, fill, model_folder, read_config, read_tensors, save_folder
 from encoders.cnn import ImageEncoder
-from encoders.device import autocast, best_device
-from encoders.errors import ModelError, PhotoError, SettingError, shown
 from encoders.images import Preprocessing, open_photo
 from encoders.linear import ready
 from encoders.question import QuestionEncoder
 from encoders.stream import stream
 from encoders.text import Vocabulary
+from runtime.checkpoint import CONFIG, WEIGHTS, fill, model_folder, read_config, read_tensors, save_folder
+from runtime.device import autocast, best_device
+from runtime.errors import ModelError, PhotoError, SettingError, shown
 
 from .answers import AnswerSet
 from .head import Head, HeadSettings, Seen

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from encoders.checkpoint import WEIGHTS, fingerprint, read_config, read_tensors
 from encoders.cnn import ImageEncoder
-from encoders.errors import ModelError
+from runtime.checkpoint import WEIGHTS, fingerprint, read_config, read_tensors
+from runtime.errors import ModelError
 
 SHARED = "bundled-captioner"
 

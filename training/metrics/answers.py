@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from encoders.errors import SettingError
+from runtime.errors import SettingError
 from training.readers.records import QuestionRecord
 from vqa.answers import ENOUGH_PEOPLE, best_answer, comparison, items
 

@@ -16,7 +16,7 @@ from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PUNCTUATIONS
 
-from encoders.errors import SettingError
+from runtime.errors import SettingError
 
 _treebank = TreebankWordTokenizer()
 _punctuation = frozenset(PUNCTUATIONS)

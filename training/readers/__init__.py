@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from encoders.errors import DataError, SettingError, shown
+from runtime.errors import DataError, SettingError, shown
 
 from . import caption_tables, coco, flickr8k, flickr30k, imagefolder, karpathy
 from .caption_list import CaptionList

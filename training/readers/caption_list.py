@@ -4,7 +4,7 @@ import glob
 from collections.abc import Iterable
 from pathlib import Path
 
-from encoders.archive import leaves
+from runtime.archive import leaves
 
 from .checks import text_of
 from .files import ImageFolder

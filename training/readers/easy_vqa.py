@@ -6,7 +6,7 @@
 import re
 from pathlib import Path
 
-from encoders.errors import DataError, shown
+from runtime.errors import DataError, shown
 
 from .checks import QuestionList
 from .files import ImageFolder, head, read_json

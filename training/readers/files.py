@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from encoders.archive import leaves
-from encoders.errors import DataError, shown
 from encoders.images import PHOTO_SUFFIXES
+from runtime.archive import leaves
+from runtime.errors import DataError, shown
 
 from .records import Problems
 
@@ -142,7 +142,7 @@ class ImageFolder:
 
     Names come from a data set's files, which a stranger wrote: an absolute name, or one with `..`, is refused, so
     that nothing outside the folder can be named. A link that the folder's owner put inside it is followed: photos are
-    often kept elsewhere. (A stranger's zip can bring none: `encoders.archive` refuses them.)
+    often kept elsewhere. (A stranger's zip can bring none: `runtime.archive` refuses them.)
     """
 
     def __init__(self, root: str | Path):

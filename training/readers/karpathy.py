@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from encoders.errors import DataError, shown
+from runtime.errors import DataError, shown
 
 from .caption_list import CaptionList, OnceEach
 from .checks import text_of

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from encoders.errors import DataError, SettingError, shown
+from runtime.errors import DataError, SettingError, shown
 
-from . import FORMATS as CAPTION_FORMATS
-from . import cocoqa, daquar, easy_vqa, read_captions, tables, vqa_official
-from .generated import from_captions
+from . import cocoqa, daquar, easy_vqa, tables, vqa_official
 from .records import Dataset, Problems, QuestionRecord
 from .splits import with_missing_splits
 
@@ -17,7 +15,6 @@ FORMATS = {
     "easy-vqa": easy_vqa,
     "table": tables,
 }
-CAPTIONS = "captions"  # questions are made from them
 
 
 def read_questions(path: str | Path, format: str | None = None) -> Dataset:
@@ -26,8 +23,7 @@ def read_questions(path: str | Path, format: str | None = None) -> Dataset:
     Args:
         path: its folder, or one of its files. A folder that holds several data sets about the same photos (COCO has
             VQA and COCO-QA) is read to one; its `format` then names them with a plus.
-        format: one of `FORMATS`, or "captions" to make questions from captions; recognised where None, captions
-            only where there are no questions.
+        format: one of `FORMATS`; recognised where None.
 
     Returns:
         A Dataset of QuestionRecord. What was left out, and why, is in its `problems`; a val or test split that was
@@ -37,16 +33,19 @@ def read_questions(path: str | Path, format: str | None = None) -> Dataset:
         SettingError: there is no such format.
         DataError: nothing there is a data set of questions, a file of it is damaged, or no question is usable.
     """
-    if format is not None and format not in (*FORMATS, CAPTIONS):
-        raise SettingError(f"format {format!r} is not known; choose one of {', '.join((*FORMATS, CAPTIONS))}.")
+    if format is not None and format not in FORMATS:
+        raise SettingError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}.")
     path = Path(path)
     if not path.exists():
         raise DataError(f"{shown(path)} does not exist; check the spelling of the path.")
     problems = Problems()
     records: list[QuestionRecord] = []
-    names = [format] if format else _recognised(path)
-    if names == [CAPTIONS]:
-        return from_captions(read_captions(path))
+    names = [format] if format else formats_of(path)
+    if not names:
+        raise DataError(
+            f"{shown(path)} is no data set of questions that is known; give a folder of VQA JSON, COCO-QA, DAQUAR or "
+            "easy-VQA, a CSV or JSONL file with the columns image, question and answer, or a data set of captions."
+        )
     for name in names:
         records += FORMATS[name].read(path, problems)
     if not records:
@@ -56,13 +55,7 @@ def read_questions(path: str | Path, format: str | None = None) -> Dataset:
     return Dataset("+".join(names), records, problems, made)
 
 
-def _recognised(path: Path) -> list[str]:
+def formats_of(path: Path) -> list[str]:
+    """The formats of the questions there, by their names in `FORMATS`; none where there are no questions."""
     found = [name for name, reader in FORMATS.items() if reader.recognise(path)]
-    if not found and any(reader.recognise(path) for reader in CAPTION_FORMATS.values()):
-        return [CAPTIONS]
-    if not found:
-        raise DataError(
-            f"{shown(path)} is no data set of questions that is known; give a folder of VQA JSON, COCO-QA, DAQUAR or "
-            "easy-VQA, a CSV or JSONL file with the columns image, question and answer, or a data set of captions."
-        )
     return found[:1] if path.is_file() else found  # COCO-QA's JSON lines are a table too: read them once

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from encoders.errors import shown
+from runtime.errors import shown
 
 SPLITS = ("train", "val", "test")
 

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
 
-from encoders.errors import DataError, shown
+from runtime.errors import DataError, shown
 
 from . import read_captions
 from .records import CaptionRecord, Dataset, Problems, QuestionRecord

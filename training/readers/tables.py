@@ -8,7 +8,7 @@ test set; without a split column, the file's name tells the split (`val.csv`), e
 from collections.abc import Callable
 from pathlib import Path
 
-from encoders.errors import DataError, shown
+from runtime.errors import DataError, shown
 
 from .checks import QuestionList, split_in
 from .files import ROWS, ImageFolder, columns, read_rows

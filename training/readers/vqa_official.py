@@ -8,7 +8,7 @@ question id. The photo of image 42 is looked for as COCO_{subtype}_000000000042.
 import re
 from pathlib import Path
 
-from encoders.errors import DataError, shown
+from runtime.errors import DataError, shown
 
 from .checks import QuestionList, split_in, text_of
 from .files import ImageFolder, head, read_json

@@ -1,0 +1,354 @@
+"""Photos as strangers have them: each opens as RGB with the right pixels, or is refused in one sentence."""
+
+import json
+import os
+import re
+import struct
+import warnings
+import zlib
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFile
+
+from encoders.images import FITS, MAX_PIXELS, Preprocessing, open_photo
+from runtime.errors import PhotoError, SettingError
+
+RED, GREEN, BLUE, WHITE = (200, 30, 40), (20, 180, 60), (30, 60, 190), (255, 255, 255)
+
+
+def plain(mode: str, colour, size=(16, 8)) -> Image.Image:
+    return Image.new(mode, size, colour)
+
+
+def saved(image: Image.Image, format: str, **how) -> bytes:
+    with BytesIO() as file:
+        image.save(file, format, **how)
+        return file.getvalue()
+
+
+def lazily(data: bytes) -> Image.Image:
+    """As other programs open it: Pillow's warnings are theirs to heed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Image.open(BytesIO(data))
+
+
+def floats(value: float) -> Image.Image:
+    return Image.fromarray(np.full((8, 16), value, dtype=np.float32))
+
+
+def png(width: int, height: int, depth: int, colour: int, pixels: bytes = b"") -> bytes:
+    """A PNG as its specification has it: Pillow writes no 16-bit colour, and no header without a picture."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
+
+
+def noisy(size: tuple[int, int]) -> Image.Image:
+    """A smooth picture with a little grain, as a photo is."""
+    x, y = np.meshgrid(np.linspace(0, 1, size[0]), np.linspace(0, 1, size[1]))
+    colours = np.stack((200 * x, 60 + 150 * y, 220 * (1 - x) * y), axis=-1)
+    grain = np.random.default_rng(0).normal(0, 5, (*colours.shape[:2], 1))
+    return Image.fromarray((colours + grain).clip(0, 255).astype(np.uint8))
+
+
+def pictured(left: int) -> Image.Image:
+    """A palette picture whose left half is colour number `left` (0 red, 1 blue), the rest 1."""
+    image = Image.new("P", (16, 8), 1)
+    image.putpalette([*RED, *BLUE])
+    image.paste(left, (0, 0, 8, 8))
+    return image
+
+
+def one_sentence(error: pytest.ExceptionInfo) -> str:
+    text = str(error.value)
+    assert text.isprintable() and text.endswith(".") and not re.search(r"\w\. [A-Z]|Errno|Traceback", text), text
+    return text
+
+
+FRAMES = [plain("RGB", c) for c in (GREEN, RED, BLUE)]
+OPENED = {  # file -> the colour of its first pixel
+    "jpeg": (saved(plain("RGB", RED), "JPEG"), RED),
+    "png": (saved(plain("RGB", RED), "PNG"), RED),
+    "webp": (saved(plain("RGB", RED), "WEBP", lossless=True), RED),
+    "bmp": (saved(plain("RGB", RED), "BMP"), RED),
+    "tiff": (saved(plain("RGB", RED), "TIFF"), RED),
+    "cmyk jpeg": (saved(plain("CMYK", (0, 255, 255, 0)), "JPEG"), (255, 0, 0)),
+    "cmyk tiff": (saved(plain("CMYK", (255, 0, 255, 0)), "TIFF"), (0, 255, 0)),
+    "grey": (saved(plain("L", 90), "JPEG"), (90, 90, 90)),
+    "grey and alpha": (saved(plain("LA", (90, 255)), "PNG"), (90, 90, 90)),
+    "clear grey": (saved(plain("LA", (90, 0)), "PNG"), WHITE),
+    "1 bit white": (saved(plain("1", 1), "PNG"), WHITE),
+    "1 bit black": (saved(plain("1", 0), "TIFF"), (0, 0, 0)),
+    "16-bit grey png": (saved(plain("I;16", 0x8000), "PNG"), (127, 127, 127)),
+    "16-bit grey tiff": (saved(plain("I;16", 0x4000), "TIFF"), (63, 63, 63)),
+    "32-bit grey tiff": (saved(plain("I", 65535), "TIFF"), WHITE),
+    "floats up to 1": (saved(floats(0.5), "TIFF"), (127, 127, 127)),
+    "floats up to 255": (saved(floats(200.0), "TIFF"), (200, 200, 200)),
+    "16-bit rgb": (png(1, 1, 16, 2, b"\0" + struct.pack(">HHH", 0xC8FF, 0x1E00, 0x2800)), RED),
+    "16-bit rgba": (png(1, 1, 16, 6, b"\0" + struct.pack(">HHHH", 0xC8FF, 0x1E00, 0x2800, 0)), WHITE),
+    "16-bit grey and alpha": (png(1, 1, 16, 4, b"\0" + struct.pack(">HH", 0x5AFF, 0xFFFF)), (90, 90, 90)),
+    "palette": (saved(pictured(0), "PNG"), RED),
+    "palette, transparent number": (saved(pictured(0), "PNG", transparency=0), WHITE),
+    "palette, transparent bytes": (saved(pictured(0), "PNG", transparency=b"\x00\xff"), WHITE),
+    "palette, the other one transparent": (saved(pictured(0), "GIF", transparency=1), RED),
+    "rgb, one colour transparent": (saved(plain("RGB", RED), "PNG", transparency=RED), WHITE),
+    "rgba half clear": (saved(plain("RGBA", (255, 0, 0, 128)), "PNG"), (255, 127, 127)),
+    "animated gif": (saved(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:]), GREEN),
+    "animated webp": (saved(FRAMES[0], "WEBP", save_all=True, append_images=FRAMES[1:], lossless=True), GREEN),
+    "phone's several pictures": (saved(FRAMES[0], "MPO", save_all=True, append_images=FRAMES[1:]), GREEN),
+    "damaged exif": (saved(plain("RGB", RED), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x09\x00rubbish"), RED),
+    "1 x 1": (saved(plain("RGB", RED, (1, 1)), "PNG"), RED),
+    "20000 x 10": (saved(plain("RGB", RED, (20000, 10)), "JPEG"), RED),
+    "10 x 20000": (saved(plain("RGB", RED, (10, 20000)), "PNG"), RED),
+}
+JPEG, PNG, GIF = (saved(noisy((200, 150)), format) for format in ("JPEG", "PNG", "GIF"))
+REFUSED = {  # file -> words of the sentence
+    "empty": (b"", "0 bytes"),
+    "text": (b"I am not a picture.\n" * 50, "not a picture"),
+    "cut jpeg": (JPEG[: len(JPEG) // 2], "damaged or cut short"),
+    "cut jpeg header": (JPEG[:100], "damaged or cut short|not a picture"),
+    "cut png": (PNG[: len(PNG) // 2], "damaged or cut short"),
+    "cut gif": (GIF[: len(GIF) // 2], "damaged or cut short"),
+    "corrupt png": (PNG[:200] + bytes(99) + PNG[299:], "damaged or cut short"),
+    "corrupt tiff": (saved(plain("RGB", RED), "TIFF")[:12] + bytes(200), "damaged or cut short|not a picture"),
+    "bomb": (png(12000, 12000, 1, 0), "12000 x 12000 pixels.*100 megapixels"),
+    "bomb that Pillow itself refuses": (png(60000, 60000, 8, 2), "3600000000 pixels.*100 megapixels"),
+    "gif bomb": (GIF[:6] + b"\xff" * 4 + GIF[10:], "4294836225 pixels.*100 megapixels"),
+    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), "HEIC file, which is not supported"),
+    "svg": (b'<?xml version="1.0"?>\n<!-- drawn -->\n<SVG xmlns="x"></SVG>', "SVG file, which is not supported"),
+    "pdf": (b"%PDF-1.7\n" + bytes(64), "PDF file, which is not supported"),
+    "eps, a program": (saved(plain("RGB", RED), "EPS"), "not a picture"),
+}
+
+
+@pytest.mark.parametrize("kind", OPENED)
+def test_opens_as_rgb_with_the_right_pixels(kind: str):
+    data, colour = OPENED[kind]
+    photo = open_photo(data)
+    assert photo.mode == "RGB"
+    assert photo.size == lazily(data).size
+    assert np.abs(np.subtract(photo.getpixel((0, 0)), colour)).max() <= 2
+    for fit in FITS:
+        assert Preprocessing(size=32, fit=fit).pixels(photo).shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize("mode, colour, seen", [
+    ("I;16", 0x8000, 127), ("I;16B", 0x4000, 63), ("I", 65535, 255), ("I", -5, 0), ("I", 200, 200), ("P", 0, 0),
+    ("LA", (90, 255), 90), ("RGBa", (90, 90, 90, 255), 90), ("1", 1, 255), ("YCbCr", (90, 128, 128), 90),
+])  # fmt: skip
+def test_opens_pil_images_of_any_mode(mode: str, colour, seen: int):
+    assert open_photo(plain(mode, colour)).getpixel((3, 3)) == (seen, seen, seen)
+
+
+def test_floats_that_are_no_numbers_are_no_light():
+    values = np.array([[np.nan, np.inf], [-1.0, 100.0]], dtype=np.float32)
+    assert np.asarray(open_photo(Image.fromarray(values)))[..., 0].tolist() == [[0, 255], [0, 0]]
+
+
+@pytest.mark.parametrize("way", ["path", "text path", "bytes", "bytearray", "file", "memory file", "pil"])
+def test_opens_from_wherever_it_comes(tmp_path: Path, way: str):
+    data, colour = OPENED["png"]
+    path = tmp_path / "photo.png"
+    path.write_bytes(data)
+    with path.open("rb") as file, Image.open(path) as pil:
+        source = {"path": path, "text path": str(path), "bytes": data, "bytearray": bytearray(data), "file": file,
+                  "memory file": BytesIO(data), "pil": pil}[way]  # fmt: skip
+        assert open_photo(source).getpixel((0, 0)) == colour
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b"two\nlines.png", "사진 🐕.png".encode(), b" .png", b"-x.png"])
+def test_names_may_be_anything(tmp_path: Path, name: bytes):
+    path = tmp_path / os.fsdecode(name)
+    try:
+        path.write_bytes(OPENED["png"][0])
+    except OSError:
+        pytest.skip("this file system does not allow such a name")
+    assert open_photo(path).getpixel((0, 0)) == RED
+    path.write_bytes(b"GIF89a")
+    with pytest.raises(PhotoError) as error:
+        open_photo(str(path))
+    assert one_sentence(error).startswith(str(tmp_path))
+
+
+# Where the upright picture's rows and columns lie in the stored one, for each value of EXIF's orientation tag.
+STORED = {
+    1: lambda up: up,
+    2: lambda up: up[:, ::-1],
+    3: lambda up: up[::-1, ::-1],
+    4: lambda up: up[::-1],
+    5: lambda up: up.swapaxes(0, 1),
+    6: lambda up: np.rot90(up, 1),
+    7: lambda up: up.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda up: np.rot90(up, -1),
+}
+
+
+@pytest.mark.parametrize("format, smallest", [("JPEG", None), ("JPEG", 16), ("PNG", None), ("WEBP", None)])
+@pytest.mark.parametrize("orientation", STORED)
+def test_exif_turns_the_pixels(orientation: int, format: str, smallest: int | None):
+    corners = np.array([[RED, GREEN], [BLUE, WHITE]], dtype=np.uint8)
+    upright = corners.repeat(64, axis=0).repeat(128, axis=1)  # 128 high, 256 wide
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](upright)))
+    photo = open_photo(saved(stored, format, exif=exif), smallest=smallest)
+    width, height = photo.size
+    assert width == 2 * height and (width < 256) == bool(smallest)
+    seen = np.asarray(photo).astype(int)[height // 4 :: height // 2, width // 4 :: width // 2]
+    assert np.abs(seen - corners).max() < 12
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_refuses_in_one_sentence(tmp_path: Path, kind: str):
+    data, words = REFUSED[kind]
+    path = tmp_path / "holiday.jpg"
+    path.write_bytes(data)
+    with pytest.raises(PhotoError, match=words) as error:
+        open_photo(path)
+    assert one_sentence(error).startswith(str(path))
+    with pytest.raises(PhotoError, match=words) as error:
+        open_photo(data)
+    assert one_sentence(error).startswith("the uploaded file")
+
+
+@pytest.mark.parametrize("kind", ["bomb", "bomb that Pillow itself refuses", "gif bomb"])
+def test_bombs_are_refused_before_a_pixel_is_decoded(monkeypatch, kind: str):
+    def decode(self):
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
+    with pytest.raises(PhotoError, match="megapixels"):
+        open_photo(REFUSED[kind][0])
+
+
+def test_pil_images_are_refused_as_files_are():
+    for data, words in (REFUSED["cut jpeg"], (png(MAX_PIXELS // 10000 + 1, 10000, 1, 0), "10001 x 10000 pixels")):
+        with pytest.raises(PhotoError, match=words) as error:
+            open_photo(lazily(data))
+        one_sentence(error)
+
+
+@pytest.mark.parametrize("path, words", [
+    ("", "is a folder"), ("missing.jpg", "does not exist"), ("no/such/folder.jpg", "does not exist"),
+    ("file/photo.jpg", "cannot be read"), ("nul\0byte.jpg", "cannot be read"), ("x" * 300, "cannot be read"),
+    ("half \ud83d character.jpg", "cannot be read"), ("two\nlines.jpg", "does not exist"),
+    (os.fsdecode(b"\xff\xfe.jpg"), "does not exist"),
+])  # fmt: skip
+def test_paths_that_lead_nowhere(tmp_path: Path, path: str, words: str):
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(PhotoError, match=words) as error:
+        open_photo(os.path.join(tmp_path, path))  # noqa: PTH118 - as a user's text comes
+    one_sentence(error)
+
+
+def test_a_photo_that_may_not_be_read(tmp_path: Path, monkeypatch):
+    path = tmp_path / "locked.jpg"
+    path.write_bytes(JPEG)
+    path.chmod(0)
+    if os.geteuid() == 0:  # root reads everything: refuse in the system's place
+
+        def refuse(self):
+            raise PermissionError(13, "Permission denied", str(self))
+
+        monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(PhotoError, match=r"Permission denied.*your access") as error:
+        open_photo(path)
+    one_sentence(error)
+
+
+def test_a_file_opened_as_text(tmp_path: Path):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(JPEG)
+    with path.open(encoding="utf-8") as file, pytest.raises(PhotoError, match="mode 'rb'"):
+        open_photo(file)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "MPO"])
+def test_decoding_a_large_jpeg_small_shifts_no_colour(format: str):
+    data, preprocessing = saved(noisy((1600, 1200)), format, quality=90), Preprocessing(size=112)
+    small = open_photo(data, smallest=112)
+    assert small.size == (400, 300)  # a quarter: the least that still has one and a half times the side
+    change = preprocessing.pixels(small).int() - preprocessing.pixels(open_photo(data)).int()
+    assert change.abs().max() <= 8
+    assert change.float().mean(dim=(1, 2)).abs().max() < 0.5
+
+
+@pytest.mark.parametrize("wrong", [
+    {"fit": "stretch"}, {"fit": None}, {"size": 15}, {"size": 2049}, {"size": "224"}, {"size": 64.5},
+    {"mean": (0.5, 0.5)}, {"mean": None}, {"mean": ("red", "green", "blue")}, {"mean": (0.5, 0.5, float("nan"))},
+    {"std": (0.2, 0.2, 0.0)}, {"std": (0.2, -0.2, 0.2)}, {"std": 0.2}, {"std": (0.2, 0.2, float("inf"))},
+])  # fmt: skip
+def test_preprocessing_refuses(wrong: dict):
+    with pytest.raises(SettingError, match=next(iter(wrong))) as error:
+        Preprocessing(**wrong)
+    one_sentence(error)
+
+
+def test_preprocessing_is_saved_whole():
+    made = Preprocessing(size=96, fit="pad", mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
+    assert Preprocessing(**json.loads(json.dumps(asdict(made)))) == made
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("size", [(120, 60), (60, 120), (61, 90), (33, 32)])
+def test_a_spot_is_seen_where_box_says(fit: str, size: tuple[int, int]):
+    """Fails for a swapped height and width, a crop off the middle, and a box that is not what is seen."""
+    preprocessing = Preprocessing(size=64, fit=fit)
+    left, top, right, bottom = preprocessing.box(*size)
+    for x, y in ((0.5, 0.5), (0.4, 0.6), (0.55, 0.35)):  # of the photo: inside the crop as well
+        at = np.array((round(x * size[0]), round(y * size[1])))
+        photo = Image.new("RGB", size)
+        photo.paste(WHITE, (*(at - 2), *(at + 2)))
+        seen = preprocessing.pixels(photo)[0].float()
+        if fit == "pad":
+            seen = seen * (preprocessing.pixels(photo)[2] != 104)  # blue of the bars
+        rows, columns = torch.arange(64.0) + 0.5, torch.arange(64.0) + 0.5
+        centre = torch.stack((seen.sum(0) @ columns, seen.sum(1) @ rows)) / seen.sum()
+        expected = 64 * (at - (left, top)) / (right - left, bottom - top)
+        assert np.abs(centre.numpy() - expected).max() < 1
+
+
+@pytest.mark.parametrize("size", [(64, 64), (30, 50), (91, 140), (640, 480), (131, 1111)])
+def test_resizes_as_pillow_does(size: tuple[int, int]):
+    photo = noisy(size)
+    wanted = np.asarray(photo.resize((64, 64), Image.Resampling.BILINEAR, reducing_gap=2.0)).astype(int)
+    assert np.abs(Preprocessing(size=64).pixels(photo).permute(1, 2, 0).numpy() - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("turn", [False, True])
+def test_what_each_fit_shows(turn: bool):
+    """A wide photo, red | green | blue, and the same turned."""
+    thirds = np.array([[RED, GREEN, BLUE]], dtype=np.uint8).repeat(40, axis=0).repeat(40, axis=1)  # 40 x 120
+
+    def seen(fit: str) -> np.ndarray:
+        photo = Image.fromarray(np.ascontiguousarray(thirds.swapaxes(0, 1) if turn else thirds))
+        pixels = Preprocessing(size=48, fit=fit).pixels(photo)
+        assert pixels.dtype == torch.uint8
+        return pixels.permute(2, 1, 0).numpy() if turn else pixels.permute(1, 2, 0).numpy()
+
+    assert [tuple(seen("squash")[9, x]) for x in (3, 24, 44)] == [RED, GREEN, BLUE]
+    assert (seen("crop")[:, 2:-2] == GREEN).all()  # bilinear resizing reads a pixel beyond the box
+    padded = seen("pad")
+    assert [tuple(padded[24, x]) for x in (3, 24, 44)] == [RED, GREEN, BLUE]
+    bars = (padded == (124, 116, 104)).all(axis=(1, 2))
+    assert bars.tolist() == [True] * 16 + [False] * 16 + [True] * 16
+
+
+def test_normalise():
+    preprocessing = Preprocessing(size=16)
+    photo = plain("RGB", (255, 0, 51))
+    expected = [(1 - 0.485) / 0.229, (0 - 0.456) / 0.224, (0.2 - 0.406) / 0.225]
+    assert preprocessing(photo)[:, 5, 7].tolist() == pytest.approx(expected, abs=1e-5)
+    batch = torch.stack((preprocessing.pixels(photo), preprocessing.pixels(noisy((30, 20)))))
+    given = batch.clone()
+    torch.testing.assert_close(preprocessing.normalise(batch)[0], preprocessing(photo))
+    assert preprocessing.normalise(batch).is_contiguous(memory_format=torch.channels_last) and torch.equal(batch, given)

@@ -1,0 +1,187 @@
+"""The page in a real browser, as a person uses it: one server with toy models, headless Chromium, no other host."""
+
+import os
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from captioner_toys import small_captioner
+from served import served
+from toys import COLOURS, coco_folder, square
+from vqa_toys import QUESTIONS, small_answerer
+
+import captioner
+from captioner import SearchSettings
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[dev]'")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SLOW = 60_000  # milliseconds: a machine that does much else is no fault of the page
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """Toy models and data sets on disk, and the page's workspace."""
+    place = tmp_path_factory.mktemp("browser")
+    small_captioner().save(place / "captioner")
+    small_answerer().save(place / "vqa")
+    coco_folder(place / "root" / "squares", copies=1)
+    (place / "elsewhere").mkdir()
+    (place / "temporary").mkdir()
+    (place / "root" / "link").symlink_to(place / "elsewhere")
+    square("red", "left").resize((320, 240)).save(place / "photo.png")
+    return place
+
+
+@pytest.fixture(scope="module")
+def url(place):
+    options = ["--captioner", place / "captioner", "--vqa", place / "vqa", "--workspace", place / "workspace",
+               "--data-root", place / "root"]  # fmt: skip
+    with served(*options, temporary=place / "temporary") as url:
+        yield f"{url}/"
+    assert "Traceback" not in (place / "temporary" / "server.txt").read_text()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium, url):
+    """A new visitor's page. Whatever it asks of another host fails the test, and so does an error in its scripts."""
+    context = chromium.new_context(viewport={"width": 1200, "height": 1000})
+    context.set_default_timeout(SLOW)
+    foreign, errors = [], []
+    context.on("request", lambda r: r.url.startswith((url, "data:", "blob:")) or foreign.append(r.url))
+    visited = context.new_page()
+    visited.on("pageerror", lambda error: errors.append(str(error)))
+    visited.goto(url)
+    yield visited
+    picture(visited, "last")
+    context.close()
+    assert foreign == [] and errors == []
+
+
+def picture(page, name: str) -> None:
+    """What the page looks like, for whoever changes it: `GLIMPSE_SCREENSHOTS=folder pytest -m browser`."""
+    if "GLIMPSE_SCREENSHOTS" in os.environ:
+        test = os.environ["PYTEST_CURRENT_TEST"].partition("::")[2].partition(" ")[0]
+        page.screenshot(path=Path(os.environ["GLIMPSE_SCREENSHOTS"], f"{test}-{name}.png"), full_page=True)
+
+
+def expect(locator):
+    return sync_api.expect(locator)
+
+
+def give_photo(page, photo: Path) -> str:
+    """Upload a photo on the first tab; the caption the page then shows."""
+    page.locator("input[type=file]").first.set_input_files(photo)
+    words = page.locator("#caption .token")
+    expect(words.first).to_be_visible(timeout=SLOW)
+    return " ".join(word.strip() for word in words.all_inner_texts())
+
+
+def test_a_photo_is_captioned_its_words_shown_questions_answered_and_the_caption_corrected(page, place):
+    said = captioner.load(place / "captioner")(place / "photo.png", SearchSettings(beam=3, n=3))
+    assert give_photo(page, place / "photo.png") == said.text
+    attended = page.locator(".looked img").first
+    whole = attended.get_attribute("src")
+    picture(page, "caption")
+    page.locator("#caption .token").nth(1).click()
+    expect(page.get_by_text(f"Where it looked: “{said.words[1].text}”").first).to_be_visible()
+    expect(attended).not_to_have_attribute("src", whole)
+    picture(page, "word")
+    box = page.get_by_placeholder("What colour is it?")
+    for question in QUESTIONS[:2]:
+        box.fill(question)
+        box.press("Enter")
+        expect(page.locator("#ask .user").get_by_text(question)).to_be_visible()
+        expect(box).to_have_value("")
+    expect(page.locator("#ask .bot")).to_have_count(2)
+    expect(page.locator("#ask").get_by_text("Where it looked:").first).to_be_visible()
+    picture(page, "answers")
+    page.get_by_text("Not right? Correct it").first.click()
+    page.get_by_label("The right caption").fill("a red square on the left")
+    page.get_by_label("The right caption").press("Enter")
+    expect(page.get_by_text("Kept to retrain with; 1 so far")).to_be_visible()
+    page.reload()
+    page.get_by_role("tab", name="Retrain").click()
+    page.get_by_label("Data set").click()
+    expect(page.get_by_role("option", name="The corrections made on this page (1)")).to_be_visible()
+
+
+def test_a_zip_is_captioned_and_its_captions_downloaded(page, place):
+    with zipfile.ZipFile(place / "album.zip", "w") as album:
+        for colour in COLOURS:
+            square(colour, "left").save(place / f"{colour}.png")
+            album.write(place / f"{colour}.png", f"holiday/{colour}.png")
+        album.writestr("holiday/broken.jpg", b"not a photo")
+    page.get_by_role("tab", name="Many photos").click()
+    page.locator("[role=tabpanel]:visible input[type=file]").first.set_input_files(place / "album.zip")
+    page.get_by_role("button", name="Caption them").click()
+    expect(page.get_by_text("4 of 5 photos captioned")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("broken.jpg is not a picture")).to_be_visible()
+    said = captioner.load(place / "captioner")(place / "red.png").text
+    expect(page.locator("[role=tabpanel]:visible").get_by_text(said).first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_text("captions.csv").click()
+    assert f"red.png,{said}," in Path(download.value.path()).read_text(encoding="utf-8-sig")
+
+
+def test_a_model_is_retrained_watched_used_and_downloaded(page, place):
+    data = coco_folder(place / "mine", copies=4)
+    with zipfile.ZipFile(place / "squares 2.zip", "w") as packed:
+        for file in filter(Path.is_file, data.rglob("*")):
+            packed.write(file, file.relative_to(place))
+    page.get_by_role("tab", name="Retrain").click()
+    panel = page.locator("[role=tabpanel]:visible")
+    panel.locator("input[type=file]").set_input_files(place / "squares 2.zip")
+    expect(panel.get_by_text("training can begin")).to_be_visible(timeout=SLOW)
+    expect(panel.get_by_text("48: train 32, val 8, test 8")).to_be_visible()
+    picture(page, "checked")
+    panel.get_by_text("How it learns").click()
+    panel.get_by_label("Train the encoder too").check()
+    panel.get_by_role("button", name="Train", exact=True).click()
+    expect(panel.get_by_text("is training: epoch")).to_be_visible(timeout=SLOW)
+
+    page.reload()  # mid-training: the page finds its run again
+    page.get_by_role("tab", name="Retrain").click()
+    expect(panel.get_by_text("captioner-1, on squares-2,")).to_be_visible()
+    expect(panel.locator("svg path[aria-roledescription='line mark']").first).to_be_visible(timeout=SLOW)
+    expect(panel.get_by_text("The same photos, epoch by epoch")).to_be_visible(timeout=SLOW)
+    picture(page, "training")
+    expect(panel.get_by_text("is done after epoch")).to_be_visible(timeout=2 * SLOW)
+    expect(panel.get_by_role("heading", name="Scores on 8 photos of the test split")).to_be_visible()
+    expect(panel.locator(".scores tr").filter(has_text="cider")).to_have_text(re.compile(r"cider\s*[\d.]+\s*[\d.]+"))
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="Download the model").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        archive.extractall(place / "download")
+    panel.get_by_role("button", name="Use the new model").click()
+    expect(page.get_by_text("now use captioner-1")).to_be_visible()
+
+    page.get_by_role("tab", name="One photo").click()
+    old, new = captioner.load(place / "captioner"), captioner.load(place / "download" / "captioner-1")
+    how = SearchSettings(beam=3, n=3)
+    photo = next(p for p in sorted(data.rglob("*.png")) if new(p, how).text not in ("", old(p, how).text))
+    assert give_photo(page, photo) == new(photo, how).text
+
+
+def test_nothing_outside_the_data_root_can_be_trained_on(page):
+    page.get_by_role("tab", name="Retrain").click()
+    box = page.get_by_label("Data set")
+    for outside in ("/etc", "../elsewhere", "link"):
+        box.fill(outside)
+        box.press("Enter")
+        box.blur()
+        expect(page.get_by_text(f"{outside} is not among the data sets of this page")).to_be_visible()
+        expect(page.get_by_role("button", name="Train", exact=True)).to_be_disabled()

@@ -1,0 +1,218 @@
+"""The page's panels, from their functions: looking, asking, many photos, correcting, and what a failure shows."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from captioner_toys import small_captioner
+from toys import square
+from vqa_toys import PRE, small_answerer
+
+import app
+from captioner import SearchSettings
+from captioner.album import Entry
+from captioner.caption import Caption
+from encoders.heatmap import overlay
+from runtime.errors import PhotoError, SettingError
+from vqa import Answerer
+
+
+@pytest.fixture(scope="module")
+def models():
+    return app.Models(small_captioner(), small_answerer())
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    square("red", "left").resize((2000, 1500)).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def seen(models, photo):
+    return app.see(models, photo, SearchSettings(n=3))
+
+
+@pytest.fixture
+def forwards(models, monkeypatch):
+    """How often each model's encoder ran."""
+    counts = {"captioner": 0, "answerer": 0}
+
+    def count(name):
+        model = getattr(models, name)
+        encode = model.encode
+
+        def counted(pixels):
+            counts[name] += 1
+            return encode(pixels)
+
+        monkeypatch.setattr(model, "encode", counted)
+
+    count("captioner"), count("answerer")
+    return counts
+
+
+def alike(models) -> app.Models:
+    """The same captioner, and an answerer that has its encoder."""
+    own = models.answerer
+    shared = Answerer(models.captioner.encoder, own.vocabulary, own.answers, models.captioner.preprocessing).eval()
+    return app.Models(models.captioner, shared)
+
+
+def test_a_photo_is_shown_small_and_described_as_ever(models, seen, photo):
+    assert max(seen.photo.size) == app.SHOWN_SIDE
+    words, whole, tiles, others, text = app.shown_caption(seen)
+    said = seen.caption
+    assert said.text == text == models.captioner(seen.photo).text
+    assert words == [(word.text, word.probability) for word in said.words]
+    assert whole["alt_text"] == said.text and whole["value"].size == seen.photo.size
+    assert [label for _, label in tiles] == [f"{w.text} {w.probability:.0%}" for w in said.words]
+    assert others.count("<li>") == 2 and all(other.text in others for other in said.alternatives)
+
+
+def test_a_caption_may_have_no_words(models, seen, photo):
+    nothing = app.replace(seen, caption=Caption("", (), 0.0, seen.caption.attention[:0], (Caption("", (), 0.0, None),)))
+    words, whole, tiles, others, text = app.shown_caption(nothing)
+    assert words == [("(no words)", None)] and whole["alt_text"] == "(no words)" and "Choose" not in whole["label"]
+    assert "<li>(no words)</li>" in others and tiles == [] and text == ""
+    assert app.where(nothing, gr.SelectData(None, {"index": 0, "value": "(no words)"})) == gr.skip()
+    assert app.tile(Entry("photo.png", Path(photo), nothing.caption, None))[1] == "(no words)"
+
+
+def test_a_chosen_word_shows_where_the_model_looked_for_it(seen):
+    for index, word in enumerate(seen.caption.words):
+        shown = app.where(seen, gr.SelectData(None, {"index": index, "value": word.text}))
+        heat = overlay(seen.photo, seen.caption.attention[index], seen.captioner.preprocessing)
+        assert shown["value"].tobytes() == heat.tobytes()
+        assert word.text in shown["alt_text"] and f"{word.probability:.0%}" in shown["alt_text"]
+
+
+def test_the_controls_are_settings():
+    assert app.how_to_search("Search", 5, 0.8, 10, 0.5, 3, 12) == SearchSettings(beam=5, n=5, max_length=12)
+    drawn = SearchSettings(sample=True, n=3, temperature=0.8, top_k=10, top_p=0.5, seed=3, max_length=12)
+    assert app.how_to_search("Sample", 5, 0.8, 10, 0.5, 3, 12) == drawn
+
+
+def test_one_encoding_serves_the_caption_and_every_question(models, photo, forwards):
+    both = alike(models)
+    seen = app.see(both, photo, SearchSettings())
+    for question in ("what colour is the square?", "is it red?"):
+        seen, answers = app.ask(both, seen, question)
+        assert answers[0].text == both.answerer.look_at(seen.features).ask(question)[0].text
+    assert forwards["captioner"] == 1 and len(seen.talk) == 4
+
+
+def test_an_answerer_with_eyes_of_its_own_looks_once(models, seen, forwards):
+    for question in ("what colour is the square?", "is it red?"):
+        seen, _ = app.ask(models, seen, question)
+    assert forwards == {"captioner": 0, "answerer": 1}
+
+
+def test_a_new_model_answers_the_next_question(models, seen):
+    seen, before = app.ask(models, seen, "is it red?")
+    new = app.Models(models.captioner, small_answerer(("perhaps", "never")))
+    seen, after = app.ask(new, seen, "is it red?")
+    assert {a.text for a in after} == {"perhaps", "never"} and seen.look.answerer is new.answerer
+    assert len(seen.talk) == 4 and before[0].text in seen.talk[1]["content"]
+
+
+def test_the_conversation_says_when_it_is_not_sure(models, seen):
+    model = small_answerer()
+    for model.threshold, start in ((0.0, ""), (1.1, "Not sure. Perhaps ")):
+        now, answers = app.ask(app.Models(models.captioner, model), seen, " is it red? ")
+        asked, said = now.talk
+        assert asked == {"role": "user", "content": "is it red?"}
+        assert said["content"].startswith(start + answers[0].text)
+
+
+def test_answers_are_bars_and_a_heat_map(models, seen):
+    now, answers = app.ask(models, seen, "is it red?")
+    talk, bars, picture, question, text = app.shown_answers(now, answers)
+    assert talk == list(now.talk) and question == "" and text == answers[0].text
+    assert bars == {a.text: a.probability for a in answers} and len(bars) == 5
+    assert picture["value"].tobytes() == overlay(seen.photo, answers[0].attention.mean(0), PRE).tobytes()
+    blind = app.Models(models.captioner, small_answerer())
+    now, answers = app.ask(blind, seen, "is it red?")
+    empty = [type(a)(a.text, a.probability, a.sure, a.attention[:0]) for a in answers]
+    assert app.shown_answers(now, empty)[2] == gr.update(visible=False)
+
+
+def test_asking_too_early_is_a_sentence(models, seen):
+    with pytest.raises(SettingError, match="there is no photo yet"):
+        app.ask(models, None, "is it red?")
+    with pytest.raises(SettingError, match="python -m training vqa"):
+        app.ask(app.Models(models.captioner), seen, "is it red?")
+
+
+def test_questions_are_asked_only_where_a_model_answers(models):
+    for now, there in ((app.Models(models.captioner), False), (models, True)):  # retraining may bring the first one
+        talk, question, none = (shown["visible"] for shown in app.can_ask(now))
+        assert (talk, question, none) == (there, there, not there)
+
+
+WRITING = {"kept", "train", "unpacked", "check", "choices", "arrive", "view", "swap", "pack", "stop_it", "resume_it"}
+
+
+def test_a_page_on_a_network_without_a_password_has_nothing_that_writes(models, tmp_path):
+    """Not hidden: the handlers are not there."""
+
+    async def build():  # in a loop, since Gradio else makes some that it leaves open
+        return [app.page(app.Site(models, tmp_path, writable=writable)) for writable in (True, False)]
+
+    pages = asyncio.run(build())
+    ours, others = ({event.name for event in page.fns.values()} for page in pages)
+    assert ours >= WRITING and not others & WRITING and {"look", "answer", "many", "caption", "ask"} <= others
+    labels = [[part["props"].get("label") for part in page.config["components"]] for page in pages]
+    assert [found.count("Not right? Correct it") for found in labels] == [2, 0]
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_album_tells_what_is_bad_and_how_many_are_shown(models, monkeypatch):
+    monkeypatch.setattr(app, "TILES", 1)
+    said = Caption("a dog", (), 0.0, None)
+    entries = [Entry(f"{n}.png", Path(f"{n}.png"), said, None) for n in range(2)]
+    bad = Entry("<b>.png", Path("<b>.png"), None, "<b>.png is empty.")
+    report = app.report([*entries, bad])
+    assert "2 of 3 photos captioned" in report and "The first 1 are shown" in report
+    assert report.count("<li>") == 1 and "<b>.png" not in report
+    assert "are shown" not in app.report(entries[:1])
+
+
+def test_corrections_become_data_to_train_on(models, seen, tmp_path):
+    from training.readers import read_captions
+    from training.readers.questions import read_questions
+
+    site = app.Site(models, tmp_path)
+    kept = site.kept.corrections
+    assert kept is site.kept.corrections and len(kept) == 0
+    seen, _ = app.ask(models, seen, "is it red?")
+    kept.add_caption(seen.photo, "a red square")
+    app.keep_answer(kept, seen, "yes")
+    assert len(kept) == 2
+    assert read_captions(kept.captions_folder).records[0].captions == ("a red square",)
+    question = read_questions(kept.questions_folder).records[0]
+    assert question.question == "is it red?" and question.answers == ("yes",)
+
+
+def test_a_users_mistake_is_its_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(gr.Error) as error, app.told():
+        raise PhotoError(f"{tmp_path}/glimpse-1/ab12/<img>.png is empty (0 bytes).")
+    assert error.value.message == "&lt;img&gt;.png is empty (0 bytes)." and not error.value.print_exception
+
+
+def test_any_other_failure_tells_the_log_and_not_the_visitor(caplog):
+    with caplog.at_level(logging.ERROR), pytest.raises(gr.Error) as error, app.told():
+        raise RuntimeError("/home/ann/secret")
+    assert error.value.message == app.FAILED and error.value.__suppress_context__
+    assert "/home/ann/secret" in caplog.text
+
+
+@pytest.mark.parametrize("value", [None, 3, "x.png", {"path": "/etc/passwd"}, {"path": "x", "meta": {"_type": "y"}}])
+def test_only_an_upload_is_a_photo(value):
+    with pytest.raises(PhotoError, match="no uploaded file"):
+        app.upload(value)
+    assert app.upload({"path": "/t/x.png", "meta": {"_type": "gradio.FileData"}}) == Path("/t/x.png")

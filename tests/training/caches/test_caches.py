@@ -1,0 +1,145 @@
+"""Decoded photos and computed features on disk: right rows, found again, resumed, refused when there is no room."""
+
+import errno
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from toys import COLOURS, class_folders, square
+
+from encoders.cnn import ImageEncoder
+from encoders.images import Preprocessing
+from runtime.errors import DataError
+from training.caches import array_file, features, photos
+from training.caches.array_file import ArrayFile
+from training.caches.features import FeatureCache
+from training.caches.photos import PhotoCache
+
+PRE = Preprocessing(size=32)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return sorted(class_folders(tmp_path / "photos").rglob("*.png"))
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    torch.manual_seed(0)
+    return ImageEncoder("compact", image_size=32).eval()
+
+
+def fill(cache):
+    return list(cache.fill())
+
+
+def test_pixels_come_back_in_the_order_asked_for(paths, tmp_path):
+    cache = PhotoCache(paths, PRE, tmp_path / "cache")
+    assert fill(cache)[-1] == len(paths) == len(cache)
+    rows = [7, 0, 7]
+    expected = torch.stack([PRE.pixels(photos.open_photo(paths[row])) for row in rows])
+    assert torch.equal(cache[rows], expected)
+
+
+def test_a_filled_cache_is_found_again_and_a_changed_photo_is_not(paths, tmp_path, monkeypatch):
+    fill(PhotoCache(paths, PRE, tmp_path / "cache"))
+    monkeypatch.setattr(photos, "open_photo", None)  # nothing may be opened again
+    again = PhotoCache(paths, PRE, tmp_path / "cache")
+    assert fill(again) == [len(paths)] and again[[3]].shape == (1, 3, 32, 32)
+    square(next(iter(COLOURS)), "left", 99).save(paths[0], compress_level=0)
+    assert PhotoCache(paths, PRE, tmp_path / "cache").file != again.file
+    assert PhotoCache(paths, Preprocessing(size=32, fit="crop"), tmp_path / "cache").file != again.file
+
+
+@pytest.mark.parametrize("kind", ["photos", "features"])
+def test_a_bad_photo_is_named_and_the_rest_go_on(paths, tmp_path, encoder, kind):
+    paths[2].write_bytes(b"")
+    for _ in range(2):  # the second time from disk
+        cache = (
+            PhotoCache(paths, PRE, tmp_path / "cache")
+            if kind == "photos"
+            else FeatureCache(paths, encoder, PRE, tmp_path / "cache")
+        )
+        fill(cache)
+        assert list(cache.bad) == [2] and "0 bytes" in cache.bad[2]
+        assert not cache[[2]].any() and cache[[1]].any() and cache[[3]].any()
+
+
+def test_features_are_the_encoder_s(paths, tmp_path, encoder):
+    cache = FeatureCache(paths, encoder, PRE, tmp_path / "cache")
+    fill(cache)
+    rows = [5, 1]
+    with torch.no_grad():
+        expected = encoder(torch.stack([PRE(photos.open_photo(paths[row])) for row in rows]))
+    assert cache[rows].dtype == torch.float16
+    torch.testing.assert_close(cache[rows].float(), expected, atol=0.03 * expected.abs().max().item(), rtol=0)
+
+
+def test_an_interrupted_feature_cache_goes_on_where_it_was(paths, tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr(features, "BATCH", 4)
+    whole = FeatureCache(paths, encoder, PRE, tmp_path / "whole")
+    fill(whole)
+    first = FeatureCache(paths, encoder, PRE, tmp_path / "parts").fill()
+    assert [next(first), next(first)] == [4, 8]
+    first.close()
+    opened = []
+    monkeypatch.setattr(features, "open_photo", lambda p, **how: opened.append(p) or photos.open_photo(p, **how))
+    parts = FeatureCache(paths, encoder, PRE, tmp_path / "parts")
+    assert fill(parts)[0] == 12
+    assert paths[7] not in opened and paths[8] in opened
+    assert np.array_equal(whole[range(len(paths))], parts[range(len(paths))])
+
+
+def test_other_weights_are_another_cache(paths, tmp_path, encoder):
+    one = FeatureCache(paths, encoder, PRE, tmp_path)
+    torch.manual_seed(1)
+    assert FeatureCache(paths, ImageEncoder("compact", image_size=32), PRE, tmp_path).file != one.file
+
+
+def test_a_full_disk_is_refused_before_anything_is_written(paths, tmp_path, encoder, monkeypatch):
+    usage = array_file.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(array_file.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    for cache in (PhotoCache(paths, PRE, tmp_path / "c"), FeatureCache(paths, encoder, PRE, tmp_path / "c")):
+        with pytest.raises(DataError, match=r"0\.0 GB free and the cache needs"):
+            fill(cache)
+    assert not list((tmp_path / "c").iterdir())
+
+
+def test_a_disk_that_runs_full_later_is_one_sentence_and_what_is_done_stays(paths, tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr(features, "BATCH", 4)
+    write, written = array_file.ArrayFile.write, []
+
+    def full(self, first, rows):
+        written.append(first)
+        if first == 8:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, first, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ArrayFile, "write", array_file._told_when_full(paths[0])(full))
+        with pytest.raises(DataError, match="no room left for the cache; free some space"):
+            fill(FeatureCache(paths, encoder, PRE, tmp_path))
+    assert written == [0, 4, 8]
+    written.clear()
+    assert fill(FeatureCache(paths, encoder, PRE, tmp_path))[0] == 12
+
+
+def test_rows_are_read_in_the_order_asked_for_and_by_numpy_too(tmp_path):
+    rows = np.arange(24, dtype=np.float16).reshape(4, 2, 3)
+    array = ArrayFile.create(tmp_path / "a.npy", np.float16, (4, 2, 3))
+    array.write(2, rows[2:])
+    array.write(0, rows[:2])
+    array.keep()
+    assert np.array_equal(np.load(tmp_path / "a.npy"), rows)
+    assert np.array_equal(ArrayFile(tmp_path / "a.npy").read(torch.tensor([3, 0, 3])), rows[[3, 0, 3]])
+    assert ArrayFile(tmp_path / "a.npy").read([]).shape == (0, 2, 3)
+
+
+def test_photos_are_opened_only_a_little_ahead():
+    opened = []
+    with ThreadPoolExecutor(2) as pool:
+        rows = photos.ahead(pool, lambda row: opened.append(row) or row, range(1000), most=8)
+        assert [next(rows) for _ in range(5)] == [0, 1, 2, 3, 4]
+        assert len(opened) <= 14
+        assert list(rows) == list(range(5, 1000))

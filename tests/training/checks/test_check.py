@@ -1,0 +1,288 @@
+"""Looking a data set over: copies by content, photos that cannot be opened, words, answers, what would ruin a run."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from toys import coco_folder, square
+from vqa_toys import PRE, question_folder, small_answerer
+
+from captioner import Captioner, DecoderSettings
+from encoders.cnn import ImageEncoder
+from encoders.text import Vocabulary
+from training.checks import check as module
+from training.checks.check import Report, Verdict, check, check_quickly, unopenable_fault
+from training.checks.estimate import Needs, measure
+from training.checks.photo_files import AT_ONCE, Done, find_copies, find_unopenable, leak_sentence, photos_by_split
+from training.checks.wording import answering, unknown_share, wording
+from training.readers import read_captions
+from training.readers.records import CaptionRecord, QuestionRecord
+from training.tasks.captioner import CaptionSettings, CaptionTask
+from training.tasks.question_data import read_all
+from vqa.answers import AnswerSet
+
+
+def result(generator):
+    """What a generator returns, and what it yielded."""
+    told = []
+    while True:
+        try:
+            told.append(next(generator))
+        except StopIteration as stop:
+            return stop.value, told
+
+
+def captioner(texts, min_count=1):
+    torch.manual_seed(0)
+    vocabulary = Vocabulary.build(texts, min_count=min_count)
+    return Captioner(ImageEncoder("tiny", image_size=32), vocabulary, PRE, DecoderSettings(16, 16, 8))
+
+
+def of(records):
+    return captioner([c for r in records if r.split == "train" for c in r.captions])
+
+
+@pytest.fixture
+def data(tmp_path):
+    return coco_folder(tmp_path / "coco")
+
+
+# Copies
+
+
+def test_copies_are_found_by_content_whatever_their_names(tmp_path):
+    names = {"train": ["a", "b", "c", "a2"], "val": ["d", "e"], "test": ["b2", "d2", "f"]}
+    shades = {"a": 1, "a2": 1, "b": 2, "b2": 2, "c": 3, "d": 4, "d2": 4, "e": 5, "f": 6}
+    splits = {}
+    for split, photos in names.items():
+        splits[split] = [tmp_path / f"{name}.png" for name in photos]
+        for path in splits[split]:
+            square("red", "left", shades[path.stem]).save(path, compress_level=0)  # so that all have the same size
+    assert len({path.stat().st_size for photos in splits.values() for path in photos}) == 1
+    copies, told = result(find_copies(splits))
+    assert copies.within == {"train": 1}
+    assert [(leak.split, leak.also_in, leak.photos, leak.examples) for leak in copies.leaks] == [
+        ("test", "train", 1, (("b2.png", "b.png"),)),
+        ("test", "val", 1, (("d2.png", "d.png"),)),
+    ]
+    assert copies.leaks[0].share == pytest.approx(1 / 3)
+    assert leak_sentence(copies.leaks[0]) == (
+        "1 of the 3 test photos (33.3%) are also in train, such as b2.png (there b.png)"
+    )
+    assert told[-1] == Done("comparing photos", 9, 9)
+
+
+def test_a_photo_that_is_in_two_splits_itself_is_a_leak_and_a_missing_file_is_none(tmp_path):
+    square("red", "left").save(tmp_path / "a.png")
+    splits = {"train": [tmp_path / "a.png", tmp_path / "gone.png"], "val": [tmp_path / "a.png", tmp_path / "gone2.png"]}
+    copies, told = result(find_copies(splits))
+    assert [leak.photos for leak in copies.leaks] == [1] and not told, "one file of its size need not be read"
+    assert leak_sentence(copies.leaks[0]).endswith("such as a.png")
+
+
+# Photos that cannot be opened
+
+
+@pytest.mark.parametrize("kind", ["cut.jpg", "cut.png", "empty.jpg", "text.jpg", "gone.jpg"])
+def test_a_damaged_photo_is_found_even_when_it_is_decoded_small(tmp_path, kind):
+    good, bad = tmp_path / "good.jpg", tmp_path / kind
+    photo = square("red", "left").resize((640, 480))
+    photo.save(good)
+    if kind.startswith("cut"):
+        photo.save(bad)
+        bad.write_bytes(bad.read_bytes()[: int(bad.stat().st_size * 0.8)])
+    elif kind != "gone.jpg":
+        bad.write_text("" if kind == "empty.jpg" else "not a photo")
+    found, told = result(find_unopenable([good, bad, good]))
+    assert list(found) == [bad] and kind in found[bad] and [d.done for d in told] == [1, 2, 3]
+
+
+def test_more_photos_than_are_opened_at_once(tmp_path):
+    square("red", "left").save(tmp_path / "a.png")
+    found, told = result(find_unopenable([tmp_path / "a.png"] * AT_ONCE + [tmp_path / "gone.png"]))
+    assert list(found) == [tmp_path / "gone.png"] and told[-1].done == AT_ONCE + 1
+
+
+# Words
+
+
+def said(*texts, split="train", image="a.jpg"):
+    return CaptionRecord(Path(image), image, texts, split)
+
+
+def test_words_lengths_and_what_a_vocabulary_would_not_know():
+    records = [
+        said("a dog runs", "a dog"),
+        said("a cat runs fast", image="b.jpg"),
+        said("a dog sits down", split="val", image="c.jpg"),
+    ]
+    found = wording(records)
+    assert (found.texts, found.least, found.most, found.mean) == (4, 1, 2, pytest.approx(4 / 3))
+    assert found.lengths == {2: 1, 3: 1, 4: 2}
+    assert found.longest == {"words": 4, "text": "a dog sits down", "image": "c.jpg"}
+    assert found.words == 7
+    assert {n: (k.words, k.unknown) for n, k in found.by_count.items()} == {
+        1: (5, 0.5), 2: (3, 0.5), 3: (1, 0.75), 5: (0, 1.0), 10: (0, 1.0),
+    }  # fmt: skip
+    assert found.by_size == {}, "there are fewer words than the smallest size"
+    assert wording(records[:2]).by_count[1].unknown is None
+
+
+def test_the_unknown_share_by_count_and_by_size_is_that_of_the_vocabulary():
+    texts = [f"w{n} " * (1 + n % 7) for n in range(1500)]
+    records = [said(*texts), said(*(f"w{n}" for n in range(0, 3000, 2)), split="test", image="b.jpg")]
+    found = wording(records)
+    for count, known in found.by_count.items():
+        vocabulary = Vocabulary.build(texts, min_count=count)
+        assert known.words == len(vocabulary) - 4
+        assert known.unknown == pytest.approx(unknown_share(vocabulary, records[1].captions))
+    vocabulary = Vocabulary.build(texts, max_size=1000)
+    assert list(found.by_size) == [1000] and found.by_size[1000].words == len(vocabulary) - 4
+    assert found.by_size[1000].unknown == pytest.approx(unknown_share(vocabulary, records[1].captions), abs=0.05)
+
+
+def test_scripts_are_counted_by_letters():
+    found = wording([said("собака 12!", "dogs", "狗")])
+    assert found.scripts == {"Cyrillic": pytest.approx(6 / 11), "Latin": pytest.approx(4 / 11), "Cjk": 1 / 11}
+    assert found.other_scripts == pytest.approx(7 / 11)
+    assert wording([said("12 !")]).scripts == {}
+
+
+def asked(number, answers, split="train"):
+    return QuestionRecord(Path("a.jpg"), str(number), "what?", tuple(answers), split)
+
+
+def test_the_coverage_curve_is_the_answer_set_s():
+    people = [["a"] * 10, ["a"] * 5 + ["b"] * 5, ["c"] * 2 + ["d"] * 8, [f"x{n}" for n in range(10)]]
+    train = [asked(f"t{n}", people[n % 3]) for n in range(9)] + [asked(f"x{n}", [f"y{n}"]) for n in range(12)]
+    val = [asked(f"v{n}", answers, "val") for n, answers in enumerate(people)]
+    found = answering([*train, *val, asked("none", [], "val")])
+    known = AnswerSet.build(r.answers for r in train)
+    assert found.answers == len(known) == 16 and found.unanswered == 1
+    for split, records in (("train", train), ("val", val)):
+        assert list(found.coverage[split]) == [10, 16]
+        for size, share in found.coverage[split].items():
+            assert share == pytest.approx(AnswerSet(known.answers[:size]).coverage(r.answers for r in records))
+    assert found.coverage["val"][16] == pytest.approx((1 + 1 + 1 + 0) / 4)
+    assert answering([asked("v", ["a"], "val")]) is None
+
+
+# The whole
+
+
+def test_a_whole_report(data, tmp_path):
+    (data / "train" / "train_001.png").write_text("not a photo")
+    rows = json.loads((data / "captions_train.json").read_text())
+    rows["images"].append({"id": 999, "file_name": "gone.png"})
+    rows["annotations"].append({"id": 9990, "image_id": 999, "caption": "it is gone"})
+    (data / "captions_train.json").write_text(json.dumps(rows))
+    found = read_captions(data)
+    model = of(found.records)
+
+    def task_of(few, cache, batch):
+        return CaptionTask(model, few, CaptionSettings(batch=batch, beam=1), epochs=1, seed=1, cache=cache)
+
+    timing = measure(task_of, found.records, batch=8, disk=tmp_path)
+    *told, report = check(found, model, measure=timing)
+    assert {d.what for d in told} >= {"comparing photos", "opening photos", "measuring: steps"}
+    assert isinstance(report, Report) and (report.kind, report.format) == ("captions", "coco")
+    photos = report.photos
+    assert (photos.found, photos.splits) == (40, {"train": 24, "val": 8, "test": 8})
+    assert (photos.missing, photos.undecodable, list(photos.why)) == (1, 1, ["train_001.png"])
+    assert report.left_out["images are missing"].examples == ("train/gone.png",)
+    assert report.prospect.unknown == 0 and report.prospect.words == len(model.vocabulary)
+    needs = report.needs
+    assert needs.disk == 32 * 4 * 256 * 2, "train and val photos, a grid of 2 x 2, 256 features, two bytes each"
+    assert needs.disk_free > 0 and min(needs.caching, needs.epoch, needs.validation) > 0
+    assert needs.memory is None or needs.memory > 1e8
+    assert report.stops == ()
+
+
+def test_not_opened_and_not_measured(data):
+    found = read_captions(data)
+    *_, report = check(found, of(found.records), open_photos=False)
+    assert report.photos.undecodable is None and report.needs is None
+
+
+def test_what_cannot_be_measured_is_a_reason_to_stop(data):
+    found = read_captions(data)
+    found.records = [r for r in found.records if r.split != "val"]
+    *_, report = check(found, of(found.records), measure=measure(None, found.records, batch=8, disk=data))
+    assert report.needs is None and report.stops == ("the data has no val photo; add some, or name their split.",)
+
+
+def verdict(found, model) -> Verdict:
+    *_, last = check_quickly(found, model)
+    return last
+
+
+def test_a_disk_that_is_too_small_is_a_reason_to_stop(data):
+    found = read_captions(data)
+    small = Needs(disk=20 * 10**9, disk_free=10**9, memory=None, gpu_memory=None, caching=1, epoch=1, validation=1)
+    *_, report = check(found, of(found.records), measure=iter([small]))
+    assert report.stops == ("the cache takes 20.0 GB and there are 1.0 GB free; name another disk with --cache.",)
+
+
+def test_questions_are_looked_over_too(tmp_path):
+    found = read_all([question_folder(tmp_path)])
+    *_, report = check(found, small_answerer())
+    assert (report.kind, report.format) == ("questions", "table")
+    assert report.answering.answers == 8 and report.prospect.covered == 1.0 and report.stops == ()
+
+
+# What would ruin a run
+
+
+def test_good_data_are_not_refused(data):
+    found = read_captions(data)
+    assert verdict(found, of(found.records)).stops == ()
+
+
+@pytest.mark.parametrize(("share", "refused"), [(1, False), (3, True)])
+def test_a_leak_beyond_a_small_share_is_refused(data, monkeypatch, share, refused):
+    monkeypatch.setattr(module, "MOST_LEAKED", 0.2)
+    for n in range(1, share + 1):
+        copy = data / "train" / f"train_{n:03}.png"
+        (data / "test" / f"test_{n:03}.png").write_bytes(copy.read_bytes())
+    found = read_captions(data)
+    stops = verdict(found, of(found.records)).stops
+    assert bool(stops) == refused
+    assert all("3 of the 8 test photos (37.5%) are also in train, such as test_001.png" in s for s in stops)
+
+
+def test_most_photos_missing_is_refused_and_half_is_not(data):
+    for file in (data / "train").iterdir():
+        if file.name != "train_001.png":
+            file.unlink()
+    found = read_captions(data)
+    [stop] = verdict(found, of(found.records)).stops
+    assert stop.startswith("23 of 40 photos were not found, such as train/train_002.png")
+
+
+def test_a_vocabulary_that_knows_nothing_is_refused(data):
+    found = read_captions(data)
+    [stop] = verdict(found, captioner(["a"])).stops
+    assert "would know 5 words" in stop and "--unit character" in stop
+
+
+def test_answers_that_do_not_come_again_are_refused(tmp_path):
+    found = read_all([question_folder(tmp_path)])
+    [stop] = verdict(found, small_answerer(answers=("zebra", "maroon"))).stops
+    assert "with its 2 answers, 0% of the val questions" in stop
+
+
+def test_photos_that_cannot_be_opened_are_refused_when_they_are_most():
+    assert unopenable_fault(5, 10) == () and "6 of 10 photos cannot be opened" in unopenable_fault(6, 10)[0]
+
+
+def test_the_splits_of_records():
+    records = [asked(1, ["a"], "val"), asked(2, ["a"], "val"), asked(3, ["a"], "train")]
+    assert {split: len(photos) for split, photos in photos_by_split(records).items()} == {"train": 1, "val": 1}
+
+
+def test_the_page_says_the_limits():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+    assert f"more than {module.MOST_LEAKED:.0%} of the split" in page
+    assert f"less than {module.LEAST_COVERED:.0%}" in page
+    assert module.MOST_MISSING == module.MOST_UNOPENABLE == module.MOST_UNKNOWN == 0.5 and "more than half" in page

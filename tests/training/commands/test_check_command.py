@@ -1,0 +1,208 @@
+"""`python -m training check`, the same check before a training run, and the scores before and after one."""
+
+import json
+import shutil
+
+import pytest
+from toys import coco_folder, square
+from typer.testing import CliRunner
+from vqa_toys import question_folder
+
+from runtime.checkpoint import read_config
+from runtime.errors import DataError, GlimpseError
+from training.__main__ import app
+from training.commands.check import kind_of
+from training.commands.run import judged
+from training.readers import read_captions
+
+QUICK = ["--epochs", 1, "--batch", 8, "--precision", 32]
+CAPTIONER = [*QUICK, "--encoder", "tiny", "--image-size", 32, "--min-count", 1, "--beam", 1,
+             "--embedding", 16, "--attention", 16, "--hidden", 16]  # fmt: skip
+VQA = [*QUICK, "--preset", "easy-vqa", "--image-size", 32, "--embedding", 8, "--hidden", 16, "--attention", 8]
+
+
+def call(*arguments, status=0):
+    """(standard output, standard error) of one call; a user's mistake comes out as its GlimpseError."""
+    done = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert done.exit_code == status, done.output
+    return done.stdout, " ".join(done.stderr.split())
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return coco_folder(tmp_path_factory.mktemp("coco"))
+
+
+@pytest.fixture(scope="module")
+def questions(tmp_path_factory):
+    return question_folder(tmp_path_factory.mktemp("questions"))
+
+
+@pytest.fixture
+def leaking(data, tmp_path):
+    """Half of the test photos are training photos under other names."""
+    shutil.copytree(data, tmp_path / "leaking")
+    for n in range(1, 5):
+        photo = tmp_path / "leaking" / "train" / f"train_{n:03}.png"
+        shutil.copy(photo, tmp_path / "leaking" / "test" / f"test_{n:03}.png")
+    return tmp_path / "leaking"
+
+
+# check
+
+
+def test_json_is_one_object_with_all_of_it(data):
+    out, _ = call("check", data, "--json", "--encoder", "tiny", "--image-size", 32, "--min-count", 1)
+    report = json.loads(out)
+    assert out.count("\n") == 1 and report["data"] == [str(data)]
+    assert (report["kind"], report["format"], report["stops"]) == ("captions", "coco", [])
+    assert report["photos"]["splits"] == {"train": 24, "val": 8, "test": 8} and report["photos"]["undecodable"] == 0
+    assert report["wording"]["by_count"]["1"] == {"words": 11, "unknown": 0.0}
+    assert report["wording"]["scripts"] == {"Latin": 1.0} and report["answering"] is None
+    assert report["needs"]["disk"] == 32 * 4 * 256 * 2 and report["needs"]["epoch"] > 0
+    assert report["copies"] == {"within": {}, "leaks": []}
+
+
+def test_the_report_for_people(data):
+    out, err = call("check", data, "--quick")
+    for words in ("captions, format coco", "40: train 24, val 8, test 8", "0 missing; not opened", "is nowhere twice",
+                  "80; 2 to 2 a photo", "Latin 100.0%", "--min-count 5", "training can begin"):  # fmt: skip
+        assert words in out
+    assert "to prepare" not in out and "{" not in out + err
+
+
+def test_a_data_set_that_would_be_refused_ends_with_1(leaking):
+    out, _ = call("check", leaking, "--quick", status=1)
+    assert "4 of the 8 test photos (50.0%) are also in train" in " ".join(out.split())
+    assert "take these photos out of train" in " ".join(out.split()) and "training can begin" not in out
+
+
+def test_questions_are_recognised_and_measured(questions):
+    (questions / "val-red-left-15.png").rename(questions / "kept")
+    square("red", "left", 15).resize((64, 64)).save(questions / "val-red-left-15.png")
+    cut = questions / "test-red-left-25.png"
+    whole = cut.read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])
+    out, _ = call("check", questions, "--encoder", "tiny", "--image-size", 32, "--finetune-encoder")
+    cut.write_bytes(whole)
+    for words in ("questions and answers, format table", "1 cannot be opened", "damaged or cut short",
+                  "--most-answers 8", "right in val", "an epoch and"):  # fmt: skip
+        assert words in out
+    report = json.loads(call("check", questions, "--json", "--quick", "--encoder", "tiny")[0])
+    assert report["kind"] == "questions" and report["prospect"]["covered"] == 1.0
+    assert report["answering"]["coverage"]["val"] == {"8": 1.0}
+
+
+def test_captions_and_questions_in_one_folder_are_told_apart(questions, data, tmp_path):
+    shutil.copytree(questions, tmp_path / "both")
+    (tmp_path / "both" / "captions.csv").write_text("image,caption\ntrain-red-left-0.png,a dog\n")
+    assert kind_of([tmp_path / "both"], None, None) == "captions"
+    assert kind_of([tmp_path / "both"], None, "questions") == "questions"
+    assert kind_of([questions], None, None) == kind_of([questions], "table", None) == "questions"
+    assert kind_of([data], None, None) == "captions" and kind_of([data], "captions", None) == "questions"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{empty}"], "neither captions nor questions are known there"),
+        (["nowhere"], "nowhere does not exist"),
+        (["{data}", "--kind", "photos"], "there is no kind 'photos'"),
+        (["{data}", "--format", "xml"], "format 'xml' is not known; choose one of flickr8k"),
+        (["{data}", "{data}"], "one data set, not on 2"),
+        (["{data}", "--encoder", "tiny", "--start-from", "x"], "leave out --encoder"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence(data, tmp_path, arguments, words):
+    with pytest.raises(GlimpseError) as error:
+        call("check", *(a.format(data=data, empty=tmp_path) for a in arguments))
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
+# Before training
+
+
+@pytest.mark.parametrize("command", ["captioner", "vqa"])
+def test_training_refuses_a_leak_and_goes_on_when_told_to(leaking, tmp_path, command):
+    options = CAPTIONER if command == "captioner" else VQA
+    if command == "vqa":
+        for split in ("train", "val", "test"):
+            file = leaking / f"captions_{split}.json"
+            file.write_text(file.read_text().replace("square", "dog"))
+    with pytest.raises(DataError, match=r"4 of the 8 test photos .50.0%. are also in train.*add --anyway"):
+        call(command, "--data", leaking, "--out", tmp_path / "run", *options)
+    assert not (tmp_path / "run").exists()
+    _, said = call(command, "--data", leaking, "--out", tmp_path / "run", *options, "--anyway", "--no-scores")
+    assert "warning: 4 of the 8 test photos" in said and (tmp_path / "run" / "best").is_dir()
+
+
+def test_training_stops_when_most_photos_cannot_be_opened(data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    for file in sorted((tmp_path / "data" / "train").iterdir())[1:]:
+        file.write_text("not a photo")
+    with pytest.raises(DataError, match="23 of 32 photos cannot be opened"):
+        call("captioner", "--data", tmp_path / "data", "--out", tmp_path / "run", *CAPTIONER)
+    assert not (tmp_path / "run" / "best").exists()
+
+
+def test_training_says_what_it_finds(data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    photos = tmp_path / "data" / "train"
+    shutil.copy(photos / "train_001.png", photos / "train_002.png")
+    _, said = call("captioner", "--data", tmp_path / "data", "--out", tmp_path / "run", *CAPTIONER, "--no-scores")
+    assert "copies of photos within train: 1" in said
+    assert "0.0% of the words held out for val and test are unknown" in said
+
+
+# Scores before and after
+
+
+def test_a_new_captioner_and_the_one_it_started_from_are_scored_on_the_same_photos(data, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    _, said = call("captioner", "--data", data, "--out", first, *CAPTIONER)
+    about = read_config(first)["about"]
+    assert "before" not in about and about["after"]["images"] == 8 and about["after"]["split"] == "test"
+    assert "scores on the test split:" in said and "before" not in said
+    _, said = call("captioner", "--data", data, "--out", second, *QUICK, "--beam", 1, "--start-from", first)
+    about = read_config(second)["about"]
+    scores = {name: value for name, value in read_config(first)["about"]["after"].items() if name != "model"}
+    assert {name: value for name, value in about["before"].items() if name != "model"} == scores
+    assert about["before"]["model"] == str(first) and about["after"]["model"] == str(second)
+    assert about["validation"] and f"scores on the test split, of {first} and of the new model: before after" in said
+
+
+def test_a_new_answerer_and_the_one_it_started_from(questions, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    call("vqa", "--data", questions, "--out", first, *VQA, "--no-scores")
+    assert "after" not in read_config(first)["about"]
+    _, said = call("vqa", "--data", questions, "--out", second, *QUICK, "--start-from", first)
+    about = read_config(second)["about"]
+    assert about["before"]["questions"] == about["after"]["questions"] == 24
+    assert about["before"]["split"] == "test" and set(about["after"]["per_type"]) == {"what", "on", "is"}
+    assert "accuracy" in said and said.endswith(f"--model {second}"), "the last line says where the model is"
+
+
+def test_a_worse_model_is_warned_of(monkeypatch, tmp_path, capsys):
+    from types import SimpleNamespace
+
+    from training.commands import run as command_run
+
+    scores = {"old": {"images": 1, "cider": 50.0}, "new": {"images": 1, "cider": 49.0}}
+    monkeypatch.setattr("runtime.checkpoint.read_config", lambda folder: {"about": {}})
+    monkeypatch.setattr("runtime.checkpoint.change_config", lambda folder, about: None)
+    monkeypatch.setattr(command_run, "judged", lambda found: ("test", []))
+    options = SimpleNamespace(start_from="old", out="new")
+    found = SimpleNamespace(format="coco")
+    command_run.score_before_and_after(lambda model, records: (scores[model], {}), found, options, main="cider")
+    said = capsys.readouterr().err
+    assert "50.00     49.00" in said and "warning: cider is lower than before" in said
+
+
+def test_a_made_test_split_is_left_for_later(data):
+    found = read_captions(data)
+    assert judged(found)[0] == "test"
+    found.made = ("test",)
+    assert judged(found)[0] == "val" and len(judged(found)[1]) == 8
+    found.records = [r for r in found.records if r.split == "train"]
+    with pytest.raises(DataError, match="--no-scores"):
+        judged(found)

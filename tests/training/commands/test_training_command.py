@@ -1,0 +1,97 @@
+"""`python -m training`: the whole way from class folders to a shared captioner, on data made here; and wrong calls."""
+
+import json
+
+import pytest
+from toys import class_folders, coco_folder
+from typer.testing import CliRunner
+
+import captioner
+from runtime.checkpoint import read_config
+from runtime.errors import GlimpseError
+from training.__main__ import app
+
+SMALL = ["--embedding", "16", "--attention", "16", "--hidden", "16", "--min-count", "1", "--image-size", "32"]
+QUICK = ["--epochs", "1", "--batch", "8", "--beam", "1", "--precision", "32"]
+
+
+def call(*arguments) -> str:
+    """Standard output of one call, which must succeed; a user's mistake comes out as its GlimpseError."""
+    done = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return coco_folder(tmp_path_factory.mktemp("coco"))
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    """A frozen-encoder run on a pretrained encoder."""
+    runs = tmp_path_factory.mktemp("runs")
+    classes = class_folders(runs / "classes")
+    call("encoder", "--data", classes, "--out", runs / "encoder", "--encoder", "tiny", "--image-size", 32,
+         "--batch", 8, "--epochs", 1, "--hold-out", 0.2)  # fmt: skip
+    call("captioner", "--data", data, "--out", runs / "frozen", "--encoder-weights", runs / "encoder", *SMALL, *QUICK)
+    return runs / "frozen"
+
+
+def test_the_encoder_s_weights_and_preprocessing_are_taken_over(trained):
+    config = read_config(trained, kind="captioner")
+    assert config["encoder"]["name"] == "tiny" and config["preprocessing"]["size"] == 32
+    assert config["about"]["validation"]["cider"] >= 0
+
+
+def test_a_run_goes_on_with_tuning_then_cider_then_scores_then_sharing(trained, data, tmp_path):
+    call("captioner", "--data", data, "--out", tmp_path / "tuned", "--start-from", trained, "--finetune-encoder",
+         "--image-size", 48, "--start-size", 32, "--min-count", 1, *QUICK)  # fmt: skip
+    call("captioner", "--data", data, "--out", tmp_path / "cider", "--start-from", tmp_path / "tuned",
+         "--objective", "cider", "--samples", 2, "--min-count", 1, *QUICK)  # fmt: skip
+    scores = json.loads(call("evaluate", tmp_path / "cider", "--data", data, "--json", "--record", "--beam", 1))
+    assert scores["images"] == 8
+    assert list(scores) == ["images", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider"]
+    assert read_config(tmp_path / "cider")["about"]["test"] == {"data": "coco", "beam": 1, **scores}
+    call("share", tmp_path / "cider", tmp_path / "shared", "--note", "for research")
+    small, whole = (sum(f.stat().st_size for f in folder.glob("*.safetensors"))
+                    for folder in (tmp_path / "shared", tmp_path / "cider" / "best"))  # fmt: skip
+    assert small < 0.52 * whole
+    shared = captioner.load(tmp_path / "shared")
+    assert shared.about["note"] == "for research" and shared.encoder.grid == (3, 3)
+
+
+def test_a_finished_run_can_be_resumed_and_stays_as_it_is(trained, data):
+    before = (trained / "best" / "model.safetensors").read_bytes()
+    encoder = trained.parent / "encoder"
+    call("captioner", "--data", data, "--out", trained, "--encoder-weights", encoder, *SMALL, *QUICK, "--resume")
+    assert (trained / "best" / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--epochs", "0"], "epochs is 0"),
+        (["--encoder", "resnet19"], "no encoder 'resnet19'"),
+        (["--encoder-weights", "nowhere"], "nowhere does not exist"),
+        (["--cell", "lsmt"], "no cell 'lsmt'"),
+        (["--hidden", "0"], "hidden_size is 0"),
+        (["--objective", "cider", "--finetune-encoder"], "leave out --finetune-encoder"),
+        (["--start-from", "nowhere"], "nowhere does not exist"),
+        (["--format", "csv"], "format 'csv' is not known"),
+        (["--resume"], "no run to resume"),
+    ],
+)
+def test_wrong_options_are_one_sentence(data, tmp_path, options, sentence):
+    with pytest.raises(GlimpseError, match=sentence) as error:
+        call("captioner", "--data", data, "--out", tmp_path / "run", *SMALL, *QUICK, *options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_split_or_a_data_set_that_is_not_there_is_one_sentence(trained, tmp_path, data):
+    with pytest.raises(GlimpseError, match="there is no trial split"):
+        call("evaluate", trained, "--data", data, "--split", "trial")
+    with pytest.raises(GlimpseError, match="does not exist"):
+        call("evaluate", trained, "--data", tmp_path / "nothing")
+    with pytest.raises(GlimpseError, match="one data set, not on 2"):
+        call("evaluate", trained, "--data", data, "--data", data)

@@ -1,0 +1,81 @@
+"""Two processes, or one that computes a batch in parts, train as one process does."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import distributed_runs
+import pytest
+import torch
+from toys import coco_folder
+from vqa_toys import question_folder
+
+from runtime.checkpoint import read_tensors
+from training.loop import distributed
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("distributed")
+    return coco_folder(folder / "captions"), question_folder(folder / "questions")
+
+
+@pytest.fixture(scope="module")
+def alone(data, tmp_path_factory):
+    """What one process finds: a folder of its runs, and their losses."""
+    out = tmp_path_factory.mktemp("alone")
+    return out, distributed_runs.losses(*data, out)
+
+
+def torchrun(*arguments) -> subprocess.CompletedProcess:
+    paths = os.pathsep.join([str(Path(distributed_runs.__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run([*TORCHRUN, *map(str, arguments)], env=environment, capture_output=True, text=True)
+
+
+def assert_same(found: dict, expected: dict) -> None:
+    assert found.keys() == expected.keys()
+    for name, curve in expected.items():
+        assert len(curve) >= 4 and found[name] == pytest.approx(curve, abs=1e-5), name
+
+
+def test_two_processes_have_the_loss_curves_of_one(data, alone, tmp_path):
+    one, expected = alone
+    done = torchrun(distributed_runs.__file__, *data, tmp_path)
+    assert done.returncode == 0, done.stderr
+    for rank in (0, 1):
+        assert_same(json.loads((tmp_path / f"{rank}.json").read_text()), expected)
+    for name in expected:
+        before, after = (read_tensors(out / name / "last" / "model.safetensors") for out in (one, tmp_path))
+        for tensor, value in before.items():
+            torch.testing.assert_close(after[tensor], value, atol=1e-3, rtol=0)
+    assert len(list((tmp_path / "cache").glob("features-*.npy"))) == len(list((one / "cache").glob("features-*.npy")))
+
+
+def test_a_batch_in_parts_has_the_loss_curve_of_the_whole(data, alone, tmp_path):
+    assert_same(distributed_runs.losses(*data, tmp_path, accumulate=3), alone[1])
+
+
+def test_the_command_is_heard_once_and_leaves_with_status_0(data, tmp_path):
+    small = ["--embedding", 16, "--attention", 16, "--hidden", 16, "--min-count", 1, "--image-size", 32]
+    done = torchrun("-m", "training", "captioner", "--data", data[0], "--out", tmp_path / "run", "--encoder", "tiny",
+                    *small, "--epochs", 1, "--beam", 1, "--no-scores")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("done: ") == done.stderr.count("24 photos to train on") == 1
+    assert len(list((tmp_path / "run" / "cache").glob("features-*.npy"))) == 1, "both drew the same encoder"
+    wrong = torchrun("-m", "training", "captioner", "--data", data[0], "--out", tmp_path / "run", "--epochs", 0)
+    assert wrong.returncode != 0 and "error: epochs is 0; choose 1 or more." in wrong.stderr
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr(distributed, "launched", lambda: True)
+    monkeypatch.setattr(distributed, "best_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setenv("GROUP_WORLD_SIZE", "1")
+    with pytest.raises(distributed.SettingError, match="--nproc-per-node is 2, and there are 1 GPUs"):
+        distributed.connected()

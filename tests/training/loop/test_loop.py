@@ -1,0 +1,142 @@
+"""The training loop: settings, learning rate, early stopping, saving, and resuming as if never stopped."""
+
+import io
+import json
+from dataclasses import asdict
+
+import pytest
+import torch
+from loop_toys import QUICK, Line, weights
+from rich.console import Console
+
+from runtime.errors import GlimpseError, SettingError
+from training.commands.show import draw_fit
+from training.loop.alarms import Alarm
+from training.loop.fit import fit
+from training.loop.seed import mixed
+from training.loop.task import Epoch, FitSettings, Step, Stopped
+
+
+@pytest.mark.parametrize("wrong", [
+    {"epochs": 0}, {"accumulate": 0}, {"learning_rate": 0}, {"optimiser": "adam"}, {"precision": "16"},
+])  # fmt: skip
+def test_impossible_settings_are_refused_with_the_value(wrong):
+    with pytest.raises(SettingError, match=str(next(iter(wrong.values())))):
+        FitSettings(**wrong)
+
+
+def test_the_rate_rises_then_falls_to_zero():
+    settings = FitSettings(learning_rate=2.0, warmup=0.2)
+    rates = [settings.rate(i / 100) for i in range(101)]
+    assert max(rates) == rates[20] == 2.0
+    assert rates[:21] == sorted(rates[:21]) and rates[20:] == sorted(rates[20:], reverse=True)
+    assert rates[100] == pytest.approx(0) and rates[0] > 0
+
+
+def test_seeds_are_unrelated_and_stable():
+    assert mixed(1, "order", 2) == mixed(1, "order", 2)
+    assert len({mixed(a, b) for a in range(20) for b in range(20)}) == 400
+    assert mixed(1, 12) != mixed(11, 2)
+
+
+def test_records_tell_every_epoch_and_the_best_is_kept(tmp_path):
+    task = Line(scores=[1.0, 3.0, 2.0])
+    records = list(fit(task, FitSettings(**QUICK), tmp_path))
+    epochs = [r for r in records if isinstance(r, Epoch)]
+    assert [(e.epoch, e.best) for e in epochs] == [(1, True), (2, True), (3, False)]
+    assert task.saved == [("last", 1.0), ("best", 1.0), ("last", 3.0), ("best", 3.0), ("last", 2.0)]
+    assert [r.step for r in records if isinstance(r, Step)][-1] == Line.steps
+    logged = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert logged == [asdict(e) for e in epochs]
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_patience_stops_early(tmp_path):
+    records = fit(Line(scores=[5, 4, 3, 2, 1]), FitSettings(**QUICK | {"epochs": 5}, patience=2), tmp_path)
+    assert sum(isinstance(r, Epoch) for r in records) == 3
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+@pytest.mark.parametrize("stop_after", [1, 4, 5, 8])
+def test_a_resumed_run_is_the_run_that_was_never_stopped_bit_for_bit(tmp_path, optimiser, stop_after):
+    settings = FitSettings(**QUICK, optimiser=optimiser, save_minutes=0)  # 0: save after every step
+    whole = Line()
+    list(fit(whole, settings, tmp_path / "whole"))
+
+    class Killed(Line):
+        taken = 0
+
+        def batch(self, *where):
+            self.taken += 1
+            if self.taken > stop_after:
+                raise KeyboardInterrupt
+            return super().batch(*where)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(fit(Killed(), settings, tmp_path / "parts"))
+    rest = Line()
+    with torch.no_grad():
+        rest.model.layers[0].weight.zero_()  # whatever it starts with is replaced
+    list(fit(rest, settings, tmp_path / "parts", resume=True))
+    assert torch.equal(weights(whole), weights(rest))
+
+
+def test_resuming_with_other_settings_says_which(tmp_path):
+    list(fit(Line(), FitSettings(**QUICK), tmp_path))
+    with pytest.raises(SettingError, match=r"learning_rate \(was 0.05, now 0.1\)"):
+        list(fit(Line(), FitSettings(**QUICK | {"learning_rate": 0.1}), tmp_path, resume=True))
+    with pytest.raises(SettingError, match="no run to resume"):
+        list(fit(Line(), FitSettings(**QUICK), tmp_path / "nothing", resume=True))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(tmp_path):
+    with pytest.raises(GlimpseError, match=r"nan in epoch 2, step 4"):
+        list(fit(Line(spoil=(1, 3)), FitSettings(**QUICK), tmp_path))
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_before_it_spoils_the_weights(tmp_path):
+    class Steep(Line):
+        def batch(self, *where):
+            batch = super().batch(*where)
+            batch.x.requires_grad_()
+            self.model.layers[3].weight.register_hook(lambda gradient: gradient * float("inf"))
+            return batch
+
+    task = Steep()
+    with pytest.raises(GlimpseError, match=r"the gradient became not finite in epoch 1, step 1; lower --learning-rate"):
+        list(fit(task, FitSettings(**QUICK), tmp_path))
+    assert torch.isfinite(weights(task)).all()
+
+
+def test_a_run_is_drawn_with_its_alarms_and_its_stop(tmp_path):
+    drawn = Console(file=io.StringIO(), width=200)
+    scores = {"score": 3.0, "cider": 3.0, "meteor": None, "attention_entropy": 0.5}
+    records = [Step(1, 2, 5, 1.5, 0.1, 10.0, 60.0), Epoch(1, 3, scores, best=True),
+               Alarm("collapse", "all [captions] are the same.", 1)]  # fmt: skip
+    assert draw_fit(records, drawn) == records[1]
+    said = drawn.file.getvalue()
+    assert "epoch 1/3  cider 3.00  * best\n" in said and "warning: all [captions] are the same.\n" in said
+    with pytest.raises(SystemExit) as left:
+        draw_fit([*records, Stopped(2, 1, 5)], drawn)
+    assert left.value.code == 130 and "stopped in epoch 2, step 1 of 5" in drawn.file.getvalue()
+
+
+def moved(task, tmp_path, **settings) -> dict[str, float]:
+    """How far each parameter went in one epoch of plain SGD."""
+    before = {name: p.detach().clone() for name, p in task.model.named_parameters()}
+    list(fit(task, FitSettings(**QUICK | {"epochs": 1}, optimiser="sgd", weight_decay=0, **settings), tmp_path))
+    return {name: (p - before[name]).norm().item() for name, p in task.model.named_parameters()}
+
+
+def test_a_clipped_gradient_hardly_moves_a_weight(tmp_path):
+    assert max(moved(Line(), tmp_path / "clipped", clip=1e-6).values()) < 1e-5
+    assert max(moved(Line(), tmp_path / "free", clip=1e6).values()) > 1e-2
+
+
+def test_a_parameter_has_its_own_rate(tmp_path):
+    class Frozen(Line):
+        def rate_scale(self, name):
+            return 0.0 if name.startswith("layers.0") else 1.0
+
+    went = moved(Frozen(), tmp_path)
+    assert went["layers.0.weight"] == 0.0 < went["layers.3.weight"]

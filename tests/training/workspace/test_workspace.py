@@ -1,0 +1,92 @@
+"""The page's workspace: which data may be trained on, what a run can begin with, and how data are checked."""
+
+import json
+import zipfile
+from dataclasses import asdict
+
+import pytest
+from captioner_toys import small_captioner
+from toys import coco_folder, square
+
+from runtime.errors import DataError, SettingError
+from training.checks.check import Report, check
+from training.readers import read_captions
+from training.workspace.data_sets import checked, report_from
+from training.workspace.runs import Run
+from training.workspace.workspace import GIVEN, NEW, Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path) -> Workspace:
+    for folder in ("root/dogs", "root/.hidden", "work/data/cats", "elsewhere"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "root" / "notes.txt").write_text("no folder")
+    (tmp_path / "root" / "link").symlink_to(tmp_path / "elsewhere")
+    given = {"captioner": str(small_captioner().save(tmp_path / "model")), "vqa": "nowhere"}
+    return Workspace(tmp_path / "work", tmp_path / "root", given)
+
+
+def test_data_sets_are_folders_of_the_root_uploads_and_corrections(workspace, tmp_path):
+    assert [name for name, _ in workspace.data_sets.list("vqa")] == ["dogs", "link", "cats"]
+    workspace.corrections.add_caption(square("red", "left"), "a red square")
+    *_, (label, path) = workspace.data_sets.list("captioner")
+    assert label == "The corrections made on this page (1)"
+    assert workspace.data_sets.find(path) == workspace.corrections.captions_folder.resolve()
+    assert len(workspace.data_sets.list("vqa")) == 3
+    bare = Workspace(tmp_path / "new", None, workspace.given)
+    assert bare.data_sets.list("captioner") == [] and not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("inside", ["dogs", "{root}/dogs", "{work}/data/cats"])
+def test_a_data_set_is_found_by_name_or_path(workspace, inside):
+    given = inside.format(root=workspace.data_root, work=workspace.folder)
+    assert workspace.data_sets.find(given).name == given[-4:]
+
+
+@pytest.mark.parametrize("outside", ["/etc", "../elsewhere", "link", "dogs/../../elsewhere", "{work}", "{work}/runs"])
+def test_nothing_else_may_be_trained_on(workspace, outside):
+    with pytest.raises(SettingError, match="is not among the data sets of this page"):
+        workspace.data_sets.find(outside.format(work=workspace.folder))
+
+
+@pytest.mark.parametrize("nothing", [None, "", "dogs\0"])
+def test_no_data_set_is_a_sentence(workspace, nothing):
+    with pytest.raises(SettingError, match="there is no data set yet"):
+        workspace.data_sets.find(nothing)
+
+
+def test_an_uploaded_zip_takes_the_next_free_name(workspace, tmp_path):
+    with zipfile.ZipFile(tmp_path / "my cats!.zip", "w") as archive:
+        archive.writestr("captions.csv", "image,caption\n")
+    names = [workspace.data_sets.add(tmp_path / "my cats!.zip").name for _ in range(2)]
+    assert names == ["my-cats", "my-cats-2"]
+    assert {"my-cats", "my-cats-2"} < {name for name, _ in workspace.data_sets.list("captioner")}
+
+
+def test_a_run_begins_with_the_pages_model_an_earlier_run_or_nothing(workspace, tmp_path, monkeypatch):
+    model = small_captioner().save(tmp_path / "work" / "runs" / "captioner-1" / "best")
+    run = Run(model.parent)
+    about = {"kind": "captioner", "began": 1, "pid": 0, "process": None, "stop_asked": None}
+    (run.folder / "run.json").write_text(json.dumps(about))
+    (run.folder / "output.txt").write_text("done: all of it\n")
+    assert [value for _, value in workspace.beginnings("captioner")] == [GIVEN, "captioner-1", NEW]
+    assert workspace.beginnings("captioner")[0][0] == "The model this page began with"
+    assert [value for _, value in workspace.beginnings("vqa")] == [NEW]  # its model is not there
+    assert workspace.options("captioner", GIVEN) == {"start_from": str(tmp_path / "model")}
+    assert workspace.options("captioner", "captioner-1") == {"start_from": run.model}
+    assert workspace.options("captioner", NEW)["encoder_weights"].is_dir() and workspace.options("vqa", NEW) == {}
+    with pytest.raises(SettingError, match="there is no run"):
+        workspace.options("captioner", "../elsewhere")
+
+
+def test_a_report_survives_json(tmp_path):
+    found = read_captions(coco_folder(tmp_path, copies=1))
+    *_, report = check(found, small_captioner())
+    assert isinstance(report, Report)
+    assert report_from(json.dumps({"data": ["x"], **asdict(report)})) == report
+
+
+def test_what_a_check_refuses_is_its_sentence(tmp_path):
+    with pytest.raises(DataError, match="is no data set of captions that is known") as error:
+        checked(tmp_path, "captioner", None, count=1, tune=False)
+    assert "error:" not in str(error.value) and "\n" not in str(error.value)

@@ -1,0 +1,129 @@
+"""An array on disk, a row for each photo, read and written row by row.
+
+Through the file and not as mapped memory: so a process stays as small for 8,000 photos as for 1,000, and a disk that
+runs full is an error and not the end of the process. The file is numpy's own .npy, so `numpy.load` reads it too.
+"""
+
+import errno
+import os
+import shutil
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from runtime.errors import DataError, shown
+
+FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+ROOM = "free some space, or name another disk with --cache."
+
+
+class ArrayFile:
+    """Rows of equal shape and type in one file.
+
+    Args:
+        file: it must be there; `create` makes it.
+        write: open it for writing too.
+    """
+
+    def __init__(self, file: Path, *, write: bool = False):
+        self.file, mapped = file, np.load(file, mmap_mode="r")
+        self.row, self.dtype, self.offset = mapped.shape[1:], mapped.dtype, mapped.offset
+        self.size = int(np.prod(self.row)) * self.dtype.itemsize  # bytes of a row
+        self._file, self._lock = file.open("r+b" if write else "rb", buffering=0), Lock()
+        self.close = weakref.finalize(self, self._file.close)
+
+    @classmethod
+    def create(cls, file: Path, dtype, shape: tuple[int, ...]) -> "ArrayFile":
+        """A new file of zeros, with all the space it will need where the system can promise it. Its folder is made.
+
+        Raises:
+            DataError: how much is needed and how much is free.
+        """
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        file.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(file.parent).free
+        if free >= size * 1.1:
+            np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=shape)
+            if _take_space(file):
+                return cls(file, write=True)
+        raise DataError(
+            f"{shown(file.parent)} has {free / 1e9:.1f} GB free and the cache needs {size * 1.1 / 1e9:.1f} GB; {ROOM}"
+        )
+
+    def write(self, first: int, rows: np.ndarray) -> None:
+        """Rows (B, ...) from row number `first` on.
+
+        Raises:
+            DataError: the disk is full.
+        """
+        data = memoryview(np.ascontiguousarray(rows, dtype=self.dtype)).cast("B")
+        with _told_when_full(self.file), self._lock:
+            self._file.seek(self.offset + first * self.size)
+            while data:
+                data = data[self._file.write(data) :]
+
+    def keep(self) -> None:
+        """Return once everything written is on the disk itself.
+
+        Raises:
+            DataError: the disk is full.
+        """
+        with _told_when_full(self.file):
+            os.fsync(self._file.fileno())
+
+    def read(self, rows: Iterable[int]) -> Tensor:
+        """(B, ...), in the order of the rows asked for."""
+        rows = [int(row) for row in rows]
+        found = np.empty((len(rows), *self.row), self.dtype)
+        with self._lock:
+            for row, into in zip(rows, found, strict=True):
+                self._file.seek(self.offset + row * self.size)
+                self._file.readinto(memoryview(into).cast("B"))
+        return torch.from_numpy(found)
+
+
+def _take_space(file: Path) -> bool:
+    """Take the space that a file says it has; False, and the file is gone, where the disk is full."""
+    if not hasattr(os, "posix_fallocate"):
+        return True
+    try:
+        with file.open("r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    except OSError as error:
+        if error.errno in FULL:
+            file.unlink()
+            return False
+    return True  # or this kind of disk cannot promise space, and `write` finds out
+
+
+@contextmanager
+def _told_when_full(file: Path) -> Iterator[None]:
+    """A full disk as one sentence.
+
+    Raises:
+        DataError: it is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DataError(f"{shown(file.parent)} has no room left for the cache; {ROOM}") from None
+
+
+def write_aside(file: Path, text: str) -> None:
+    """Write a file under another name and rename it: it is there whole, or the one before is.
+
+    Raises:
+        DataError: the disk is full.
+    """
+    temporary = file.with_suffix(".writing")
+    with _told_when_full(file):
+        temporary.write_text(text)
+        temporary.replace(file)

@@ -1,0 +1,120 @@
+"""A frozen encoder's features, computed once for a data set and kept on disk: float16 (N, L, D), read in place."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from encoders.cnn import ImageEncoder
+from encoders.fold import fold_batchnorm
+from encoders.images import Preprocessing, open_photo
+from runtime.checkpoint import fingerprint
+from runtime.device import autocast, best_device
+from runtime.errors import PhotoError
+from training.loop.distributed import first_alone
+
+from .array_file import ArrayFile, write_aside
+from .photos import DECODERS, ahead, identity
+
+BATCH = 32
+KEEP = 5  # seconds of work that a kill may lose
+
+
+class FeatureCache:
+    """The features of a list of photo files. Found again by the encoder's weights and the files; resumable.
+
+    Attributes:
+        bad: row -> the sentence that says why that photo cannot be opened. Its features are zero.
+    """
+
+    def __init__(self, paths: Sequence[Path], encoder: ImageEncoder, preprocessing: Preprocessing, folder: Path):
+        self.paths, self.encoder, self.preprocessing = list(paths), encoder, preprocessing
+        rows, cols = encoder.grid
+        self.shape = (len(self.paths), rows * cols, encoder.feature_size)
+        files = hashlib.sha256(b"".join(map(identity, self.paths))).hexdigest()
+        key = fingerprint(encoder, asdict(preprocessing), encoder.config(), files)
+        self.file = Path(folder) / f"features-{key}.npy"
+        self._notes = self.file.with_suffix(".json")
+        self.bad: dict[int, str] = {}
+        self._array: ArrayFile | None = None
+
+    def fill(self) -> Iterator[int]:
+        """Compute what is not there yet, yielding how many rows are done.
+
+        Raises:
+            DataError: the disk is too small.
+        """
+        yield from first_alone(self._fill)
+
+    def _fill(self) -> Iterator[int]:
+        done = 0
+        if self._notes.exists() and self.file.exists():
+            notes = json.loads(self._notes.read_text())
+            done, self.bad = notes["done"], {int(row): why for row, why in notes["bad"].items()}
+        else:
+            self._notes.unlink(missing_ok=True)
+            ArrayFile.create(self.file, np.float16, self.shape).close()
+        if done < len(self.paths):
+            array = ArrayFile(self.file, write=True)
+            kept = time.monotonic()
+            try:
+                for stop in self._compute(array, first=done):
+                    done = stop
+                    if time.monotonic() - kept > KEEP:
+                        self._keep(array, done)
+                        kept = time.monotonic()
+                    yield done
+            finally:
+                self._keep(array, done)
+                array.close()
+        self._array = ArrayFile(self.file)
+        yield len(self.paths)
+
+    def _keep(self, array: ArrayFile, done: int) -> None:
+        array.keep()  # before it is said to be there
+        write_aside(self._notes, json.dumps({"done": done, "bad": dict(self.bad)}))
+
+    @torch.no_grad()
+    def _compute(self, array: ArrayFile, first: int) -> Iterator[int]:
+        home, device = next(self.encoder.parameters()).device, best_device()
+        side = self.preprocessing.size
+        encoder = fold_batchnorm(self.encoder.to(device), torch.randn(1, 3, side, side, device=device))
+        with ThreadPoolExecutor(DECODERS) as pool:
+            batches = [range(len(self.paths))[start:][:BATCH] for start in range(first, len(self.paths), BATCH)]
+            # Decoders keep a GPU busy. Beside an encoder on the CPU they would make it wait for its own cores.
+            in_turn = chain.from_iterable(pool.map(self._pixels, rows) for rows in batches)
+            opened = in_turn if device.type == "cpu" else ahead(pool, self._pixels, chain(*batches))
+            for rows in batches:
+                pixels = torch.stack([next(opened) for _ in rows])
+                with autocast(device):
+                    features = encoder(self.preprocessing.normalise(pixels.to(device)))
+                good = torch.tensor([row not in self.bad for row in rows]).view(-1, 1, 1)
+                array.write(rows.start, (features.cpu() * good).to(torch.float16).numpy())
+                yield rows.stop
+        self.encoder.to(home)
+
+    def _pixels(self, row: int) -> Tensor:
+        side = self.preprocessing.size
+        try:
+            return self.preprocessing.pixels(open_photo(self.paths[row], smallest=side))
+        except PhotoError as error:
+            self.bad[row] = str(error)
+            return torch.zeros(3, side, side, dtype=torch.uint8)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, rows: Sequence[int]) -> Tensor:
+        """float16 (B, L, D), in the order of the rows asked for."""
+        if self._array is None:
+            for _ in self.fill():
+                pass
+        return self._array.read(rows)

@@ -1,0 +1,115 @@
+"""A data set's photos as one array of pixels, decoded once and kept on disk: uint8 (N, 3, S, S).
+
+Reading a photo back is a memory copy, so no training step ever waits for a decoder.
+"""
+
+import hashlib
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from encoders.images import Preprocessing, open_photo
+from runtime.errors import PhotoError, shown
+from training.loop.distributed import first_alone
+
+from .array_file import ArrayFile, write_aside
+
+DECODERS = min(16, os.cpu_count() or 1)  # threads; Pillow releases Python's lock while it decodes
+
+
+class PhotoCache:
+    """The decoded photos of a list of files.
+
+    Args:
+        paths: the files, in the order of the rows.
+        preprocessing: their size and fit. Normalising is left to whoever reads, so that pixels can be augmented.
+        folder: where the array is kept; it is found again by the files' names, sizes and times.
+
+    Attributes:
+        bad: row -> the sentence that says why that photo cannot be opened. Its pixels are zero.
+    """
+
+    def __init__(self, paths: Sequence[Path], preprocessing: Preprocessing, folder: Path):
+        self.paths, self.preprocessing = [Path(p) for p in paths], preprocessing
+        side = preprocessing.size
+        self.shape = (len(self.paths), 3, side, side)
+        key = hashlib.sha256(json.dumps([asdict(preprocessing)["fit"], side]).encode())
+        for path in self.paths:
+            key.update(identity(path))
+        self.file = Path(folder) / f"photos-{key.hexdigest()[:16]}.npy"
+        self.bad: dict[int, str] = {}
+        self._array: ArrayFile | None = None
+
+    def fill(self) -> Iterator[int]:
+        """Decode what is not there yet, yielding how many rows are done. A finished array is opened at once.
+
+        Raises:
+            DataError: the disk is too small.
+        """
+        yield from first_alone(self._fill)
+
+    def _fill(self) -> Iterator[int]:
+        notes = self.file.with_suffix(".json")
+        if notes.exists() and self.file.exists():
+            self.bad = {int(row): why for row, why in json.loads(notes.read_text()).items()}
+        else:
+            partial = self.file.with_suffix(".partial")
+            array = ArrayFile.create(partial, np.uint8, self.shape)
+            with ThreadPoolExecutor(DECODERS) as pool:
+                for row, pixels in enumerate(ahead(pool, self._decode, range(len(self.paths)))):
+                    if isinstance(pixels, str):
+                        self.bad[row] = pixels
+                    else:
+                        array.write(row, pixels[None])
+                    yield row + 1
+            array.keep()
+            array.close()
+            partial.replace(self.file)
+            write_aside(notes, json.dumps(self.bad))
+        self._array = ArrayFile(self.file)
+        yield len(self.paths)
+
+    def _decode(self, row: int) -> np.ndarray | str:
+        try:
+            photo = open_photo(self.paths[row], smallest=self.preprocessing.size)
+            return self.preprocessing.pixels(photo).numpy()
+        except PhotoError as error:
+            return str(error)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, rows: Sequence[int]) -> Tensor:
+        """uint8 (B, 3, S, S), in the order of the rows asked for."""
+        if self._array is None:
+            for _ in self.fill():
+                pass
+        return self._array.read(rows)
+
+
+def ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, most: int = 64) -> Iterator:
+    """`work` of each item, in order, while the pool works on the next few; `pool.map` would do all it can at once, and
+    hold every photo of a data set in memory."""
+    waiting: deque[Future] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def identity(path: Path) -> bytes:
+    """What tells a file from another, or from itself before it changed, without reading it."""
+    try:
+        status = path.stat()
+        return f"{shown(path)}|{status.st_size}|{status.st_mtime_ns}\n".encode()
+    except OSError:
+        return f"{shown(path)}|missing\n".encode()

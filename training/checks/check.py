@@ -1,0 +1,227 @@
+"""What a data set holds and what of it would ruin a training run. Computes; prints nothing."""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+from encoders.text import Vocabulary
+from runtime.errors import DataError, shown
+from training.readers.records import Dataset, QuestionRecord
+from training.tasks.question_data import Questions
+from vqa.answers import AnswerSet
+
+from .estimate import Needs
+from .photo_files import (
+    SHOWN,
+    Copies,
+    Done,
+    find_copies,
+    find_unopenable,
+    leak_sentence,
+    photos_by_split,
+)  # fmt: skip
+from .wording import Answering, Wording, answering, texts_of, unknown_share, wording
+
+MOST_MISSING = 0.5  # of the photos, or of the questions; beyond these shares a run would be ruined
+MOST_UNOPENABLE = 0.5  # of the photos
+MOST_LEAKED = 0.05  # of a val or test split's photos: above it, scores say little about new photos
+MOST_UNKNOWN = 0.5  # of the words of the val and test texts
+LEAST_COVERED = 0.2  # best accuracy possible on the val questions
+
+MISSING = ("images are missing", "image names fit more than one photo", "image names leave the folder")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A fault that readers found: how often, and the first examples."""
+
+    count: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Photos:
+    """The photos of a data set.
+
+    Attributes:
+        splits: split -> how many; made: those splits that the data set did not have.
+        missing: names in the data set's files for which there is no one photo: of captions counted once a photo,
+            of questions once a question.
+        undecodable: how many cannot be opened, None where that was not tried; why: name -> reason, the first few.
+    """
+
+    found: int
+    splits: dict[str, int]
+    made: tuple[str, ...]
+    missing: int
+    undecodable: int | None
+    why: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """How the data suit the model that would be trained.
+
+    Attributes:
+        words: it would know; answers: it could give (None for a captioner).
+        unknown: share of the words of val and test texts that it would read as <unk>, 0..1.
+        covered: the best accuracy it could reach on the val questions, 0..1.
+    """
+
+    words: int
+    answers: int | None
+    unknown: float | None
+    covered: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `python -m training check` tells.
+
+    Attributes:
+        kind: `captions` or `questions`; format: as `--format` names it.
+        left_out: fault -> what readers left out for it.
+        needs: of training; None where that was not measured.
+        stops: the sentences with which training would refuse this data set.
+    """
+
+    kind: str
+    format: str
+    photos: Photos
+    left_out: dict[str, LeftOut]
+    copies: Copies
+    wording: Wording
+    answering: Answering | None
+    prospect: Prospect
+    needs: Needs | None
+    stops: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of `check_quickly`: the same as in a `Report`."""
+
+    copies: Copies
+    prospect: Prospect
+    stops: tuple[str, ...]
+
+
+def check(
+    found: Dataset | Questions, model, *, open_photos: bool = True, measure: Iterator[Done | Needs] | None = None
+) -> Iterator[Done | Report]:
+    """Look through a data set; a stream of what is being done, then the report.
+
+    Args:
+        model: the captioner or answerer that would be trained on it.
+        open_photos: whether to try to open each photo.
+        measure: what `estimate.measure` gives, to be run last; nothing is measured where None.
+    """
+    splits = photos_by_split(found.records)
+    copies = yield from find_copies(splits)
+    photos = list(dict.fromkeys(photo for part in splits.values() for photo in part))
+    bad = (yield from find_unopenable(photos)) if open_photos else None
+    about = _prospect(found, model)
+    questions = isinstance(found.records[0], QuestionRecord)
+    stops = [*faults(found, copies, about), *unopenable_fault(len(bad or ()), len(photos))]
+    needs = None
+    try:
+        needs = yield from _last(measure or iter(()))
+    except DataError as error:
+        stops = stops or [str(error)]
+    yield Report(
+        kind="questions" if questions else "captions",
+        format=found.format,
+        photos=Photos(
+            found=len(photos),
+            splits={split: len(part) for split, part in splits.items()},
+            made=found.made,
+            missing=_missing(found),
+            undecodable=None if bad is None else len(bad),
+            why={shown(path.name): why for path, why in list((bad or {}).items())[:SHOWN]},
+        ),
+        left_out={f: LeftOut(n, tuple(found.problems.examples[f])) for f, n in found.problems.counts.items()},
+        copies=copies,
+        wording=wording(found.records),
+        answering=answering(found.records) if questions else None,
+        prospect=about,
+        needs=needs,
+        stops=(*stops, *_disk_fault(needs)),
+    )
+
+
+def check_quickly(found: Dataset | Questions, model) -> Iterator[Done | Verdict]:
+    """What training asks before it begins: the part of `check` that opens no photo and measures nothing."""
+    copies = yield from find_copies(photos_by_split(found.records))
+    prospect = _prospect(found, model)
+    yield Verdict(copies, prospect, tuple(faults(found, copies, prospect)))
+
+
+def _last(measure: Iterator[Done | Needs]) -> Generator[Done, None, Needs | None]:
+    needs = None
+    for record in measure:
+        if isinstance(record, Done):
+            yield record
+        else:
+            needs = record
+    return needs
+
+
+def _missing(found: Dataset | Questions) -> int:
+    return sum(found.problems.counts[fault] for fault in MISSING)
+
+
+def _prospect(found: Dataset | Questions, model) -> Prospect:
+    vocabulary: Vocabulary = model.vocabulary
+    answers: AnswerSet | None = getattr(model, "answers", None)
+    held_out = (text for record in found.records if record.split != "train" for text in texts_of(record))
+    answered = [r.answers for r in found.split("val") if r.answers] if answers is not None else []
+    return Prospect(
+        words=len(vocabulary),
+        answers=None if answers is None else len(answers),
+        unknown=unknown_share(vocabulary, held_out),
+        covered=answers.coverage(answered) if answered else None,
+    )
+
+
+def faults(found: Dataset | Questions, copies: Copies, prospect: Prospect) -> list[str]:
+    """Sentences on what would ruin a run: what it is, how much, what to do."""
+    said, missing, kept = [], _missing(found), len(found.records)
+    what = f"{missing + kept:,} photos"
+    if isinstance(found.records[0], QuestionRecord):
+        what = f"{missing + kept:,} questions have photos that"
+    if missing > MOST_MISSING * (missing + kept):
+        example = next(found.problems.examples[fault][0] for fault in MISSING if found.problems.counts[fault])
+        said.append(
+            f"{missing:,} of {what} were not found, such as {shown(example)}; give the folder that has them, or mend "
+            "their names."
+        )
+    for split in ("train", "val"):
+        if not found.split(split):
+            said.append(f"the data has no {split} photo; add some, or name their split.")
+    for leak in copies.leaks:
+        if leak.also_in == "train" and leak.share > MOST_LEAKED:
+            said.append(f"{leak_sentence(leak)}; take these photos out of train.")
+    if (prospect.unknown or 0) > MOST_UNKNOWN:
+        said.append(
+            f"the model would know {prospect.words:,} words, and {prospect.unknown:.0%} of the words of the val and "
+            "test texts are none of them; lower --min-count, or give --unit character."
+        )
+    if prospect.covered is not None and prospect.covered < LEAST_COVERED:
+        said.append(
+            f"with its {prospect.answers:,} answers, {prospect.covered:.0%} of the val questions could be answered "
+            "right; raise --most-answers, lower --min-answers, or give data with answers that come again."
+        )
+    return said
+
+
+def _disk_fault(needs: Needs | None) -> Sequence[str]:
+    if needs is None or needs.disk <= needs.disk_free:
+        return ()
+    free, wanted = needs.disk_free / 1e9, needs.disk / 1e9
+    return (f"the cache takes {wanted:.1f} GB and there are {free:.1f} GB free; name another disk with --cache.",)
+
+
+def unopenable_fault(bad: int, photos: int) -> Sequence[str]:
+    """The sentence that should stop a run, if so many of its photos cannot be opened."""
+    if bad <= MOST_UNOPENABLE * photos:
+        return ()
+    return (f"{bad:,} of {photos:,} photos cannot be opened; copy or download them again.",)

@@ -1,0 +1,141 @@
+"""The files of a data set's photos: which have the same content, and which cannot be opened."""
+
+from collections import Counter
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from encoders.images import open_photo
+from runtime.errors import PhotoError, shown
+from training.caches.photos import DECODERS
+from training.readers.records import SPLITS, CaptionRecord, QuestionRecord
+
+SIDE = 16  # pixels: a JPEG is decoded at an eighth, and still read to its last byte
+AT_ONCE = 512  # photos handed to the threads together: memory does not grow with the data set
+SHOWN = 5  # examples
+
+
+@dataclass(frozen=True)
+class Done:
+    """So many of so many photos are done; `what` is done to them."""
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Photos of one split that are also in an earlier one.
+
+    Attributes:
+        photos: how many; share: of the split's photos, 0..1.
+        examples: (name, name of the same photo in the earlier split), the first few.
+    """
+
+    split: str
+    also_in: str
+    photos: int
+    share: float
+    examples: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Photos that are the same file, byte for byte, whatever their names.
+
+    Attributes:
+        within: split -> how many of its photos repeat another of it.
+        leaks: for each two splits that share photos.
+    """
+
+    within: dict[str, int]
+    leaks: tuple[Leak, ...]
+
+
+def photos_by_split(records: Sequence[CaptionRecord | QuestionRecord]) -> dict[str, list[Path]]:
+    """The photos of each split that has any, each once."""
+    found: dict[str, dict[Path, None]] = {}
+    for record in records:
+        found.setdefault(record.split, {})[record.image] = None
+    return {split: list(found[split]) for split in SPLITS if split in found}
+
+
+def find_copies(splits: dict[str, list[Path]]) -> Generator[Done, None, Copies]:
+    """Compare photos by a digest of their bytes; a file whose size no other has need not be read."""
+    sizes = {path: size for photos in splits.values() for path in photos if (size := _size(path)) is not None}
+    alike = Counter(sizes.values())
+    content: dict[Path, Hashable] = {path: path for photos in splits.values() for path in photos}
+    compared = [path for path in sizes if alike[sizes[path]] > 1]
+    for done, (path, digest) in enumerate(_in_threads(_digest, compared), start=1):
+        content[path] = digest or path
+        yield Done("comparing photos", done, len(compared))
+    where = {split: {content[photo]: photo for photo in reversed(photos)} for split, photos in splits.items()}
+    within = {split: len(photos) - len(where[split]) for split, photos in splits.items()}
+    pairs = [("train", "val"), ("train", "test"), ("val", "test")]
+    leaks = [_leak(pair, splits, content, where) for pair in pairs if set(pair) <= splits.keys()]
+    return Copies({split: n for split, n in within.items() if n}, tuple(leak for leak in leaks if leak.photos))
+
+
+def _leak(pair: tuple[str, str], splits: dict, content: dict, where: dict) -> Leak:
+    earlier, split = pair
+    shared = [photo for photo in splits[split] if content[photo] in where[earlier]]
+    examples = tuple((photo.name, where[earlier][content[photo]].name) for photo in shared[:SHOWN])
+    return Leak(split, earlier, len(shared), len(shared) / len(splits[split]), examples)
+
+
+def leak_sentence(leak: Leak) -> str:
+    """`31 of the 100 test photos (31.0%) are also in train, such as a.jpg (there b.jpg)`."""
+    total = round(leak.photos / leak.share)
+    mine, theirs = leak.examples[0]
+    there = "" if mine == theirs else f" (there {shown(theirs)})"
+    return (
+        f"{leak.photos:,} of the {total:,} {leak.split} photos ({leak.share:.1%}) are also in {leak.also_in}, such as "
+        f"{shown(mine)}{there}"
+    )
+
+
+def find_unopenable(photos: Sequence[Path]) -> Generator[Done, None, dict[Path, str]]:
+    """Open every photo; which cannot be, and the sentence that says why."""
+    bad = {}
+    for done, (path, why) in enumerate(_in_threads(_why_not_opened, photos), start=1):
+        if why:
+            bad[path] = why
+        yield Done("opening photos", done, len(photos))
+    return bad
+
+
+def _in_threads(function: Callable, items: Sequence) -> Iterator[tuple]:
+    """(item, what the function gives for it), in order. Reading, digesting and decoding all release Python's lock."""
+    with ThreadPoolExecutor(DECODERS) as pool:
+        for first in range(0, len(items), AT_ONCE):
+            some = items[first : first + AT_ONCE]
+            yield from zip(some, pool.map(function, some), strict=True)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _digest(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            digest = blake2b(digest_size=16)
+            while part := file.read(1 << 20):
+                digest.update(part)
+            return digest.digest()
+    except OSError:
+        return None
+
+
+def _why_not_opened(path: Path) -> str | None:
+    try:
+        open_photo(path, smallest=SIDE)
+    except PhotoError as error:
+        return str(error)
+    return None

@@ -1,0 +1,78 @@
+"""A run's records drawn for a terminal: a bar while an epoch runs, a line when it is done."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from training.checks.photo_files import Done
+from training.loop.alarms import Alarm
+from training.loop.task import Epoch, Record, Step, Stopped
+from training.tasks.alarms import FOR_ALARMS
+
+STOPPED = 130  # exit status, as of a command that Ctrl-C ended
+
+
+def _bar(console: Console, *columns) -> Progress:
+    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *columns,
+                    console=console, transient=True)  # fmt: skip
+
+
+def draw_fill(done: Iterable[int], total: int, what: str, console: Console) -> None:
+    """A bar for something that counts up to `total`: `what` names it."""
+    with _bar(console, TimeRemainingColumn()) as bar:
+        task = bar.add_task(what, total=total)
+        for count in done:
+            bar.update(task, completed=count)
+
+
+def draw_check(records: Iterable, console: Console):
+    """Draw the progress records of a check; the last record, its result, comes back."""
+    result = None
+    with _bar(console, TimeRemainingColumn()) as bar:
+        task = bar.add_task("reading", total=None)
+        for result in records:
+            if isinstance(result, Done):
+                bar.update(task, description=result.what, completed=result.done, total=result.total)
+    return result
+
+
+def draw_fit(records: Iterable[Record], console: Console) -> Epoch | None:
+    """Draw a run to its end; the last epoch's record comes back.
+
+    Raises:
+        SystemExit: the run was asked to stop, and has said how to go on.
+    """
+    last = record = None
+    with _bar(console, TextColumn("{task.fields[note]}")) as bar:
+        task = bar.add_task("starting", total=None, note="")
+        for record in records:
+            if isinstance(record, Step):
+                note = f"loss {record.loss:.3f}  {record.examples_a_second:,.0f}/s  {_clock(record.left)} left"
+                bar.update(task, description=f"epoch {record.epoch}", completed=record.step, total=record.steps,
+                           note=note)  # fmt: skip
+            else:
+                last = record if isinstance(record, Epoch) else last
+                bar.console.print(line(record), highlight=False, markup=False, soft_wrap=True)
+    if isinstance(record, Stopped):
+        raise SystemExit(STOPPED)
+    return last
+
+
+def line(record: Epoch | Alarm | Stopped) -> str:
+    """A record as a line of text."""
+    if isinstance(record, Alarm):
+        return f"warning: {record.sentence}"
+    if isinstance(record, Stopped):
+        where = f"epoch {record.epoch}, step {record.step} of {record.steps}"
+        return f"stopped in {where}; all of it is saved: go on with --resume."
+    shown = {k: v for k, v in record.scores.items() if k not in ("score", *FOR_ALARMS) and v is not None}
+    scores = "  ".join(f"{name} {value:.2f}" for name, value in shown.items())
+    star = "  * best" if record.best else ""
+    return f"epoch {record.epoch}/{record.epochs}  {scores}{star}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"

@@ -1,0 +1,241 @@
+"""The training loop, the same for every model: steps, validation, early stopping, saving and resuming.
+
+Knows no pictures and no words. A `Task` says what a batch is and how good the model is; `fit` does the rest and
+yields a stream of records, which a command line draws as a bar, a page as a curve, and a test collects.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+from threading import Event
+
+import torch
+from torch import Tensor
+
+from runtime.device import best_device, bf16_is_fast
+from runtime.errors import GlimpseError
+
+from .alarms import Alarm, newly
+from .distributed import connected
+from .resume import State, load_state, save_state, told_when_full
+from .run_log import Log
+from .seed import mixed
+from .stop import asked_to_stop
+from .task import Epoch, FitSettings, Record, Step, Stopped, Task
+
+TELL = 0.5  # seconds between records of steps
+SAMPLES = 4  # photos, of which the log keeps what the model says as it learns
+
+
+def fit(task: Task, settings: FitSettings, out: Path, *, resume: bool = False) -> Iterator[Record]:
+    """Train a task; write `out/best`, `out/last` (model folders), `out/log.jsonl` and `out/resume.pt`.
+
+    SIGTERM and Ctrl-C end the run after the step it is at. Closing the iterator ends it at once, and it can be
+    resumed from its last save. Under torchrun, each process computes its part of every batch.
+
+    Raises:
+        SettingError: nothing to resume, or other settings than the run began with.
+        GlimpseError: the loss is no longer a finite number, or the disk is full.
+    """
+    with asked_to_stop() as asked, closing(_Run(task, settings, Path(out), resume=resume)) as run:
+        if not resume:
+            yield from run.begin()
+        while not run.over:
+            if run.stopping:
+                run.save()
+                yield Stopped(*run.place, task.steps)
+                return
+            run.step(asked)
+            if run.ends_epoch or run.quiet > TELL:
+                yield run.tell()
+            if run.ends_epoch:
+                yield from run.end_epoch()
+            elif run.unsaved > 60 * settings.save_minutes:
+                run.save()
+
+
+class _Run:
+    """A run while it lasts: what `fit` does, one thing a method."""
+
+    def __init__(self, task: Task, settings: FitSettings, out: Path, *, resume: bool):
+        self.task, self.settings, self.out = task, settings, out
+        out.mkdir(parents=True, exist_ok=True)
+        bf16 = settings.precision == "bf16" or (settings.precision == "auto" and bf16_is_fast(best_device()))
+        self.fabric = connected("bf16-mixed" if bf16 else "32-true")
+        self.model, self.optimiser = self.fabric.setup(task.model, _optimiser(task, settings))
+        fixed = asdict(replace(settings, save_minutes=0, accumulate=1)) | {"steps in an epoch": task.steps}
+        self.state = State(settings=fixed)
+        if resume:
+            self.state = load_state(out / "resume.pt", task.model, self.optimiser, fixed)
+        self.log = None
+        if self.fabric.is_global_zero:
+            with told_when_full(out):
+                self.log = Log(out, sizes=self.state.logged if resume else None, step=self.state.step)
+        self.stopping, self.total = False, settings.epochs * task.steps
+        self.first, self.started = self.state.step, time.monotonic()
+        self.told = self.saved = self.started
+        self.losses: list[float] = []  # since the record before
+        self.examples = 0.0
+
+    @property
+    def over(self) -> bool:
+        return self.state.step >= self.total or 0 < self.settings.patience <= self.state.stale
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The epoch and, in it, the step that was done last, from 1."""
+        epoch, step = divmod(max(0, self.state.step - 1), self.task.steps)
+        return epoch + 1, step + (self.state.step > 0)
+
+    @property
+    def ends_epoch(self) -> bool:
+        return self.state.step % self.task.steps == 0
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since the last record."""
+        return time.monotonic() - self.told
+
+    @property
+    def unsaved(self) -> float:
+        """Seconds since the last save."""
+        return time.monotonic() - self.saved
+
+    def begin(self) -> list[Alarm]:
+        """Say what looks wrong with the data, and save: from now on there is something to resume."""
+        alarms = self.task.alarms(None) if self.log else []
+        for alarm in alarms:
+            self._write("log.jsonl", alarm)
+        self.save()
+        return alarms
+
+    def step(self, asked: Event) -> None:
+        """One step of the optimiser. `asked`: whether this process is to stop; one of many is enough."""
+        epoch, step = divmod(self.state.step, self.task.steps)
+        self.task.model.train()
+        random = mixed(self.settings.seed, "step", epoch, step)
+        torch.manual_seed(random + self.fabric.global_rank)  # dropout and the like
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate(self.state.step / self.total) * group["scale"]
+        sums = self._backward(epoch, step)
+        sums[2] = asked.is_set()
+        loss, examples, stopping = self.fabric.all_reduce(sums, reduce_op="sum").tolist()
+        clip = {"max_norm": self.settings.clip, "error_if_nonfinite": False}
+        norm = self.fabric.clip_gradients(self.model, self.optimiser, **clip)
+        if not math.isfinite(loss) or not torch.isfinite(norm):
+            self._explode(loss, epoch, step)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.state = replace(self.state, step=self.state.step + 1)
+        self.losses.append(loss)
+        self.examples += examples
+        self.stopping = stopping > 0
+
+    def _backward(self, epoch: int, step: int) -> Tensor:
+        """The gradient of this process's parts of a batch: what they add to the loss, their examples, and a 0.
+
+        The average that DDP takes over the processes is made a sum.
+        """
+        sums = torch.zeros(3, device=self.fabric.device)
+        mine, every = self.settings.accumulate, self.settings.accumulate * self.fabric.world_size
+        for n in range(mine):
+            batch = self.task.batch(epoch, step, slice(self.fabric.global_rank * mine + n, None, every))
+            examples = len(batch)
+            if not examples:  # more parts than photos: all processes meet in a backward pass, so one of no weight
+                batch = self.task.batch(epoch, step, slice(1))
+            with self.fabric.no_backward_sync(self.model, enabled=n + 1 < mine):
+                loss = self.model(self.fabric.to_device(batch)) * bool(examples)
+                self.fabric.backward(loss * self.fabric.world_size)
+            sums[0] += loss.detach()
+            sums[1] += examples
+        return sums
+
+    def _explode(self, loss: float, epoch: int, step: int) -> None:
+        what = "gradient" if math.isfinite(loss) else "loss"
+        value = "not finite" if math.isfinite(loss) else loss
+        raise GlimpseError(
+            f"the {what} became {value} in epoch {epoch + 1}, step {step + 1}; lower --learning-rate "
+            f"(now {self.settings.learning_rate}) or use --precision 32, then --resume from the last save."
+        )
+
+    def tell(self) -> Step:
+        """A record of the steps since the one before."""
+        now, done = time.monotonic(), self.state.step
+        left = (now - self.started) / (done - self.first) * (self.total - done)
+        record = Step(*self.place, self.task.steps, sum(self.losses) / len(self.losses),
+                      self.settings.rate(done / self.total), self.examples / (now - self.told), left)  # fmt: skip
+        self._write("steps.jsonl", record, {"loss": record.loss, "learning rate": record.rate})
+        self.told, self.losses, self.examples = now, [], 0.0
+        return record
+
+    def end_epoch(self) -> Iterator[Epoch | Alarm]:
+        """Validate, save the model and the state, and say how good it is and what looks wrong."""
+        epoch, _ = self.place
+        scores, samples, found = self.fabric.broadcast(self._validate(epoch) if self.log else None)
+        better = self.state.best is None or scores["score"] > self.state.best
+        record = Epoch(epoch, self.settings.epochs, scores, better, samples)
+        alarms = newly(found, self.state.alarmed)
+        self.state = replace(
+            self.state, best=scores["score"] if better else self.state.best,
+            stale=0 if better else self.state.stale + 1, alarmed=[alarm.name for alarm in found],
+        )  # fmt: skip
+        if self.log:
+            with told_when_full(self.out):
+                for name in ("last", "best")[: 1 + better]:
+                    self.task.save(self.out / name, scores)
+        self._write("log.jsonl", record, {f"held out/{name}": value for name, value in scores.items()})
+        for alarm in alarms:
+            self._write("log.jsonl", alarm)
+        self.save()
+        yield record
+        yield from alarms
+        self.told = time.monotonic()
+
+    def _validate(self, epoch: int) -> tuple[dict[str, float], list[dict[str, str]], list[Alarm]]:
+        self.task.model.eval()
+        with torch.no_grad():
+            scores = self.task.validate()
+        judged = epoch > 1 or self.settings.epochs == 1  # a first epoch says the same of everything, and may
+        found = [replace(alarm, epoch=epoch) for alarm in self.task.alarms(scores)] if judged else []
+        return scores, _spread(getattr(self.task, "said", [])), found
+
+    def _write(self, file: str, record: Record, curves: dict[str, float | None] | None = None) -> None:
+        """A line of a log file, and points of curves, where this is the process that writes."""
+        if self.log:
+            with told_when_full(self.out):
+                self.log.append(file, record)
+                for name, value in (curves or {}).items():
+                    self.log.curve(name, value, self.state.step)
+
+    def save(self) -> None:
+        """Write `resume.pt`, where this is the process that writes."""
+        if self.log:
+            with told_when_full(self.out):
+                self.state = replace(self.state, logged=self.log.sizes())
+                save_state(self.out / "resume.pt", self.task.model, self.optimiser, self.state)
+        self.saved = time.monotonic()
+
+    def close(self) -> None:
+        if self.log:
+            self.log.close()
+        del self.model, self.optimiser, self.fabric  # what is distributed must not outlive the run
+
+
+def _spread(said: list[dict[str, str]]) -> list[dict[str, str]]:
+    """A few of them, from all over the list; the same ones after every epoch."""
+    return said[:: max(1, len(said) // SAMPLES)][:SAMPLES]
+
+
+def _optimiser(task: Task, settings: FitSettings) -> torch.optim.Optimizer:
+    groups: dict[tuple, list] = {}
+    for name, parameter in task.model.named_parameters():
+        if parameter.requires_grad:
+            decay = settings.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((task.rate_scale(name), decay), []).append(parameter)
+    listed = [{"params": p, "scale": scale, "weight_decay": decay} for (scale, decay), p in groups.items()]
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(listed, lr=settings.learning_rate, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(listed, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)

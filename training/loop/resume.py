@@ -1,0 +1,107 @@
+"""Where a run stands, on disk: the weights, the optimiser's state and a few numbers in `resume.pt`.
+
+It is written aside and renamed, so that a kill at any moment, or a full disk, leaves the one before.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from runtime.errors import GlimpseError, ModelError, SettingError, shown
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run stands; everything but tensors.
+
+    Attributes:
+        step: steps done, of the whole run.
+        best: the best score so far; stale: epochs since it.
+        alarmed: the alarms that are on, by name, so that each is told once.
+        logged: bytes of each log file that belong to the steps done.
+        settings: what the run began with and has to go on with.
+    """
+
+    step: int = 0
+    best: float | None = None
+    stale: int = 0
+    alarmed: list[str] = field(default_factory=list)
+    logged: dict[str, int] = field(default_factory=dict)
+    settings: dict = field(default_factory=dict)
+
+
+def save_state(path: Path, model: nn.Module, optimiser, state: State) -> None:
+    """Write `resume.pt`.
+
+    Raises:
+        OSError: the disk is full. The file before is still whole.
+    """
+    temporary = path.with_suffix(".writing")
+    try:
+        with temporary.open("wb") as file:
+            saved = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": asdict(state)}
+            torch.save(saved, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except RuntimeError as error:  # torch's own writer, after the file's OSError
+        raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_state(path: Path, model: nn.Module, optimiser, settings: dict) -> State:
+    """Give the model and the optimiser what was saved.
+
+    Args:
+        settings: they must be those the run began with.
+
+    Raises:
+        SettingError: nothing to resume, it is damaged, or the settings differ.
+    """
+    if not path.is_file():
+        raise SettingError(f"there is no run to resume in {path.parent}; leave out --resume to start one.")
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        state = State(**saved["state"])
+    except Exception as error:  # a damaged file can fail in any way
+        raise SettingError(
+            f"{shown(path)} is damaged ({type(error).__name__}); leave out --resume to start again, from "
+            f"--start-from {shown(path.parent)} if it has a model already."
+        ) from None
+    before = state.settings
+    changed = [f"{k} (was {before[k]}, now {v})" for k, v in settings.items() if before.get(k, v) != v]
+    if changed:
+        raise SettingError(f"this run began with other settings: {', '.join(changed)}; resume it with the same ones.")
+    try:
+        model.load_state_dict(saved["model"])
+        optimiser.load_state_dict(saved["optimiser"])
+    except (RuntimeError, ValueError):  # other names or shapes: another model, or another data set's vocabulary
+        raise SettingError(
+            f"{shown(path)} is of another model than these options and this data make; resume with the same ones."
+        ) from None
+    return state
+
+
+@contextmanager
+def told_when_full(out: Path) -> Iterator[None]:
+    """A full disk, or one that cannot be written, as one sentence.
+
+    Raises:
+        GlimpseError: what happened, and that nothing saved before is lost.
+    """
+    try:
+        yield
+    except (OSError, ModelError) as error:
+        cause = error.__cause__ if isinstance(error, ModelError) else error
+        if cause is None:  # not the disk's fault
+            raise
+        raise GlimpseError(
+            f"the run stopped because {shown(out)} cannot be written ({getattr(cause, 'strerror', None) or cause}); "
+            "what it had saved is whole: make room and go on with --resume."
+        ) from None

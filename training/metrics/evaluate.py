@@ -1,0 +1,49 @@
+"""How good a model is on a split it was not trained on."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from captioner.model import Captioner
+from captioner.search import SearchSettings
+from runtime.errors import DataError, PhotoError
+from training.readers.records import CaptionRecord
+
+from .captions import caption_scores
+
+
+def caption_all(
+    captioner: Captioner, records: Sequence[CaptionRecord], settings: SearchSettings
+) -> Iterator[tuple[CaptionRecord, str | PhotoError]]:
+    """Each record with the caption given to its photo, or why that could not be opened."""
+    by_photo = {}
+    for record in records:
+        by_photo.setdefault(Path(record.image), []).append(record)
+    for photo, said in captioner.stream(by_photo, settings):
+        for record in by_photo[photo]:
+            yield record, said if isinstance(said, PhotoError) else said.text
+
+
+def score_captions(said: Sequence[tuple[CaptionRecord, str | PhotoError]], *, meteor: bool = False) -> dict:
+    """`{"images", "bleu_1" .. "cider"}` on the 0-100 scale; of several data sets, each one's own in `"per_data_set"`.
+
+    Raises:
+        DataError: no photo could be captioned.
+    """
+    pairs = [(record, text) for record, text in said if not isinstance(text, PhotoError)]
+    if not pairs:
+        raise DataError("no photo of this split could be captioned; check the data with `training check`.")
+    scores, each = scores_by_set([r for r, _ in pairs], [t for _, t in pairs], meteor=meteor)
+    return {"images": len(pairs), **scores} | ({"per_data_set": each} if each else {})
+
+
+def scores_by_set(
+    records: Sequence[CaptionRecord], captions: Sequence[str], *, meteor: bool = False
+) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """Scores of all captions together, and of each data set's own where there are several."""
+
+    def score(chosen: Sequence[int]) -> dict[str, float]:
+        return caption_scores([captions[i] for i in chosen], [list(records[i].captions) for i in chosen], meteor=meteor)
+
+    names = dict.fromkeys(record.data_set for record in records)
+    each = {name: score([i for i, r in enumerate(records) if r.data_set == name]) for name in names}
+    return score(range(len(records))), each if len(each) > 1 else {}

@@ -1,0 +1,248 @@
+"""Questions from captions: any data set of captions becomes questions and answers, so that it can train a VQA model.
+
+Six kinds: object, number, colour, place, doing, yes/no. A question is only asked where enough captions of a photo
+agree: three of five; for a detail such as a colour two, and none against. Every "yes" has one "no" to the same claim
+about another photo, so the words of a yes/no question never tell its answer. docs/generated-questions.md has samples.
+
+    python -m training.questions.generate DATA --sample 100 --seed 1
+
+prints samples with their captions.
+"""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runtime.command import run
+from runtime.errors import DataError
+from training.readers.records import CaptionRecord, Dataset, QuestionRecord
+
+from . import lexicon, words
+from .facts import Photo, Subject
+from .yes_no import yes_and_no
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question of one photo, before it is a record. Those of one `family` are balanced together."""
+
+    question: str
+    answer: str
+    kind: str
+    family: str = ""
+
+
+def generate_questions(captions: Iterable[CaptionRecord], seed: int = 1) -> list[QuestionRecord]:
+    """Question records from caption records, in their order, each with one answer and its caption record's split.
+
+    Args:
+        captions: English captions; the more of them a photo has, the surer a question.
+        seed: chooses wordings, and photos for the "no"s. The same captions and seed give the same questions.
+    """
+    rng = random.Random(seed)
+    records = [record for record in captions if record.captions]
+    photos = [Photo(tuple(record.captions)) for record in records]
+    asked: list[list[Asked]] = [[a for rule in RULES for a in rule(photo, rng)] for photo in photos]
+    _cap(asked, rng)
+    for i, question, answer in yes_and_no(photos, [record.split for record in records], rng):
+        asked[i].append(Asked(question, answer, "yes/no"))
+    return [
+        QuestionRecord(record.image, f"{record.image_id}-{n}", a.question, (a.answer,), record.split, a.kind)
+        for record, questions in zip(records, asked, strict=True)
+        for n, a in enumerate(dict.fromkeys(questions))
+    ]
+
+
+def from_captions(dataset: Dataset, seed: int = 1) -> Dataset:
+    """A data set of captions as one of questions, with the same splits.
+
+    Raises:
+        DataError: the captions give no question.
+    """
+    questions = generate_questions(dataset.records, seed)
+    if not questions:
+        raise DataError(
+            f"the captions of {len(dataset.records)} photos give no question; give English captions, best several "
+            "of each photo."
+        )
+    return replace(dataset, format=f"questions from {dataset.format}", records=questions)
+
+
+def _cap(asked: list[list[Asked]], rng: random.Random) -> None:
+    """In a family, leave the commonest answer no more often than all others together: else it is learnt blind."""
+    families: dict[str, Counter] = defaultdict(Counter)
+    for questions in asked:
+        for a in questions:
+            families[a.family][a.answer] += 1
+    families.pop("", None)
+    for family, answers in families.items():
+        answer, count = answers.most_common(1)[0]
+        keep = (answers.total() - count) / count
+        for questions in asked:
+            questions[:] = [
+                a for a in questions if (a.family, a.answer) != (family, answer) or keep >= 1 or rng.random() < keep
+            ]
+
+
+# One photo's questions, rule by rule
+
+
+def ask_animal(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+    """What animal is there? Where all captions name one kind."""
+    animals = {thing for thing in photo.named if lexicon.kinds_of(thing)[-1] == "animal"} - {"animal"}
+    if len(animals) == 1 and photo.sure(*animals):
+        question = rng.choice(["What animal is this?", "What animal is in the picture?", "What kind of animal is it?"])
+        yield Asked(question, lexicon.spoken(*animals), "object", "animal")
+
+
+def ask_sport(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+    """What sport is played? Where most captions name one and none another."""
+    sports = set(words.SPORTS) & photo.words
+    if len(sports) == 1:
+        pairs = ({*zip(said.tokens, said.tokens[1:], strict=False)} for said in photo.said)
+        played = sum(any(_is_played(*sports, *pair) for pair in inner) for inner in pairs)
+        if played >= photo.most:
+            yield Asked(rng.choice(["What sport is this?", "What sport is being played?"]), *sports, "object")
+
+
+def _is_played(sport: str, word: str, following: str) -> bool:
+    """Whether two words speak of a sport as a game: "play tennis", "tennis match"; not "a tennis shoe"."""
+    return (following == sport and word in words.SPORT_WORDS) or (word == sport and following in words.SPORT_WORDS)
+
+
+_ONE_THING = {"ride", "throw", "catch", "kick", "sit", "stand", "play", "chase"}  # done to one thing at a time
+_ASKABLE = [
+    ("ride", ("", "on")), ("hold", ("",)), ("carry", ("",)), ("wear", ("",)), ("throw", ("",)), ("catch", ("",)),
+    ("kick", ("",)), ("push", ("",)), ("pull", ("",)), ("chase", ("",)), ("sit", ("on",)), ("stand", ("on",)),
+    ("lie", ("on",)), ("play", ("with",)), ("jump", ("over",)),
+]  # fmt: skip
+
+
+def ask_object(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+    """What is the man riding? holding? sitting on? Where two captions say it and none says another thing."""
+    subject = photo.subject
+    if subject is None or not subject.alone:
+        return
+    for action, prepositions in _ASKABLE:
+        done = [act for said in photo.said for act in said.acts if act.action == action]
+        acts = [act for act in done if act.preposition in prepositions]
+        things = Counter(act.thing for act in acts)
+        thing = max(sorted(things), key=things.get, default=None)
+        if thing is None or things[thing] < photo.some or (action in _ONE_THING and len(things) > 1):
+            continue
+        many = sum(act.plural for act in acts if act.thing == thing) * 2 > things[thing]
+        behind = f" {prepositions[0]}" if prepositions[0] else ""
+        yield Asked(f"What {_is(subject)} {lexicon.ing(action)}{behind}?", lexicon.spoken(thing, many), "object")
+
+
+def ask_mouth(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+    """What is in the dog's mouth? Where two captions say it and none says another thing."""
+    found = Counter(pair for said in photo.said for pair in said.mouths)
+    if len(found) == 1 and found.total() >= photo.some:
+        owner, thing = min(found)
+        yield Asked(f"What is in the {lexicon.spoken(owner)}'s mouth?", lexicon.spoken(thing), "object")
+
+
+_WHO = ("man", "woman", "boy", "girl", "baby")
+
+
+def ask_who(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+    """Who is running? Where nearly all captions agree on man, woman, boy, girl or baby."""
+    subject, action = photo.subject, photo.top_action
+    if not subject or not subject.alone or subject.thing not in _WHO or action in words.NEEDS_OBJECT | {None}:
+        return
+    if photo.things[subject.thing] > photo.most or len(photo.said) < 3:
+        question = f"Who {'are' if subject.plural else 'is'} {lexicon.ing(action)}?"
+        yield Asked(question, lexicon.spoken(subject.thing, subject.plural), "object", "who")
+
+
+def ask_number(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+    """How many dogs are there? Where most captions give one number, and none a larger or smaller one."""
+    for thing in sorted({m.thing for said in photo.said for m in said.mentions} | {"person"}):
+        if thing in words.ROLES or thing in words.WORN or not photo.sure(thing):
+            continue
+        counts = Counter(photo.count_in(said, thing) for said in photo.said)
+        known = {n for n in counts if n}
+        if len(known) == 1 and counts[n := min(known)] >= photo.most + (n == 1) and not _maybe_more(photo, thing, n):
+            many = lexicon.spoken(thing, many=True)
+            question = rng.choice([f"How many {many} are there?", f"How many {many} are in the picture?"])
+            yield Asked(question, str(n), "number", "number")
+
+
+def _maybe_more(photo: Photo, thing: str, n: int) -> bool:
+    """Whether a word of the captions hints at more than they count."""
+    if n == 1 and (photo.speaks_of_two(thing) or not photo.words.isdisjoint(words.MORE_THAN_ONE)):
+        return True
+    return lexicon.kinds_of(thing)[-1] == "person" and n < 3 and not photo.words.isdisjoint(words.CROWD)
+
+
+def ask_colour(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+    """What color is the dog? Where two captions say so and none says otherwise."""
+    for thing, colour in photo.colours.items():
+        many = photo.is_many(thing)
+        spelt = rng.choice(["color", "colour"])
+        yield Asked(f"What {spelt} {'are' if many else 'is'} {_the(photo, thing, many)}?", colour, "colour")
+
+
+def _the(photo: Photo, thing: str, many: bool) -> str:
+    owner = photo.subject.thing if thing in words.WORN and photo.subject and not photo.subject.plural else None
+    return f"the {owner}'s {lexicon.spoken(thing, many)}" if owner else f"the {lexicon.spoken(thing, many)}"
+
+
+def ask_place(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+    """Where is the dog? Where most captions name the place."""
+    places = Counter(place for said in photo.said for place in said.places)
+    place = max(sorted(places), key=places.get, default=None)
+    if place and places[place] >= photo.most and (photo.subject or place in words.SCENES):
+        question = f"Where {_is(photo.subject)}?" if photo.subject else "Where was this picture taken?"
+        yield Asked(question, lexicon.spoken(place), "place")
+
+
+def ask_doing(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+    """What is the dog doing? Where most captions give its subject one action."""
+    action = photo.top_action
+    if action and photo.subject and photo.subject.alone:
+        answer = "lying down" if action == "lie" else lexicon.ing(action)
+        yield Asked(f"What {_is(photo.subject)} doing?", answer, "doing")
+
+
+def _is(subject: Subject) -> str:
+    return f"{'are' if subject.plural else 'is'} the {lexicon.spoken(subject.thing, subject.plural)}"
+
+
+RULES: list[Callable[[Photo, random.Random], Iterator[Asked]]] = [
+    ask_animal, ask_sport, ask_object, ask_mouth, ask_who, ask_number, ask_colour, ask_place, ask_doing,
+]  # fmt: skip
+
+
+def samples(captions: Iterable[CaptionRecord], count: int, seed: int) -> Iterator[str]:
+    """`count` of the questions, drawn at random, as lines of Markdown with the captions they came from."""
+    records = list(captions)
+    said = {record.image_id: record.captions for record in records}
+    questions = generate_questions(records, seed)
+    chosen = random.Random(seed).sample(questions, min(count, len(questions)))
+    for number, q in enumerate(chosen, start=1):
+        image_id = q.question_id.rpartition("-")[0]
+        yield f"{number}. **{q.question}** {q.answers[0]} ({q.kind}, {image_id})"
+        yield from (f"   - {caption}" for caption in said[image_id])
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="A data set of captions.")],
+    sample: Annotated[int, typer.Option(help="How many questions to show.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of the questions and of the choice among them.")] = 1,
+) -> None:
+    """Show questions made from captions, with the captions they came from."""
+    from training.readers import read_captions
+
+    for line in samples(read_captions(data).records, sample, seed):
+        print(line)
+
+
+if __name__ == "__main__":
+    run(lambda: typer.run(main))

@@ -1,0 +1,89 @@
+"""What a VQA model is trained to do: give the answers that people gave, each with the weight it earned."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from encoders.text import PAD, UNK
+from vqa.model import Answerer
+
+
+@dataclass  # Fabric rebuilds a batch when it converts or moves it, so it cannot be frozen
+class VqaBatch:
+    """P photos with up to Q questions each.
+
+    Attributes:
+        photos: features (P, L, D), or normalised photos (P, 3, S, S) when the encoder is trained too.
+        tokens: (P, Q, T), padded; lengths: (P, Q), 0 for a question without words or one that is not there.
+        answers: (P, Q, K), the outputs that are worth something; worth: (P, Q, K), how much, summing to 1 over K, and
+            to 0 for a question that is not there.
+        all_questions: of the whole batch that this is a part of; its own unless given.
+    """
+
+    photos: Tensor
+    tokens: Tensor
+    lengths: Tensor
+    answers: Tensor
+    worth: Tensor
+    all_questions: int = 0
+
+    def __post_init__(self):
+        self.all_questions = self.all_questions or len(self)
+
+    @property
+    def asked(self) -> Tensor:
+        """bool (P, Q), true for a question that is there."""
+        return self.worth.sum(2) > 0
+
+    def __len__(self) -> int:
+        return int(self.asked.sum())
+
+
+class AnswerLoss(nn.Module):
+    """Cross-entropy against what each answer is worth: −Σₐ sₐ log pₐ / Σₐ sₐ, s the soft scores.
+
+    `forward(batch)` is its mean over the questions; of a part of a batch, what it adds to the whole one's.
+
+    Not a separate yes or no for each answer (binary cross-entropy, Teney et al. 2018): an answerer gives a
+    distribution, and with one true answer this is the ordinary cross-entropy.
+
+    Args:
+        finetune_encoder, smoothing, blind, word_dropout: see `training.tasks.vqa.VqaSettings`.
+    """
+
+    def __init__(
+        self,
+        answerer: Answerer,
+        *,
+        finetune_encoder: bool = False,
+        smoothing: float = 0.0,
+        blind: float = 0.0,
+        word_dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.answerer, self.finetune_encoder = answerer, finetune_encoder
+        self.smoothing, self.blind, self.word_dropout = smoothing, blind, word_dropout
+        answerer.encoder.requires_grad_(finetune_encoder)
+        answerer.head.norm.requires_grad_(answerer.head.photo)  # without photos it learns nothing
+
+    def train(self, mode: bool = True) -> "AnswerLoss":
+        super().train(mode)
+        self.answerer.encoder.train(mode and self.finetune_encoder)
+        return self
+
+    def forward(self, batch: VqaBatch) -> Tensor:
+        features = self.answerer.encoder(batch.photos) if self.finetune_encoder else batch.photos
+        tokens, blind = batch.tokens, None
+        if self.word_dropout:
+            lost = torch.rand(tokens.shape, device=tokens.device) < self.word_dropout
+            tokens = tokens.masked_fill(lost & (tokens != PAD), UNK)
+        if self.blind:
+            blind = torch.rand(batch.lengths.shape, device=tokens.device) < self.blind
+        logits, _ = self.answerer.logits(self.answerer.head.look(features), tokens, batch.lengths, blind)
+        log_p = torch.log_softmax(logits.float()[batch.asked], dim=1)  # (N, A)
+        worth = batch.worth[batch.asked]
+        loss = -(worth * log_p.gather(1, batch.answers[batch.asked])).sum()
+        if self.smoothing:
+            loss = (1 - self.smoothing) * loss - self.smoothing * log_p.mean(1).sum()
+        return loss / batch.all_questions

@@ -1,0 +1,158 @@
+"""What a captioner is trained to do: predict people's captions, or find captions that score well itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from captioner.model import Captioner
+from captioner.search import SearchSettings, search
+from encoders.text import END, PAD, START, UNK, pad
+from training.metrics.cider import CiderD
+
+
+@dataclass  # Fabric rebuilds a batch when it converts or moves it, so it cannot be frozen
+class CaptionBatch:
+    """P photos with up to Q captions each, the longest first in both directions.
+
+    Attributes:
+        photos: features (P, L, D), or normalised photos (P, 3, S, S) when the encoder is trained too.
+        tokens: (P, Q, T), start … end, padded; lengths: (P, Q), 0 for a caption that is not there.
+        rows: (P,), which photos of the data set these are.
+        progress: share of the whole training that is behind.
+        all_photos, all_captions, all_words: of the whole batch that this is a part of; its own unless given.
+    """
+
+    photos: Tensor
+    tokens: Tensor
+    lengths: Tensor
+    rows: Tensor
+    progress: float = 0.0
+    all_photos: int = 0
+    all_captions: int = 0
+    all_words: int = 0
+
+    def __post_init__(self):
+        self.all_photos = self.all_photos or len(self.lengths)
+        self.all_captions = self.all_captions or len(self)
+        self.all_words = self.all_words or int((self.lengths - 1).clamp(min=0).sum())
+
+    @property
+    def valid(self) -> Tensor:
+        """bool (P, Q, T-1), true where `tokens[:, :, 1:]` is a word or the end to be predicted."""
+        steps = torch.arange(self.tokens.shape[2] - 1, device=self.tokens.device)
+        return steps < (self.lengths - 1).unsqueeze(2)
+
+    def __len__(self) -> int:
+        return int((self.lengths > 0).sum())
+
+
+class LikelihoodLoss(nn.Module):
+    """Cross-entropy of people's captions, plus the attention penalty.
+
+    `forward(batch)` is the loss; of a part of a batch, what it adds to the whole one's.
+
+    Args:
+        finetune_encoder: train the encoder too; `batch.photos` are then photos, else features.
+        trainable_layers: of the encoder, the last so many, or all if 0; see `encoders.cnn.ImageEncoder.freeze`.
+        smoothing: label smoothing (Szegedy et al. 2016).
+        look_everywhere: weight λ of the doubly-stochastic penalty mean (1 − Σ_t p)² (Xu et al. 2015).
+        word_dropout, scheduled_sampling: see `captioner.decoder.Decoder.forward`; the latter grows linearly from 0.
+    """
+
+    def __init__(
+        self,
+        captioner: Captioner,
+        *,
+        finetune_encoder: bool = False,
+        trainable_layers: int = 0,
+        smoothing: float = 0.0,
+        look_everywhere: float = 0.0,
+        word_dropout: float = 0.0,
+        scheduled_sampling: float = 0.0,
+    ):
+        super().__init__()
+        self.captioner, self.finetune_encoder = captioner, finetune_encoder
+        self.smoothing, self.look_everywhere = smoothing, look_everywhere
+        self.word_dropout, self.scheduled_sampling = word_dropout, scheduled_sampling
+        captioner.encoder.requires_grad_(finetune_encoder)
+        self._frozen = captioner.encoder.freeze(trainable_layers) if finetune_encoder else [captioner.encoder]
+
+    def train(self, mode: bool = True) -> "LikelihoodLoss":
+        super().train(mode)
+        for layer in self._frozen:
+            layer.eval()
+        return self
+
+    def forward(self, batch: CaptionBatch) -> Tensor:
+        features = self.captioner.encoder(batch.photos) if self.finetune_encoder else batch.photos
+        logits, looked = self.captioner.decoder(
+            features,
+            batch.tokens,
+            batch.lengths,
+            word_dropout=self.word_dropout,
+            scheduled_sampling=self.scheduled_sampling * batch.progress,
+        )
+        words = batch.tokens[:, :, 1:][batch.valid]
+        loss = cross_entropy(logits.float(), words, label_smoothing=self.smoothing, reduction="sum") / batch.all_words
+        if self.look_everywhere:
+            missed = ((1 - looked[batch.lengths > 0]) ** 2).mean(1).sum() / batch.all_captions
+            loss = loss + self.look_everywhere * missed
+        return loss
+
+
+class SelfCriticalLoss(nn.Module):
+    """Self-critical sequence training, for a captioner that cross-entropy has trained (Rennie et al. 2017).
+
+    The loss is −Σ (r − b) log p over captions that the model finds itself: r is a caption's CIDEr-D, b the mean of
+    the others found for the same photo, so those better than the others become likelier. It is divided by the words
+    that so many of people's captions have, which is known of the whole batch before any part of it is searched.
+
+    The captions are the beam's best, not random draws (Cornia et al. 2020): label smoothing leaves a tenth of the
+    probability to words that fit nothing, and most random captions have one of them.
+
+    The end of a sentence is scored like a word: "a dog on a" then differs from "a dog on a <end>", which keeps the
+    model from learning to break off, the bad endings of plain CIDEr optimisation.
+
+    Args:
+        references: the encoded training captions of each photo; `batch.rows` are its indices.
+        samples: captions found for each photo, at least 2.
+    """
+
+    def __init__(self, captioner: Captioner, *, references: Sequence[Sequence[Sequence[int]]], samples: int = 5):
+        super().__init__()
+        self.captioner, self.samples = captioner, samples
+        self._cider = CiderD([[[*caption, END] for caption in photo] for photo in references])
+        captioner.encoder.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "SelfCriticalLoss":
+        super().train(False)  # dropout would judge other captions than were found
+        return self
+
+    def forward(self, batch: CaptionBatch) -> Tensor:
+        device = batch.photos.device
+        found = self._find(batch.photos)  # P lists of Q captions, tokens only
+        rewards = torch.tensor([[self._cider(row, caption) for caption in photo]
+                                for row, photo in zip(batch.rows.tolist(), found, strict=True)],
+                               device=device)  # fmt: skip
+        baseline = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
+        tokens, lengths = pad([[START, *caption] for photo in found for caption in photo])
+        shape = (len(found), self.samples)
+        own = CaptionBatch(batch.photos, tokens.to(device).view(*shape, -1), lengths.to(device).view(shape), batch.rows)
+
+        logits, _ = self.captioner.decoder(own.photos, own.tokens, own.lengths)
+        words = own.tokens[:, :, 1:][own.valid]
+        log_p = torch.log_softmax(logits.float(), dim=1).gather(1, words.unsqueeze(1)).squeeze(1)
+        advantage = (rewards - baseline).unsqueeze(2).expand_as(own.valid)[own.valid]
+        words_expected = batch.all_photos * self.samples * batch.all_words / batch.all_captions
+        return -(advantage * log_p).sum() / words_expected
+
+    @torch.no_grad()
+    def _find(self, features: Tensor) -> list[list[list[int]]]:
+        """The best captions a beam finds for each photo, with their end if they came to one."""
+        how = SearchSettings(beam=self.samples, n=self.samples, no_repeat=0)
+        state = self.captioner.decoder.start(features)
+        found = search(self.captioner.decoder.step, state, start=START, end=END, banned=(PAD, START, UNK), settings=how)
+        return [[[*h.tokens, END] if h.ended else list(h.tokens) for h in photo] for photo in found]

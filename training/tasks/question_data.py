@@ -1,0 +1,103 @@
+"""The questions that people name on the command line: several data sets as one, or made from captions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import QuestionError, SettingError, shown
+from training.questions.generate import from_captions
+from training.readers import FORMATS as CAPTION_FORMATS
+from training.readers import read_captions
+from training.readers.questions import FORMATS, formats_of, read_questions
+from training.readers.records import Dataset, Problems, QuestionRecord
+from training.readers.several import keep_apart
+from vqa.look import cleaned
+
+CAPTIONS = "captions"  # the format of questions that are made from captions
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Questions of one or several data sets.
+
+    Attributes:
+        formats: of each data set.
+        problems: what was left out of all of them.
+        made: splits that one of them did not have, made from its training photos.
+        remarks: sentences on what was found, left out or made.
+    """
+
+    records: list[QuestionRecord]
+    formats: list[str]
+    remarks: list[str]
+    problems: Problems
+    made: tuple[str, ...]
+
+    @property
+    def format(self) -> str:
+        return "+".join(self.formats)
+
+    def split(self, name: str) -> list[QuestionRecord]:
+        return [record for record in self.records if record.split == name]
+
+
+def read_all(paths: Sequence[Path], format: str | None = None) -> Questions:
+    """Read data sets of questions, or of captions, from which questions are then made.
+
+    Questions too long to be asked are left out, and those of training photos that another of the sets holds out.
+
+    Args:
+        format: of all of them, as `read_or_generate` takes it; found by looking where None.
+
+    Raises:
+        DataError, SettingError: one of them cannot be read.
+    """
+    records, formats, remarks, problems, made = [], [], [], Problems(), set()
+    for path in paths:
+        found = read_or_generate(path, format)
+        kept = [record for record in found.records if _can_be_asked(record, found.problems)]
+        records += kept
+        formats.append(found.format)
+        remarks.append(f"{shown(path)}: {len(kept):,} questions ({found.format}).")
+        remarks += [f"left out: {sentence}" for sentence in found.problems.sentences()]
+        problems.merge(found.problems)
+        made.update(found.made)
+        if found.made:
+            remarks.append(f"{shown(path)}: its {' and '.join(found.made)} split was made from training photos.")
+    if len(paths) > 1:
+        apart = Problems()
+        records = keep_apart(records, apart)
+        remarks += [f"left out: {sentence}" for sentence in apart.sentences()]
+        problems.merge(apart)
+    return Questions(records, formats, remarks, problems, tuple(sorted(made)))
+
+
+def read_or_generate(path: str | Path, format: str | None = None) -> Dataset:
+    """The questions of one data set, or, where it has captions only, questions made from these.
+
+    Args:
+        format: as `read_questions` takes it, or "captions" to make questions though there are some already.
+
+    Raises:
+        DataError, SettingError: as `read_questions` does, or the captions give no question.
+    """
+    if format is not None and format not in (*FORMATS, CAPTIONS):
+        raise SettingError(f"format {format!r} is not known; choose one of {', '.join((*FORMATS, CAPTIONS))}.")
+    if format == CAPTIONS or (format is None and _are_captions_only(Path(path))):
+        return from_captions(read_captions(path))
+    return read_questions(path, format)
+
+
+def _are_captions_only(path: Path) -> bool:
+    if not path.exists() or formats_of(path):
+        return False
+    return any(reader.recognise(path) for reader in CAPTION_FORMATS.values())
+
+
+def _can_be_asked(record: QuestionRecord, problems: Problems) -> bool:
+    try:
+        cleaned(record.question)
+    except QuestionError:
+        problems.add("questions are too long to be asked", record.question_id)
+        return False
+    return True

@@ -1,0 +1,123 @@
+"""The model a training run begins with: new, on a given encoder, or grown from an earlier one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from captioner.model import Captioner, DecoderSettings, load
+from encoders.cnn import ImageEncoder, default_preprocessing
+from encoders.images import Preprocessing
+from encoders.text import Vocabulary
+from encoders.timm_backbone import is_timm
+from runtime.checkpoint import CONFIG, WEIGHTS, fill, model_folder, read_config, read_tensors
+from runtime.errors import ModelError, SettingError, shown
+
+
+def start_encoder(
+    name: str | None, weights: str, *, stride: int | None = None, preprocessing: Preprocessing
+) -> ImageEncoder:
+    """An image encoder with the weights asked for.
+
+    Args:
+        name: a key of `BACKBONES`; a trained folder knows its own.
+        weights: `imagenet`, `none` (random), a model folder of ours, or a file of a torchvision backbone's weights
+            (safetensors, or a .pth state dict, which is read without running anything in it).
+        preprocessing: its size is the encoder's.
+
+    Raises:
+        SettingError, ModelError: in one sentence, what does not fit.
+    """
+    size = preprocessing.size
+    if weights in ("imagenet", "none"):
+        return ImageEncoder(name or "resnet18", stride=stride or 16, image_size=size, imagenet=weights == "imagenet")
+    path = Path(weights)
+    if not path.exists():
+        raise SettingError(f"--encoder-weights {shown(path)} does not exist; give imagenet, none, a folder or a file.")
+    if path.is_dir():
+        config = read_config(path)["encoder"] | {"image_size": size}
+        if name and name != config["name"]:
+            raise SettingError(f"{shown(path)} holds a {config['name']}, not a {name}; leave out --encoder.")
+        tensors = read_tensors(model_folder(path) / WEIGHTS)
+        tensors = {k.removeprefix("encoder."): t for k, t in tensors.items() if k.startswith("encoder.")}
+        encoder = ImageEncoder(**config)
+    else:
+        encoder = ImageEncoder(name or "resnet18", stride=stride or 16, image_size=size)
+        tensors = _torchvision_weights(path)
+        prefix = "trunk.network." if is_timm(encoder.name) else "trunk."
+        tensors = {prefix + k.removeprefix("features."): t for k, t in tensors.items()}
+        tensors = {k: t for k, t in tensors.items() if k in encoder.state_dict()}
+    fill(encoder, tensors, shown(path))
+    return encoder
+
+
+def _torchvision_weights(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return read_tensors(path)
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+        if all(isinstance(t, Tensor) for t in tensors.values()):
+            return tensors
+    except Exception as error:  # a pickle can fail in any way; none of its code is run
+        raise ModelError(f"{shown(path)} is not a file of plain weights ({type(error).__name__}).") from None
+    raise ModelError(f"{shown(path)} holds more than tensors; save the backbone's state_dict alone.")
+
+
+def grown(
+    start_from, captions: Sequence[str], *, min_count: int, image_size: int | None = None, fit: str | None = None
+) -> Captioner:
+    """An earlier captioner that also knows the words of these captions.
+
+    Known words keep their weights; a new one starts at the mean of them all.
+
+    Args:
+        start_from: its folder, or `bundled-captioner`.
+        min_count: how often a new word must occur.
+        image_size, fit: other preprocessing than it had; the grid changes with the size, the weights do not.
+    """
+    before = load(start_from, device=torch.device("cpu"), exact=True)
+    known = before.vocabulary
+    seen = Vocabulary.build(captions, min_count=min_count, unit=known.unit)
+    vocabulary = replace(known, tokens=known.tokens + tuple(t for t in seen.tokens if t not in known.ids))
+    preprocessing = changed(before.preprocessing, image_size, fit)
+    encoder = ImageEncoder(**before.encoder.config() | {"image_size": preprocessing.size})
+    after = Captioner(encoder, vocabulary, preprocessing, before.settings)
+    tensors = before.state_dict()
+    more = len(vocabulary) - len(known)
+    for name in ("decoder.embedding.weight", "decoder.bias"):
+        mean = tensors[name].mean(dim=0, keepdim=True)
+        tensors[name] = torch.cat((tensors[name], mean.expand(more, *mean.shape[1:])))
+    fill(after, tensors, shown(start_from))
+    return after
+
+
+def new_captioner(
+    encoder: ImageEncoder,
+    captions: Sequence[str],
+    preprocessing: Preprocessing,
+    settings: DecoderSettings,
+    *,
+    min_count: int,
+    max_size: int | None,
+    unit: str,
+    seed: int,
+) -> Captioner:
+    """A captioner with a fresh decoder, and the vocabulary of these captions."""
+    vocabulary = Vocabulary.build(captions, min_count=min_count, max_size=max_size, unit=unit)
+    torch.manual_seed(seed)
+    return Captioner(encoder, vocabulary, preprocessing, settings)
+
+
+def changed(preprocessing: Preprocessing, image_size: int | None, fit: str | None) -> Preprocessing:
+    """The same, but for what is given."""
+    return replace(preprocessing, size=image_size or preprocessing.size, fit=fit or preprocessing.fit)
+
+
+def starting_preprocessing(name: str | None, weights) -> Preprocessing:
+    """The preprocessing that an encoder's weights were trained with: a model folder's own, else the backbone's."""
+    path = Path(weights)
+    if any((path / sub / CONFIG).is_file() for sub in ("", "best", "last")):
+        return Preprocessing(**read_config(path)["preprocessing"])
+    return Preprocessing(**default_preprocessing(name or "resnet18"))

@@ -1,0 +1,120 @@
+"""The VQA model a training run begins with: new, on a given encoder, or grown from an earlier one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import captioner.model
+from encoders.cnn import ImageEncoder
+from encoders.images import Preprocessing
+from encoders.text import Vocabulary
+from runtime.checkpoint import fill
+from runtime.errors import SettingError, shown
+from training.readers.records import QuestionRecord
+from vqa.answers import AnswerSet
+from vqa.head import HeadSettings
+from vqa.model import Answerer, load
+from vqa.shared import SHARED, encoder_fingerprint, shared_config, shared_tensors
+
+from .start import changed, start_encoder, starting_preprocessing
+
+GROWING = {  # the weights that have a row for each word, and for each answer
+    "question.embedding.weight": "vocabulary",
+    "head.output.weight": "answers",
+    "head.output.bias": "answers",
+}
+
+
+def encoder_for(
+    name: str | None, weights: str | None, *, stride: int | None, image_size: int | None, fit: str | None
+) -> tuple[ImageEncoder, Preprocessing]:
+    """An image encoder with the weights asked for, and the preprocessing they were trained with, but for what is given.
+
+    Args:
+        weights: as `training.tasks.start.start_encoder` takes them, or `bundled-captioner`; where None, that one's
+            encoder, or random ones for an encoder named.
+    """
+    weights = weights or ("none" if name else SHARED)
+    folder = captioner.model.folder_of(weights)
+    preprocessing = changed(starting_preprocessing(name, folder), image_size, fit)
+    source = str(folder) if weights == SHARED else weights
+    return start_encoder(name, source, stride=stride, preprocessing=preprocessing), preprocessing
+
+
+def new_answerer(
+    encoder: ImageEncoder,
+    records: Sequence[QuestionRecord],
+    preprocessing: Preprocessing,
+    settings: HeadSettings,
+    *,
+    min_count: int = 1,
+    max_size: int | None = None,
+    unit: str = "word",
+    most_answers: int | None = None,
+    min_answers: float = 1,
+    seed: int = 1,
+) -> Answerer:
+    """An answerer with a fresh question encoder and head, and the words and answers of these records."""
+    vocabulary = Vocabulary.build((r.question for r in records), min_count=min_count, max_size=max_size, unit=unit)
+    answers = AnswerSet.build((r.answers for r in records), top=most_answers, min_count=min_answers)
+    torch.manual_seed(seed)
+    return Answerer(encoder, vocabulary, answers, preprocessing, settings)
+
+
+def grown_answerer(
+    start_from,
+    records: Sequence[QuestionRecord],
+    *,
+    min_count: int = 1,
+    most_answers: int | None = None,
+    min_answers: float = 1,
+    image_size: int | None = None,
+    fit: str | None = None,
+) -> Answerer:
+    """An earlier answerer that also knows the words and answers of these records.
+
+    What it knew keeps its weights; a new word or answer starts at the mean of them all.
+
+    Args:
+        start_from: its folder, or `bundled-vqa`.
+        min_count, most_answers, min_answers: which words and answers are new enough to be added.
+        image_size, fit: other preprocessing than it had; the grid changes with the size, the weights do not.
+    """
+    before = load(start_from, device=torch.device("cpu"), exact=True)
+    known = before.vocabulary
+    seen = Vocabulary.build((r.question for r in records), min_count=min_count, unit=known.unit)
+    vocabulary = replace(known, tokens=known.tokens + tuple(t for t in seen.tokens if t not in known.ids))
+    answers = before.answers.grow((r.answers for r in records), top=most_answers, min_count=min_answers)
+    preprocessing = changed(before.preprocessing, image_size, fit)
+    encoder = ImageEncoder(**before.encoder.config() | {"image_size": preprocessing.size})
+    after = Answerer(encoder, vocabulary, answers, preprocessing, before.settings)
+    more = {"vocabulary": len(vocabulary) - len(known), "answers": len(answers) - len(before.answers)}
+    fill(after, _with_means(before.state_dict(), more), shown(Path(str(start_from))))
+    return after
+
+
+def _with_means(tensors: dict[str, Tensor], more: dict[str, int]) -> dict[str, Tensor]:
+    """The weights with so many more rows for words and answers, each the mean of the rows there are."""
+    for name, what in GROWING.items():
+        mean = tensors[name].mean(dim=0, keepdim=True)
+        tensors[name] = torch.cat((tensors[name], mean.expand(more[what], *mean.shape[1:])))
+    return tensors
+
+
+def share_encoder(answerer: Answerer) -> None:
+    """Let this model's folder name the bundled captioner's encoder, rather than hold a copy.
+
+    Raises:
+        SettingError: its encoder is not that one, weight by weight and for photos of the same size.
+    """
+    theirs = ImageEncoder(**shared_config(SHARED))
+    fill(theirs, shared_tensors(SHARED), SHARED)
+    if encoder_fingerprint(theirs) != encoder_fingerprint(answerer.encoder):
+        raise SettingError(
+            f"this model's encoder is not the one of {SHARED} at {theirs.image_size} pixels; leave out "
+            f"--share-encoder, or train with --encoder-weights {SHARED} and without --finetune-encoder."
+        )
+    answerer.encoder_from = SHARED

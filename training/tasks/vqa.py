@@ -1,0 +1,287 @@
+"""Training a VQA model, as a `Task` of the loop: on a frozen encoder's cached features, or end to end."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from encoders.text import pad
+from runtime.errors import DataError, SettingError
+from training.caches.augment import growing_size, random_views
+from training.caches.features import FeatureCache
+from training.caches.photos import PhotoCache
+from training.loop.alarms import Alarm
+from training.loop.seed import generator
+from training.loop.task import WHOLE
+from training.metrics.answers import expected_calibration_error, official_accuracy, plain_accuracy
+from training.readers.records import QuestionRecord
+from vqa.model import Answerer
+
+from .alarms import answer_alarms, entropy, photo_alarms
+from .answer_loss import AnswerLoss, VqaBatch
+from .calibration import confidence, fit_temperature, fit_threshold, log_score
+
+CALIBRATED_ON = 10_000  # questions; one temperature needs no more
+VALIDATED = 32  # photos validated together
+TIE_BREAK = 1e-3  # points of accuracy for a point of log-score: less than one more question right
+
+# Options of `python -m training vqa` that go together, for a data set where others than the defaults are known to work.
+PRESETS: dict[str, dict] = {
+    "easy-vqa": {
+        "encoder": "tiny", "finetune_encoder": True, "encoder_rate": 1.0, "image_size": 64, "smallest_view": 1.0,
+        "mirror": True, "embedding": 64, "hidden": 128, "attention": 64, "fused": 256, "dropout": 0.0, "min_count": 1,
+        "min_answers": 1, "epochs": 24, "batch": 64, "learning_rate": 3e-3, "warmup": 0.2, "patience": 0,
+    },
+    "daquar": {
+        "encoder_weights": "bundled-captioner", "finetune_encoder": True, "image_size": 160, "smallest_view": 0.7,
+        "dropout": 0.5, "min_answers": 1, "epochs": 14, "batch": 8, "learning_rate": 7e-4, "weight_decay": 0.05,
+        "smoothing": 0.05, "patience": 0,
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class VqaSettings:
+    """How a VQA model is trained.
+
+    Attributes:
+        finetune_encoder: train the encoder too, on augmented photos; else it is frozen and its features are cached.
+        encoder_rate: the encoder's learning rate, as a share of the head's.
+        batch: photos a step; each is encoded once for all its questions.
+        most_questions: of one photo in one step; of more, others are drawn every epoch.
+        smoothing: label smoothing (Szegedy et al. 2016).
+        blind: share of the questions that are asked without their photo, so that the model also learns what can be
+            answered without one: `question_only_accuracy` is then the best it can do, and not the best of a model
+            that was never prepared for it.
+        word_dropout: share of the words that are replaced by <unk>.
+        start_size: side of the views in the first epochs; it grows to the preprocessing's. 0: that side throughout.
+        smallest_view: the least part of a photo's area that an augmented view shows; 1: the whole photo as it is.
+        mirror: mirror photos at random. Only where no question or answer says left or right.
+    """
+
+    finetune_encoder: bool = False
+    encoder_rate: float = 0.1
+    batch: int = 32
+    most_questions: int = 24
+    smoothing: float = 0.0
+    blind: float = 0.1
+    word_dropout: float = 0.0
+    start_size: int = 0
+    smallest_view: float = 0.6
+    mirror: bool = False
+
+    def __post_init__(self):
+        for name in ("batch", "most_questions"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more.")
+        for name in ("smoothing", "blind", "word_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise SettingError(f"{name} is {getattr(self, name)}; choose a share from 0 up to 1.")
+        if not 0 < self.smallest_view <= 1:
+            raise SettingError(f"smallest_view is {self.smallest_view}; choose a share above 0, up to 1.")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a model answers to the questions of a split.
+
+    Attributes:
+        records: the questions; answers: the best answer to each; blind: the same without the photo.
+        logits: (N, A), of the first `CALIBRATED_ON` of them.
+        attention_entropy: how flat the attention is, 0..1; None where the model has none.
+    """
+
+    records: list[QuestionRecord]
+    answers: list[str]
+    blind: list[str]
+    logits: Tensor
+    attention_entropy: float | None
+
+    def worth(self, answers: Sequence[str], accuracy=official_accuracy) -> Tensor:
+        """What these answers are worth, each in 0..1."""
+        return torch.tensor([accuracy(r.answers, a) for r, a in zip(self.records, answers, strict=True)])
+
+
+class VqaTask:
+    """Training an answerer on records, validated on the `val` records.
+
+    Call `prepare` first: it decodes the photos or computes their features, and finds those that cannot be opened.
+
+    Args:
+        splits: whose photos are prepared. With `test` among them, `scores("test")` needs no second look at them.
+    """
+
+    def __init__(
+        self,
+        answerer: Answerer,
+        records: Sequence[QuestionRecord],
+        settings: VqaSettings,
+        *,
+        epochs: int,
+        seed: int,
+        cache: Path,
+        splits: Sequence[str] = ("train", "val"),
+    ):
+        self.answerer, self.settings, self.epochs, self.seed = answerer, settings, epochs, seed
+        self.records = [r for r in records if r.split in splits and r.answers]
+        paths = list(dict.fromkeys(r.image for r in self.records))
+        self.row_of = {path: row for row, path in enumerate(paths)}
+        self.source = (
+            PhotoCache(paths, answerer.preprocessing, cache)
+            if settings.finetune_encoder
+            else FeatureCache(paths, answerer.encoder, answerer.preprocessing, cache)
+        )
+        self.tokens = [answerer.vocabulary.encode(r.question) for r in self.records]
+        self.targets = [answerer.answers.targets(r.answers) for r in self.records]
+        self.model = AnswerLoss(
+            answerer,
+            finetune_encoder=settings.finetune_encoder,
+            smoothing=settings.smoothing,
+            blind=settings.blind,
+            word_dropout=settings.word_dropout,
+        )
+        self._sort_out()
+
+    def prepare(self) -> Iterator[tuple[int, int]]:
+        """(photos done, photos in all), while they are decoded or encoded.
+
+        Raises:
+            DataError: nothing is left to train or to validate on.
+        """
+        for done in self.source.fill():
+            yield done, len(self.source)
+        self._sort_out()
+
+    def _sort_out(self) -> None:
+        """Which questions each photo has, by split. One whose answer cannot be given teaches nothing."""
+        self.asked: dict[str, dict[int, list[int]]] = {}  # split -> photo -> questions
+        for question, record in enumerate(self.records):
+            row = self.row_of[record.image]
+            if row not in self.source.bad and (self.targets[question] or record.split != "train"):
+                self.asked.setdefault(record.split, {}).setdefault(row, []).append(question)
+        for split in ("train", "val"):
+            if split not in self.asked:
+                raise DataError(
+                    f"the data has no {split} photo that can be opened and has a question with an answer in the "
+                    "answer set; check it with `training check`."
+                )
+        self.train_rows = torch.tensor(list(self.asked["train"]))
+        self.steps = -(-len(self.train_rows) // self.settings.batch)
+
+    def batch(self, epoch: int, step: int, part: slice = WHOLE) -> VqaBatch:
+        order = torch.randperm(len(self.train_rows), generator=generator(self.seed, "order", epoch))
+        rows = self.train_rows[order[step * self.settings.batch :][: self.settings.batch]]
+        random = generator(self.seed, "questions", epoch, step)
+        drawn = [self._drawn(row, random) for row in rows.tolist()]
+        photos = self.source[rows[part]]
+        if self.settings.finetune_encoder:
+            photos = self.answerer.preprocessing.normalise(self._views(photos, epoch, step, part, len(rows)))
+        block = (x[part] for x in self._block(drawn))
+        return VqaBatch(photos.float(), *block, all_questions=sum(map(len, drawn)))
+
+    def _drawn(self, row: int, random: torch.Generator) -> list[int]:
+        """The training questions of a photo, as many as a step takes."""
+        questions = self.asked["train"][row]
+        order = torch.randperm(len(questions), generator=random)[: self.settings.most_questions]
+        return [questions[i] for i in order.tolist()]
+
+    def _views(self, photos: Tensor, epoch: int, step: int, part: slice, among: int) -> Tensor:
+        """Fresh looks at these photos, or the photos themselves where nothing about them is to change."""
+        s, side = self.settings, photos.shape[2]
+        size = growing_size(epoch, self.epochs, first=s.start_size, last=side, stride=self.answerer.encoder.stride)
+        if s.smallest_view == 1 and not s.mirror and size == side:
+            return photos
+        whole = {"stretch": 1.0, "light": 0.0} if s.smallest_view == 1 else {}
+        random = generator(self.seed, "views", epoch, step)
+        return random_views(
+            photos, size, random, smallest=s.smallest_view, mirror=s.mirror, part=part, among=among, **whole
+        )
+
+    def _block(self, questions: list[list[int]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Questions of P photos -> tokens (P, Q, T), lengths (P, Q), answers (P, Q, K) and worth (P, Q, K)."""
+        P, Q = len(questions), max(map(len, questions))
+        flat = [question for photo in questions for question in photo + [None] * (Q - len(photo))]
+        tokens, lengths = pad([[] if q is None else self.tokens[q] for q in flat])
+        targets = [{} if q is None else self.targets[q] for q in flat]
+        answers, _ = pad([list(t) for t in targets])
+        worth = torch.zeros(answers.shape)
+        for row, target in zip(worth, targets, strict=True):
+            row[: len(target)] = torch.tensor(list(target.values()))
+        worth = worth / worth.sum(1, keepdim=True).clamp(min=1e-9)
+        return tuple(x.unflatten(0, (P, Q)) for x in (tokens, lengths, answers, worth))
+
+    def rate_scale(self, name: str) -> float:
+        return self.settings.encoder_rate if ".encoder." in name else 1.0
+
+    @torch.no_grad()
+    def ask(self, split: str) -> Given:
+        """The model's answers to all questions of a split, with and without the photo."""
+        most = self.settings.most_questions
+        sheets = [(row, questions[first : first + most]) for row, questions in self.asked.get(split, {}).items()
+                  for first in range(0, len(questions), most)]  # fmt: skip
+        asked, best, kept, flat = [], ([], []), [], []
+        for part in (sheets[first : first + VALIDATED] for first in range(0, len(sheets), VALIDATED)):
+            seen = self.answerer.head.look(self._features(torch.tensor([row for row, _ in part])))
+            tokens, lengths, *_ = (x.to(self.answerer.device) for x in self._block([q for _, q in part]))
+            there = torch.tensor([[n < len(q) for n in range(lengths.shape[1])] for _, q in part])
+            asked += [question for _, questions in part for question in questions]
+            for blind, found in zip((False, True), best, strict=True):
+                hidden = torch.full_like(lengths, blind, dtype=torch.bool)
+                logits, p = (x.float().cpu()[there] for x in self.answerer.logits(seen, tokens, lengths, hidden))
+                found += [self.answerer.answers[i] for i in logits.argmax(1).tolist()]
+                if not blind:
+                    flat.append(entropy(p).flatten())
+                if not blind and sum(map(len, kept)) < CALIBRATED_ON:
+                    kept.append(logits)
+        mean = torch.cat(flat).mean().item() if flat and len(flat[0]) else None
+        return Given([self.records[q] for q in asked], *best, torch.cat(kept)[:CALIBRATED_ON], mean)
+
+    def _features(self, rows: Tensor) -> Tensor:
+        photos = self.source[rows]
+        if self.settings.finetune_encoder:
+            photos = self.answerer.encode(self.answerer.preprocessing.normalise(photos))
+        return photos.float().to(self.answerer.device)
+
+    def validate(self) -> dict[str, float]:
+        """Scores of the `val` questions; accuracy decides, and of equals the model that is surer of what is right.
+
+        The temperature and the threshold are chosen here.
+
+        The calibration error is measured on the questions that the one temperature was chosen on.
+        """
+        given = self.ask("val")
+        self.said = [{"image": str(r.image), "question": r.question, "answer": answer}
+                     for r, answer in zip(given.records, given.answers, strict=True)]  # fmt: skip
+        correct = given.worth(given.answers)[: len(given.logits)]
+        self.answerer.temperature = fit_temperature(given.logits, correct)
+        self.answerer.threshold = fit_threshold(confidence(given.logits, self.answerer.temperature), correct)
+        scores = self._scores(given)
+        tie_break = TIE_BREAK * log_score(confidence(given.logits, 1.0), correct).item()
+        return {"score": scores["accuracy"] + tie_break, **scores, "attention_entropy": given.attention_entropy}
+
+    def alarms(self, scores: dict[str, float] | None) -> list[Alarm]:
+        if scores is None:
+            return photo_alarms(list(self.row_of))
+        blind = not self.answerer.head.photo  # as it is meant to be
+        return [] if blind else answer_alarms(scores, sum(map(len, self.asked["val"].values())))
+
+    def scores(self, split: str) -> dict[str, float]:
+        """Scores of a split, with the temperature that validation chose: 0-100, the calibration error 0..1."""
+        given = self.ask(split)
+        plain, blind = (given.worth(answers, plain_accuracy).mean().item() for answers in (given.answers, given.blind))
+        return self._scores(given) | {"plain_accuracy": 100 * plain, "question_only_plain_accuracy": 100 * blind}
+
+    def _scores(self, given: Given) -> dict[str, float]:
+        correct, blind = given.worth(given.answers), given.worth(given.blind)
+        sure = confidence(given.logits, self.answerer.temperature)
+        return {
+            "accuracy": 100 * correct.mean().item(),
+            "question_only_accuracy": 100 * blind.mean().item(),
+            "ece": expected_calibration_error(sure.tolist(), correct[: len(sure)].tolist()),
+        }
+
+    def save(self, folder: Path, scores: dict) -> None:
+        self.answerer.about["validation"] = scores
+        self.answerer.save(folder)

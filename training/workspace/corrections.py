@@ -1,0 +1,133 @@
+"""What people correct on the page, kept as two data sets that `readers` read again: captions, and questions."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from PIL import Image
+
+from runtime.errors import DataError, GlimpseError, SettingError, shown
+
+MOST = 10_000  # corrections of a kind: no visitor fills the disk
+LONGEST = 500  # characters of a caption, a question or an answer
+CAPTIONS, QUESTIONS, PHOTOS = "captions.json", "questions.jsonl", "photos"
+
+
+class Corrections:
+    """Captions and answers that people put right, and the photos they are about.
+
+    A photo is known by its pixels: corrected twice, it is one photo of the data set. A second caption of it is kept
+    beside the first, as COCO has five of each; a second answer to a question takes the place of the first. Files are
+    written aside and renamed, so whoever reads them finds the old ones or the new ones whole. Threads may share it.
+
+    Args:
+        folder: where both data sets are; made with the first correction.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self._lock = Lock()
+
+    @property
+    def captions_folder(self) -> Path:
+        """A data set of captions in COCO's form."""
+        return self.folder / "captions"
+
+    @property
+    def questions_folder(self) -> Path:
+        """A data set of questions, JSON lines."""
+        return self.folder / "questions"
+
+    def __len__(self) -> int:
+        """How many captions and answers there are."""
+        return len(self._captions()["annotations"]) + len(self._questions())
+
+    def add_caption(self, photo: Image.Image, caption: str) -> None:
+        """Keep the right caption of a photo.
+
+        Raises:
+            SettingError: it is empty, too long, or one too many.
+            DataError: it cannot be written.
+        """
+        caption = _text(caption, "caption")
+        with self._changing():
+            held = self._captions()
+            images, captions = held["images"], held["annotations"]
+            _room_for_one(captions)
+            file = _keep(photo, self.captions_folder)
+            ids = {image["file_name"]: image["id"] for image in images}
+            if file not in ids:
+                ids[file] = len(images) + 1
+                images.append({"id": ids[file], "file_name": file})
+            if not any(c["image_id"] == ids[file] and c["caption"] == caption for c in captions):
+                captions.append({"id": len(captions) + 1, "image_id": ids[file], "caption": caption})
+            _write(self.captions_folder / CAPTIONS, json.dumps(held, indent=1, ensure_ascii=False))
+
+    def add_answer(self, photo: Image.Image, question: str, answer: str) -> None:
+        """Keep the right answer to a question about a photo. Raises as `add_caption` does."""
+        question, answer = _text(question, "question"), _text(answer, "answer")
+        with self._changing():
+            rows = self._questions()
+            _room_for_one(rows)
+            file = _keep(photo, self.questions_folder)
+            rows = [row for row in rows if (row["image"], row["question"]) != (file, question)]
+            rows.append({"image": file, "question": question, "answer": answer})
+            lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+            _write(self.questions_folder / QUESTIONS, "\n".join(lines) + "\n")
+
+    def _captions(self) -> dict:
+        return json.loads(_read(self.captions_folder / CAPTIONS) or '{"images": [], "annotations": []}')
+
+    def _questions(self) -> list[dict]:
+        return [json.loads(line) for line in _read(self.questions_folder / QUESTIONS).split("\n") if line]
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        try:
+            with self._lock:
+                yield
+        except GlimpseError:
+            raise
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise DataError(f"the correction cannot be kept in {shown(self.folder)} ({why}); look there.") from None
+
+
+def _text(given: str, what: str) -> str:
+    text = " ".join(given.encode("utf-8", "replace").decode().split())
+    if not text:
+        raise SettingError(f"the {what} is empty; write one.")
+    if len(text) > LONGEST:
+        raise SettingError(f"the {what} has {len(text):,} characters; write at most {LONGEST}.")
+    return text
+
+
+def _room_for_one(held: list) -> None:
+    if len(held) >= MOST:
+        raise SettingError(f"{MOST:,} corrections are kept already; train on them, then move their folder away.")
+
+
+def _keep(photo: Image.Image, folder: Path) -> str:
+    """The photo's name in a data set, in whose folder it then is."""
+    photo = photo.convert("RGB")
+    digest = hashlib.sha256(repr(photo.size).encode() + photo.tobytes()).hexdigest()[:24]
+    file = folder / PHOTOS / f"{digest}.jpg"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(".writing")
+        photo.save(temporary, format="JPEG", quality=95, subsampling=0)
+        temporary.replace(file)
+    return f"{PHOTOS}/{file.name}"
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+def _write(file: Path, text: str) -> None:
+    temporary = file.with_suffix(".writing")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(file)

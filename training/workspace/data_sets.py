@@ -1,0 +1,103 @@
+"""The data sets that the page may train on: those of its workspace and of one more folder, and nothing else."""
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from runtime.archive import ArchiveLimits, unpack
+from runtime.errors import DataError, SettingError, shown
+from training.checks.check import Report
+
+from .corrections import Corrections
+
+KINDS = {"captioner": "captions", "vqa": "questions"}  # what each kind of model is trained on
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """The data sets of a workspace.
+
+    Args:
+        uploads: the folder for uploaded ones.
+        corrections: what visitors put right.
+        data_root: a folder whose folders may be trained on too.
+    """
+
+    uploads: Path
+    corrections: Corrections
+    data_root: Path | None = None
+
+    def list(self, kind: str) -> list[tuple[str, str]]:
+        """(name, path) of each that a model of this kind (`captioner` or `vqa`) can be trained on."""
+        found = []
+        for root in filter(None, (self.data_root, self.uploads)):
+            folders = sorted(p for p in root.iterdir() if not p.name.startswith(".")) if root.is_dir() else []
+            found += [(folder.name, str(folder)) for folder in folders if folder.is_dir()]
+        kept = self.corrections
+        folder = kept.captions_folder if kind == "captioner" else kept.questions_folder
+        corrected = [(f"The corrections made on this page ({len(kept):,})", str(folder))]
+        return [*found, *(corrected if folder.exists() else [])]
+
+    def find(self, given: str | None) -> Path:
+        """The path of a data set, which must be in the data root or the workspace, wherever links lead.
+
+        Raises:
+            SettingError: it is not, or there is none.
+        """
+        if not given or "\0" in given:
+            raise SettingError("there is no data set yet; choose one, or upload a zip.")
+        path = Path(self.data_root or self.uploads, given).resolve()
+        allowed = filter(None, (self.uploads, self.corrections.folder, self.data_root))
+        if not any(path.is_relative_to(root.resolve()) for root in allowed):
+            raise SettingError(
+                f"{shown(given)} is not among the data sets of this page; put it in the folder of --data-root."
+            )
+        return path
+
+    def add(self, file: str | Path) -> Path:
+        """Unpack an uploaded zip as a data set, under its name or the next one free. At most half the disk is taken.
+
+        Raises:
+            DataError: as `unpack` does.
+        """
+        self.uploads.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^\w-]+", "-", Path(file).stem).strip("-")[:LONGEST_NAME] or "data"
+        names = (name, *(f"{name}-{n}" for n in range(2, 1000)))
+        most = min(ArchiveLimits.total_bytes, shutil.disk_usage(self.uploads).free // 2)
+        free_name = next(name for name in names if not (self.uploads / name).exists())
+        return unpack(file, self.uploads / free_name, limits=ArchiveLimits(total_bytes=most))
+
+
+def checked(data: Path, kind: str, start_from: str | Path | None, *, count: int, tune: bool) -> Report:
+    """What `python -m training check` finds in data that such a model would be trained on.
+
+    A process of its own: its memory is measured, and given back.
+
+    Args:
+        kind: `captioner` or `vqa`.
+        count: how often a word must occur to be learnt.
+        tune: whether the encoder would be trained too.
+
+    Raises:
+        DataError: the data cannot be read.
+    """
+    options = ["--json", "--kind", KINDS[kind], "--min-count", str(count), *(["--finetune-encoder"] if tune else [])]
+    options += ["--start-from", str(start_from)] if start_from else []
+    command = [sys.executable, "-m", "training", "check", str(data), *options]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    try:
+        return report_from(done.stdout)
+    except ValidationError:
+        said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        raise DataError(said[-1].removeprefix("error: ") if said else "this data set cannot be checked.") from None
+
+
+def report_from(line: str) -> Report:
+    """A report from its JSON."""
+    return TypeAdapter(Report).validate_json(line)

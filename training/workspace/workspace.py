@@ -1,0 +1,63 @@
+"""What the page keeps between visits, in one folder: corrections, data sets, runs, and what a run can begin with."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import captioner
+import vqa
+from training.checks.check import Report
+
+from .corrections import Corrections
+from .data_sets import DataSets, checked
+from .runs import Runs
+
+NEW, GIVEN = "new", "given"  # what a run can begin with, beside the models of earlier runs, which go by their names
+PACKAGES = {"captioner": captioner, "vqa": vqa}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One workspace, which threads may share. `kind` is `captioner` or `vqa` throughout.
+
+    Args:
+        data_root: a folder whose folders can be trained on too.
+        given: kind -> the name of the model that the page began with, which may be missing.
+    """
+
+    folder: Path
+    data_root: Path | None
+    given: dict[str, str]
+
+    @cached_property
+    def corrections(self) -> Corrections:
+        return Corrections(self.folder / "corrections")
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self.folder)
+
+    @cached_property
+    def data_sets(self) -> DataSets:
+        return DataSets(self.folder / "data", self.corrections, self.data_root)
+
+    def beginnings(self, kind: str) -> list[tuple[str, str]]:
+        """(label, value) of what a run can begin with, the best first."""
+        package, name = PACKAGES[kind], self.given[kind]
+        label = "The bundled model" if name == package.BUNDLED else "The model this page began with"
+        given = [(label, GIVEN)] if package.model.folder_of(name).exists() else []
+        done = [run.name for run in self.runs.list() if run.about["kind"] == kind and run.state == "done"]
+        return [*given, *((name, name) for name in done), ("A new model that knows nothing yet", NEW)]
+
+    def options(self, kind: str, begin: str) -> dict:
+        """Options of `python -m training` for such a beginning. Raises SettingError where it is none."""
+        if begin == GIVEN:
+            return {"start_from": self.given[kind]}
+        if begin != NEW:
+            return {"start_from": self.runs.get(begin).model}
+        return {"encoder_weights": captioner.model.folder_of(captioner.BUNDLED)} if kind == "captioner" else {}
+
+    def check(self, kind: str, data: str | None, begin: str, *, count: int, tune: bool) -> Report:
+        """What is found in a data set. Raises as `DataSets.find` and `checked` do."""
+        start_from = self.options(kind, begin).get("start_from")
+        return checked(self.data_sets.find(data), kind, start_from, count=count, tune=tune)
