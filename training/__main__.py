@@ -13,7 +13,7 @@ from runtime.command import SOME_FAILED, run, say
 from .commands.captioner import captioner, evaluate_captions
 from .commands.check import check
 from .commands.encoder import encoder
-from .commands.options import DataSets, Format
+from .commands.options import DataSets, Format, Generate
 from .commands.vqa import evaluate_answers, vqa
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ def evaluate(
     data: DataSets,
     format: Format = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    generate: Generate = False,
     beam: Annotated[int, typer.Option(help="Of captions: beam width; 1 is greedy.")] = 3,
     length_penalty: Annotated[float, typer.Option(help="Of captions: rank by log-probability / length ** this.")] = 0.7,
     record: Annotated[bool, typer.Option("--record", help="Write the scores into the model's config.json.")] = False,
@@ -45,7 +46,7 @@ def evaluate(
     """Score a model on a split it was not trained on."""
     same = {"format": format, "split": split, "record": record, "json_only": json_only}
     if _kind(model) == "vqa":
-        whole = evaluate_answers(model, data, **same)
+        whole = evaluate_answers(model, data, generate=generate, **same)
     else:
         whole = evaluate_captions(model, data, beam=beam, length_penalty=length_penalty, **same)
     if not whole:

@@ -116,7 +116,7 @@ def _questions(data: list[Path], given: dict):
     from .options import picked
 
     options: SimpleNamespace = defaults(command_vqa.vqa, **given)
-    found = read_all(data, options.format)
+    found = read_all(data, options.format, generate=options.generate)
     # Random weights take as long as the trained ones that would be given: `start` is not to refuse them.
     model = command_vqa.start(SimpleNamespace(**vars(options) | {"finetune_encoder": True}), found.split("train"))
     settings = picked(VqaSettings, options)

@@ -21,6 +21,7 @@ class Fit(str, Enum):
 Data = Annotated[Path, typer.Option(help="The data set.")]
 DataSets = Annotated[list[Path], typer.Option(help="A data set; may be given several times.")]
 Format = Annotated[str | None, typer.Option(help="Of the data; see docs/data.md [default: found by looking].")]
+Generate = Annotated[bool, typer.Option("--generate", help="Make questions from captions too, where there are both.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run: best/, last/, log.jsonl, TensorBoard.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder of decoded photos and features [default: OUT/cache].")]
 Epochs = Annotated[int, typer.Option(help="Passes over the training photos.")]

@@ -23,6 +23,7 @@ from .options import (
     Epochs,
     Fit,
     Format,
+    Generate,
     Out,
     Precision,
     Rate,
@@ -44,6 +45,7 @@ def vqa(
     data: DataSets,
     out: Out,
     format: Format = None,
+    generate: Generate = False,
     preset: Annotated[str | None, typer.Option(help="Other defaults: easy-vqa, for small drawn pictures; daquar, for a few hundred photos.")] = None,
     start_from: Annotated[str | None, typer.Option(help="A VQA model to go on from: its folder, or bundled-vqa.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Backbone, as of `training captioner`; from random weights unless --encoder-weights.")] = None,
@@ -100,7 +102,7 @@ def vqa(
 
     options = with_preset(context, given)
     settings, how = picked(VqaSettings, options), picked(FitSettings, options)
-    found = read_all(options.data, options.format)
+    found = read_all(options.data, options.format, generate=options.generate)
     for remark in found.remarks:
         say(remark)
     answerer = start(options, found.split("train"))
@@ -168,15 +170,16 @@ def start(o: SimpleNamespace, records: list):
 
 
 def evaluate_answers(
-    model: str, data: list[Path], *, format: str | None, split: str, record: bool = False, json_only: bool = False
-) -> bool:
+    model: str, data: list[Path], *, format: str | None, split: str,
+    generate: bool = False, record: bool = False, json_only: bool = False,
+) -> bool:  # fmt: skip
     """`python -m training evaluate` for a VQA model: print its scores on a split. Whether all photos could be opened."""
     from runtime.checkpoint import change_config, read_config
     from training.metrics.answers import NO_WORDNET
     from training.tasks.question_data import read_all
     from vqa.model import folder_of
 
-    found = read_all(data, format)
+    found = read_all(data, format, generate=generate)
     records = found.split(split)
     if not records:
         named = ", ".join(map(str, data))

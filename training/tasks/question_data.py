@@ -41,20 +41,21 @@ class Questions:
         return [record for record in self.records if record.split == name]
 
 
-def read_all(paths: Sequence[Path], format: str | None = None) -> Questions:
+def read_all(paths: Sequence[Path], format: str | None = None, *, generate: bool = False) -> Questions:
     """Read data sets of questions, or of captions, from which questions are then made.
 
     Questions too long to be asked are left out, and those of training photos that another of the sets holds out.
 
     Args:
         format: of all of them, as `read_or_generate` takes it; found by looking where None.
+        generate: make questions from captions also where a data set has questions and captions.
 
     Raises:
         DataError, SettingError: one of them cannot be read.
     """
     records, formats, remarks, problems, made = [], [], [], Problems(), set()
     for path in paths:
-        found = read_or_generate(path, format)
+        found = read_or_generate(path, format, generate=generate)
         kept = [record for record in found.records if _can_be_asked(record, found.problems)]
         records += kept
         formats.append(found.format)
@@ -64,7 +65,7 @@ def read_all(paths: Sequence[Path], format: str | None = None) -> Questions:
         made.update(found.made)
         if found.made:
             remarks.append(f"{shown(path)}: its {' and '.join(found.made)} split was made from training photos.")
-    if len(paths) > 1:
+    if len(paths) > 1 or generate:
         apart = Problems()
         records = keep_apart(records, apart)
         remarks += [f"left out: {sentence}" for sentence in apart.sentences()]
@@ -72,11 +73,12 @@ def read_all(paths: Sequence[Path], format: str | None = None) -> Questions:
     return Questions(records, formats, remarks, problems, tuple(sorted(made)))
 
 
-def read_or_generate(path: str | Path, format: str | None = None) -> Dataset:
+def read_or_generate(path: str | Path, format: str | None = None, *, generate: bool = False) -> Dataset:
     """The questions of one data set, or, where it has captions only, questions made from these.
 
     Args:
-        format: as `read_questions` takes it, or "captions" to make questions though there are some already.
+        format: as `read_questions` takes it, or "captions" to make questions and leave those that are there.
+        generate: make questions from captions, where it has them, besides those that are there.
 
     Raises:
         DataError, SettingError: as `read_questions` does, or the captions give no question.
@@ -85,12 +87,24 @@ def read_or_generate(path: str | Path, format: str | None = None) -> Dataset:
         raise SettingError(f"format {format!r} is not known; choose one of {', '.join((*FORMATS, CAPTIONS))}.")
     if format == CAPTIONS or (format is None and _are_captions_only(Path(path))):
         return from_captions(read_captions(path))
-    return read_questions(path, format)
+    found = read_questions(path, format)
+    return _with_generated(found, path) if generate and _has_captions(Path(path)) else found
+
+
+def _with_generated(found: Dataset, path: str | Path) -> Dataset:
+    made = from_captions(read_captions(path))
+    problems = Problems()
+    for part in (found.problems, made.problems):
+        problems.merge(part)
+    splits = tuple(sorted({*found.made, *made.made}))
+    return Dataset(f"{found.format}+{CAPTIONS}", found.records + made.records, problems, splits)
 
 
 def _are_captions_only(path: Path) -> bool:
-    if not path.exists() or formats_of(path):
-        return False
+    return path.exists() and not formats_of(path) and _has_captions(path)
+
+
+def _has_captions(path: Path) -> bool:
     return any(reader.recognise(path) for reader in CAPTION_FORMATS.values())
 
 

@@ -51,6 +51,10 @@ def flat(captioner):
         {"smoothing": 1.0},
         {"word_dropout": -0.1},
         {"smallest_view": 0},
+        {"most_captions": 0},
+        {"trainable_layers": -1},
+        {"batch": 0},
+        {"beam": 0},
     ],
 )
 def test_impossible_settings_are_refused(wrong):
@@ -63,6 +67,17 @@ def test_captions_are_framed_padded_and_put_longest_first():
     assert order == [1, 0, 2]
     assert lengths.tolist() == [[6, 3], [5, 3], [4, 0]]
     assert tokens[1, 0].tolist() == [START, 6, 7, 8, END, 0] and not tokens[2, 1].any()
+
+
+def test_a_step_takes_so_many_captions_of_a_photo(records, tmp_path):
+    settings = CaptionSettings(batch=8, beam=1, most_captions=1)
+    task, _ = train(records, tmp_path, epochs=1, settings=settings)
+    batches = [task.batch(epoch, 0) for epoch in range(8)]
+    assert all(batch.tokens.shape[1] == 1 for batch in batches)
+    drawn = {(row, tuple(tokens[0].tolist())) for batch in batches
+             for row, tokens in zip(batch.rows.tolist(), batch.tokens, strict=True)}  # fmt: skip
+    assert len(drawn) > len({row for row, _ in drawn})  # another one in another epoch
+    assert torch.equal(task.batch(3, 0).tokens, batches[3].tokens)
 
 
 def test_a_batch_holds_each_photo_s_own_captions(records, tmp_path):

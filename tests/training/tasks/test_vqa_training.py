@@ -18,7 +18,7 @@ from training.loop.fit import fit
 from training.loop.task import Epoch, FitSettings
 from training.metrics.answers import expected_calibration_error
 from training.metrics.evaluate_answers import answer_all, score_answers
-from training.readers.records import QuestionRecord
+from training.readers.records import SPLITS, QuestionRecord
 from training.tasks.answer_loss import AnswerLoss, VqaBatch
 from training.tasks.calibration import confidence, fit_temperature, fit_threshold
 from training.tasks.question_data import read_all
@@ -315,6 +315,21 @@ def test_several_data_sets_and_captions_become_one(data, tmp_path):
     assert {r.image.parent for r in both.records} >= {data, captions / "train"}
     assert any("questions (questions from coco)" in remark for remark in both.remarks)
     assert {r.split for r in both.records} == {"train", "val", "test"}
+
+
+def test_questions_are_made_from_captions_too_where_there_are_both(tmp_path):
+    rows = [{"image": f"{s}.png", "question": "what is it?", "answer": "dog", "split": s} for s in SPLITS]
+    with table(tmp_path / "both", rows) as folder:
+        said = "".join(f"{s}.png,a red dog runs,{s}\n" for s in SPLITS)
+        (folder / "captions.csv").write_text("image,caption,split\n" + said)
+        for shade, split in enumerate(SPLITS):  # or a photo of train would be held out as the same one
+            square("red", "left", shade).save(folder / f"{split}.png")
+    alone, both = (read_all([folder], generate=generate) for generate in (False, True))
+    assert [r.question for r in alone.records] == ["what is it?"] * 3 == [r.question for r in both.records][:3]
+    assert {r.split for r in both.records[3:]} == set(SPLITS) and both.format == "table+captions"
+    assert len({r.question_id for r in both.records}) == len(both.records) > 6
+    with table(tmp_path / "only", rows) as folder:
+        assert read_all([folder], generate=True).format == "table"
 
 
 @contextmanager
