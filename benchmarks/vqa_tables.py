@@ -26,7 +26,8 @@ from training.commands.vqa import picked, start, vqa, with_preset
 from training.loop.fit import fit
 from training.loop.seed import generator
 from training.loop.task import FitSettings
-from training.readers.records import SPLITS, QuestionRecord
+from training.readers.records import SPLITS, Problems, QuestionRecord
+from training.readers.several import coco_id, keep_apart
 from training.readers.splits import with_missing_splits
 from training.tasks.question_data import read_all
 from training.tasks.vqa import VqaSettings, VqaTask
@@ -47,13 +48,17 @@ def training_options(data: Sequence[str], out: Path, given: Sequence[str]) -> Si
 
 
 def folded(records: Sequence[QuestionRecord], folds: int, seed: int) -> Iterator[list[QuestionRecord]]:
-    """The records with each part of their photos as test once; val is made of the rest."""
-    photos = sorted({record.image for record in records})
+    """The records with each part of their photos as test once; val is made of the rest.
+
+    Copies of a COCO photo in two folders are in the same part, and none of a photo in test is in train.
+    """
+    photo = {record.image: str(coco_id(record.image) or record.image) for record in records}
+    photos = sorted(set(photo.values()))
     order = torch.randperm(len(photos), generator=generator(seed, "folds")).tolist()
     part = {photos[i]: n % folds for n, i in enumerate(order)}
     for fold in range(folds):
-        split = [replace(r, split="test" if part[r.image] == fold else "train") for r in records]
-        yield with_missing_splits(split, seed=seed)[0]
+        split = [replace(r, split="test" if part[photo[r.image]] == fold else "train") for r in records]
+        yield keep_apart(with_missing_splits(split, seed=seed)[0], Problems())
 
 
 def trained(o: SimpleNamespace, records: list[QuestionRecord], out: Path, cache: Path) -> dict[str, float]:

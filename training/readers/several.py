@@ -68,6 +68,12 @@ def keep_apart(records: Sequence[Record], problems: Problems, *, held_out: Itera
     return [record for record in records if record.split != "train" or record.image not in dropped]
 
 
+def coco_id(path: Path) -> int | None:
+    """The COCO id that a photo's name carries, as `COCO_train2014_000000000042.jpg` or `000000000042.jpg` do."""
+    found = _COCO_NAME.match(path.stem)
+    return int(found[1]) if found else None
+
+
 def _photo_keys(paths: Iterable[Path]) -> dict[Path, set[Hashable]]:
     """What is equal for two files of the same photo. A file whose size no other has need not be read."""
     paths = list(paths)
@@ -75,9 +81,7 @@ def _photo_keys(paths: Iterable[Path]) -> dict[Path, set[Hashable]]:
     alike = Counter(sizes.values())
     keys: dict[Path, set[Hashable]] = {}
     for path in paths:
-        keys[path] = {path}
-        if coco := _COCO_NAME.match(path.stem):
-            keys[path].add(int(coco[1]))
+        keys[path] = {path} | ({coco_id(path)} - {None})
         if sizes[path] is not None and alike[sizes[path]] > 1:
             keys[path].add(blake2b(path.read_bytes(), digest_size=16).digest())
     return keys
