@@ -25,7 +25,7 @@ train frozen --encoder efficientnet_lite2 --encoder-weights imagenet --stride 32
 
 # 2. Both learn together: the decoder, and the last layers of the encoder on random views.
 train tuned --start-from "$runs/frozen/best" --finetune-encoder --trainable-layers 5 \
-    --most-captions 3 --epochs 5 --learning-rate 0.0005 --encoder-rate 0.2 --weight-decay 0.05 --smallest-view 0.5
+    --most-captions 3 --epochs 4 --learning-rate 0.0005 --encoder-rate 0.25 --weight-decay 0.05 --smallest-view 0.6
 
 # 3. The decoder learns to score, on captions that it finds itself.
 train cider --start-from "$runs/tuned/best" --objective cider --epochs 1 --learning-rate 0.00005
