@@ -63,7 +63,7 @@ def captioner(
     embedding: Annotated[int, typer.Option(help="Size of a word's vector.")] = 512,
     attention: Annotated[int, typer.Option(help="Size of the attention's inner layer.")] = 512,
     projection: Annotated[int, typer.Option(help="Project each cell's features to this size first; 0: as they are.")] = 0,
-    dropout: Annotated[float, typer.Option(help="In the decoder.")] = 0.3,
+    dropout: Annotated[float | None, typer.Option(help="In the decoder [default: START_FROM's, or 0.3].")] = None,
     unit: Annotated[str, typer.Option(help="word or character.")] = "word",
     min_count: Annotated[int, typer.Option(help="A word must occur this often to be learnt.")] = 5,
     max_size: Annotated[int | None, typer.Option(help="Most words to learn.")] = None,
@@ -129,10 +129,10 @@ def start(o: SimpleNamespace, captions: list[str]):
     torch.manual_seed(o.seed)  # a new encoder's weights
     form = o.fit and o.fit.value
     if o.start_from:
-        return grown(o.start_from, captions, min_count=o.min_count, image_size=o.image_size, fit=form)
+        return grown(o.start_from, captions, min_count=o.min_count, image_size=o.image_size, fit=form, dropout=o.dropout)
     preprocessing = changed(starting_preprocessing(o.encoder, o.encoder_weights), o.image_size, form)
     encoder = start_encoder(o.encoder, o.encoder_weights, stride=o.stride, preprocessing=preprocessing)
-    sizes = DecoderSettings(o.embedding, o.hidden, o.attention, o.cell, o.layers, o.dropout, o.projection)
+    sizes = DecoderSettings(o.embedding, o.hidden, o.attention, o.cell, o.layers, 0.3 if o.dropout is None else o.dropout, o.projection)
     return new_captioner(
         encoder, captions, preprocessing, sizes,
         min_count=o.min_count, max_size=o.max_size, unit=o.unit, seed=o.seed,

@@ -13,8 +13,8 @@ from training.readers.records import QuestionRecord
 from vqa.answers import ENOUGH_PEOPLE, best_answer, comparison, items
 
 NO_WORDNET = (
-    "WUPS is not computed because nltk finds no WordNet; run `python -m nltk.downloader wordnet` once, "
-    "or set NLTK_DATA to a folder that holds corpora/wordnet."
+    "WUPS is not computed because nltk finds no WordNet; run `python -m nltk.downloader wordnet` once, or "
+    "examples/wordnet.sh, or set NLTK_DATA to a folder that holds corpora/wordnet."
 )
 
 

@@ -66,7 +66,13 @@ def _torchvision_weights(path: Path) -> dict[str, Tensor]:
 
 
 def grown(
-    start_from, captions: Sequence[str], *, min_count: int, image_size: int | None = None, fit: str | None = None
+    start_from,
+    captions: Sequence[str],
+    *,
+    min_count: int,
+    image_size: int | None = None,
+    fit: str | None = None,
+    dropout: float | None = None,
 ) -> Captioner:
     """An earlier captioner that also knows the words of these captions.
 
@@ -76,6 +82,7 @@ def grown(
         start_from: its folder, or `bundled-captioner`.
         min_count: how often a new word must occur.
         image_size, fit: other preprocessing than it had; the grid changes with the size, the weights do not.
+        dropout: in its decoder, if another than it was trained with.
     """
     before = load(start_from, device=torch.device("cpu"), exact=True)
     known = before.vocabulary
@@ -83,7 +90,8 @@ def grown(
     vocabulary = replace(known, tokens=known.tokens + tuple(t for t in seen.tokens if t not in known.ids))
     preprocessing = changed(before.preprocessing, image_size, fit)
     encoder = ImageEncoder(**before.encoder.config() | {"image_size": preprocessing.size})
-    after = Captioner(encoder, vocabulary, preprocessing, before.settings)
+    settings = before.settings if dropout is None else replace(before.settings, dropout=dropout)
+    after = Captioner(encoder, vocabulary, preprocessing, settings)
     tensors = before.state_dict()
     more = len(vocabulary) - len(known)
     for name in ("decoder.embedding.weight", "decoder.bias"):
