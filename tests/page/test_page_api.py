@@ -172,7 +172,7 @@ def test_the_guides_shell_runs(url, folder):
 
 def test_a_password_guards_everything_and_a_full_queue_says_so(folder):
     options = ["--captioner", folder / "captioner", "--vqa", folder / "vqa", "--auth", "ann:secret"]
-    with served(*options, temporary=folder / "temporary", before="app.QUEUE = 0") as url:
+    with served(*options, temporary=folder / "temporary", before="import page.serve; page.serve.QUEUE = 0") as url:
         for route in ("/config", "/gradio_api/info", "/gradio_api/file=x", "/gradio_api/queue/status"):
             assert httpx.get(url + route).status_code == 401
         for route in ("/gradio_api/call/caption", "/gradio_api/upload", "/gradio_api/queue/join"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -10,18 +11,23 @@ from captioner_toys import small_captioner
 from toys import square
 from vqa_toys import PRE, small_answerer
 
-import app
 from captioner import SearchSettings
 from captioner.album import Entry
 from captioner.caption import Caption
 from encoders.heatmap import overlay
+from page.ask import ask, can_ask, keep_answer, shown_answers
+from page.look import how_to_search, see, shown_caption, where
+from page.many import report, tile
+from page.page import page
+from page.programs import upload
+from page.site import FAILED, SHOWN_SIDE, Models, Site, told
 from runtime.errors import PhotoError, SettingError
 from vqa import Answerer
 
 
 @pytest.fixture(scope="module")
 def models():
-    return app.Models(small_captioner(), small_answerer())
+    return Models(small_captioner(), small_answerer())
 
 
 @pytest.fixture
@@ -33,7 +39,7 @@ def photo(tmp_path):
 
 @pytest.fixture
 def seen(models, photo):
-    return app.see(models, photo, SearchSettings(n=3))
+    return see(models, photo, SearchSettings(n=3))
 
 
 @pytest.fixture
@@ -55,16 +61,16 @@ def forwards(models, monkeypatch):
     return counts
 
 
-def alike(models) -> app.Models:
+def alike(models) -> Models:
     """The same captioner, and an answerer that has its encoder."""
     own = models.answerer
     shared = Answerer(models.captioner.encoder, own.vocabulary, own.answers, models.captioner.preprocessing).eval()
-    return app.Models(models.captioner, shared)
+    return Models(models.captioner, shared)
 
 
 def test_a_photo_is_shown_small_and_described_as_ever(models, seen, photo):
-    assert max(seen.photo.size) == app.SHOWN_SIDE
-    words, whole, tiles, others, text = app.shown_caption(seen)
+    assert max(seen.photo.size) == SHOWN_SIDE
+    words, whole, tiles, others, text = shown_caption(seen)
     said = seen.caption
     assert said.text == text == models.captioner(seen.photo).text
     assert words == [(word.text, word.probability) for word in said.words]
@@ -74,47 +80,47 @@ def test_a_photo_is_shown_small_and_described_as_ever(models, seen, photo):
 
 
 def test_a_caption_may_have_no_words(models, seen, photo):
-    nothing = app.replace(seen, caption=Caption("", (), 0.0, seen.caption.attention[:0], (Caption("", (), 0.0, None),)))
-    words, whole, tiles, others, text = app.shown_caption(nothing)
+    nothing = replace(seen, caption=Caption("", (), 0.0, seen.caption.attention[:0], (Caption("", (), 0.0, None),)))
+    words, whole, tiles, others, text = shown_caption(nothing)
     assert words == [("(no words)", None)] and whole["alt_text"] == "(no words)" and "Choose" not in whole["label"]
     assert "<li>(no words)</li>" in others and tiles == [] and text == ""
-    assert app.where(nothing, gr.SelectData(None, {"index": 0, "value": "(no words)"})) == gr.skip()
-    assert app.tile(Entry("photo.png", Path(photo), nothing.caption, None))[1] == "(no words)"
+    assert where(nothing, gr.SelectData(None, {"index": 0, "value": "(no words)"})) == gr.skip()
+    assert tile(Entry("photo.png", Path(photo), nothing.caption, None))[1] == "(no words)"
 
 
 def test_a_chosen_word_shows_where_the_model_looked_for_it(seen):
     for index, word in enumerate(seen.caption.words):
-        shown = app.where(seen, gr.SelectData(None, {"index": index, "value": word.text}))
+        shown = where(seen, gr.SelectData(None, {"index": index, "value": word.text}))
         heat = overlay(seen.photo, seen.caption.attention[index], seen.captioner.preprocessing)
         assert shown["value"].tobytes() == heat.tobytes()
         assert word.text in shown["alt_text"] and f"{word.probability:.0%}" in shown["alt_text"]
 
 
 def test_the_controls_are_settings():
-    assert app.how_to_search("Search", 5, 0.8, 10, 0.5, 3, 12) == SearchSettings(beam=5, n=5, max_length=12)
+    assert how_to_search("Search", 5, 0.8, 10, 0.5, 3, 12) == SearchSettings(beam=5, n=5, max_length=12)
     drawn = SearchSettings(sample=True, n=3, temperature=0.8, top_k=10, top_p=0.5, seed=3, max_length=12)
-    assert app.how_to_search("Sample", 5, 0.8, 10, 0.5, 3, 12) == drawn
+    assert how_to_search("Sample", 5, 0.8, 10, 0.5, 3, 12) == drawn
 
 
 def test_one_encoding_serves_the_caption_and_every_question(models, photo, forwards):
     both = alike(models)
-    seen = app.see(both, photo, SearchSettings())
+    seen = see(both, photo, SearchSettings())
     for question in ("what colour is the square?", "is it red?"):
-        seen, answers = app.ask(both, seen, question)
+        seen, answers = ask(both, seen, question)
         assert answers[0].text == both.answerer.look_at(seen.features).ask(question)[0].text
     assert forwards["captioner"] == 1 and len(seen.talk) == 4
 
 
 def test_an_answerer_with_eyes_of_its_own_looks_once(models, seen, forwards):
     for question in ("what colour is the square?", "is it red?"):
-        seen, _ = app.ask(models, seen, question)
+        seen, _ = ask(models, seen, question)
     assert forwards == {"captioner": 0, "answerer": 1}
 
 
 def test_a_new_model_answers_the_next_question(models, seen):
-    seen, before = app.ask(models, seen, "is it red?")
-    new = app.Models(models.captioner, small_answerer(("perhaps", "never")))
-    seen, after = app.ask(new, seen, "is it red?")
+    seen, before = ask(models, seen, "is it red?")
+    new = Models(models.captioner, small_answerer(("perhaps", "never")))
+    seen, after = ask(new, seen, "is it red?")
     assert {a.text for a in after} == {"perhaps", "never"} and seen.look.answerer is new.answerer
     assert len(seen.talk) == 4 and before[0].text in seen.talk[1]["content"]
 
@@ -122,34 +128,34 @@ def test_a_new_model_answers_the_next_question(models, seen):
 def test_the_conversation_says_when_it_is_not_sure(models, seen):
     model = small_answerer()
     for model.threshold, start in ((0.0, ""), (1.1, "Not sure. Perhaps ")):
-        now, answers = app.ask(app.Models(models.captioner, model), seen, " is it red? ")
+        now, answers = ask(Models(models.captioner, model), seen, " is it red? ")
         asked, said = now.talk
         assert asked == {"role": "user", "content": "is it red?"}
         assert said["content"].startswith(start + answers[0].text)
 
 
 def test_answers_are_bars_and_a_heat_map(models, seen):
-    now, answers = app.ask(models, seen, "is it red?")
-    talk, bars, picture, question, text = app.shown_answers(now, answers)
+    now, answers = ask(models, seen, "is it red?")
+    talk, bars, picture, question, text = shown_answers(now, answers)
     assert talk == list(now.talk) and question == "" and text == answers[0].text
     assert bars == {a.text: a.probability for a in answers} and len(bars) == 5
     assert picture["value"].tobytes() == overlay(seen.photo, answers[0].attention.mean(0), PRE).tobytes()
-    blind = app.Models(models.captioner, small_answerer())
-    now, answers = app.ask(blind, seen, "is it red?")
+    blind = Models(models.captioner, small_answerer())
+    now, answers = ask(blind, seen, "is it red?")
     empty = [type(a)(a.text, a.probability, a.sure, a.attention[:0]) for a in answers]
-    assert app.shown_answers(now, empty)[2] == gr.update(visible=False)
+    assert shown_answers(now, empty)[2] == gr.update(visible=False)
 
 
 def test_asking_too_early_is_a_sentence(models, seen):
     with pytest.raises(SettingError, match="there is no photo yet"):
-        app.ask(models, None, "is it red?")
+        ask(models, None, "is it red?")
     with pytest.raises(SettingError, match="python -m training vqa"):
-        app.ask(app.Models(models.captioner), seen, "is it red?")
+        ask(Models(models.captioner), seen, "is it red?")
 
 
 def test_questions_are_asked_only_where_a_model_answers(models):
-    for now, there in ((app.Models(models.captioner), False), (models, True)):  # retraining may bring the first one
-        talk, question, none = (shown["visible"] for shown in app.can_ask(now))
+    for now, there in ((Models(models.captioner), False), (models, True)):  # retraining may bring the first one
+        talk, question, none = (shown["visible"] for shown in can_ask(now))
         assert (talk, question, none) == (there, there, not there)
 
 
@@ -160,7 +166,7 @@ def test_a_page_on_a_network_without_a_password_has_nothing_that_writes(models, 
     """Not hidden: the handlers are not there."""
 
     async def build():  # in a loop, since Gradio else makes some that it leaves open
-        return [app.page(app.Site(models, tmp_path, writable=writable)) for writable in (True, False)]
+        return [page(Site(models, tmp_path, writable=writable)) for writable in (True, False)]
 
     pages = asyncio.run(build())
     ours, others = ({event.name for event in page.fns.values()} for page in pages)
@@ -171,26 +177,26 @@ def test_a_page_on_a_network_without_a_password_has_nothing_that_writes(models, 
 
 
 def test_an_album_tells_what_is_bad_and_how_many_are_shown(models, monkeypatch):
-    monkeypatch.setattr(app, "TILES", 1)
+    monkeypatch.setattr("page.many.TILES", 1)
     said = Caption("a dog", (), 0.0, None)
     entries = [Entry(f"{n}.png", Path(f"{n}.png"), said, None) for n in range(2)]
     bad = Entry("<b>.png", Path("<b>.png"), None, "<b>.png is empty.")
-    report = app.report([*entries, bad])
-    assert "2 of 3 photos captioned" in report and "The first 1 are shown" in report
-    assert report.count("<li>") == 1 and "<b>.png" not in report
-    assert "are shown" not in app.report(entries[:1])
+    said = report([*entries, bad])
+    assert "2 of 3 photos captioned" in said and "The first 1 are shown" in said
+    assert said.count("<li>") == 1 and "<b>.png" not in said
+    assert "are shown" not in report(entries[:1])
 
 
 def test_corrections_become_data_to_train_on(models, seen, tmp_path):
     from training.readers import read_captions
     from training.readers.questions import read_questions
 
-    site = app.Site(models, tmp_path)
+    site = Site(models, tmp_path)
     kept = site.kept.corrections
     assert kept is site.kept.corrections and len(kept) == 0
-    seen, _ = app.ask(models, seen, "is it red?")
+    seen, _ = ask(models, seen, "is it red?")
     kept.add_caption(seen.photo, "a red square")
-    app.keep_answer(kept, seen, "yes")
+    keep_answer(kept, seen, "yes")
     assert len(kept) == 2
     assert read_captions(kept.captions_folder).records[0].captions == ("a red square",)
     question = read_questions(kept.questions_folder).records[0]
@@ -199,20 +205,20 @@ def test_corrections_become_data_to_train_on(models, seen, tmp_path):
 
 def test_a_users_mistake_is_its_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with pytest.raises(gr.Error) as error, app.told():
+    with pytest.raises(gr.Error) as error, told():
         raise PhotoError(f"{tmp_path}/glimpse-1/ab12/<img>.png is empty (0 bytes).")
     assert error.value.message == "&lt;img&gt;.png is empty (0 bytes)." and not error.value.print_exception
 
 
 def test_any_other_failure_tells_the_log_and_not_the_visitor(caplog):
-    with caplog.at_level(logging.ERROR), pytest.raises(gr.Error) as error, app.told():
+    with caplog.at_level(logging.ERROR), pytest.raises(gr.Error) as error, told():
         raise RuntimeError("/home/ann/secret")
-    assert error.value.message == app.FAILED and error.value.__suppress_context__
+    assert error.value.message == FAILED and error.value.__suppress_context__
     assert "/home/ann/secret" in caplog.text
 
 
 @pytest.mark.parametrize("value", [None, 3, "x.png", {"path": "/etc/passwd"}, {"path": "x", "meta": {"_type": "y"}}])
 def test_only_an_upload_is_a_photo(value):
     with pytest.raises(PhotoError, match="no uploaded file"):
-        app.upload(value)
-    assert app.upload({"path": "/t/x.png", "meta": {"_type": "gradio.FileData"}}) == Path("/t/x.png")
+        upload(value)
+    assert upload({"path": "/t/x.png", "meta": {"_type": "gradio.FileData"}}) == Path("/t/x.png")

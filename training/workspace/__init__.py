@@ -1,1 +1,6 @@
-"""What the page keeps on disk: runs, data sets, corrections, and reports of them."""
+"""What the page keeps on disk: runs, data sets, corrections, and reports of them. The page imports no other room."""
+
+from .show_run import check_html, learnt_html, scores_html, standing_html, wrong_html
+from .workspace import Workspace
+
+__all__ = ["Workspace", "check_html", "learnt_html", "scores_html", "standing_html", "wrong_html"]

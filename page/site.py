@@ -1,0 +1,79 @@
+"""What every part of the page stands on: the models, the workspace, and how a mistake is told."""
+
+import html
+import logging
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import gradio as gr
+
+import captioner
+import vqa
+from captioner import Captioner
+from runtime.errors import GlimpseError
+from vqa import Answerer
+
+SHOWN_SIDE, TILE = 900, 240  # pixels; no photo is shown larger, so that a page stays light
+KEPT = 3600  # seconds that a photo and what was said of it are kept
+MODEL_TURN = {"concurrency_limit": 2, "concurrency_id": "models"}  # requests that compute at once
+HIDDEN = {"api_visibility": "private"}  # the page's own events; programs have `/caption` and `/ask`
+NO_WORDS = "(no words)"  # a caption may be empty
+NO_ANSWERER = (
+    "There is no model for questions yet: train one with `python -m training vqa --data DATA --out runs/vqa`, "
+    "then start the page with `--vqa runs/vqa`."
+)
+FAILED = "That went wrong on the server, whose log says why; try again, or try another photo."
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """A user's mistake becomes one sentence on the page, any other failure a plain one; never a traceback."""
+    try:
+        yield
+    except gr.Error:
+        raise
+    except GlimpseError as error:
+        # Where the server keeps an upload is nobody's business: its own name is enough.
+        text = re.sub(rf"{re.escape(tempfile.gettempdir())}/\S*/", "", str(error))
+        raise gr.Error(html.escape(text, quote=False), print_exception=False) from None
+    except Exception:
+        logging.exception("a request failed")
+        raise gr.Error(FAILED, print_exception=False) from None
+
+
+@dataclass
+class Models:
+    """The models in use. One set anew counts from the next photo; whoever looks at one keeps what they began with."""
+
+    captioner: Captioner
+    answerer: Answerer | None = None
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the page is built from.
+
+    Attributes:
+        workspace: the folder where corrections and runs are kept.
+        writable: whether visitors may add to it, and retrain.
+        data_root: a folder whose folders can be trained on too.
+        given: the names of the models that the page began with.
+    """
+
+    models: Models
+    workspace: Path
+    writable: bool = True
+    data_root: Path | None = None
+    given: dict[str, str] = field(default_factory=lambda: {"captioner": captioner.BUNDLED, "vqa": vqa.BUNDLED})
+
+    @cached_property
+    def kept(self):
+        """Corrections, data sets and runs: of use only to the handlers that write."""
+        from training.workspace import Workspace
+
+        return Workspace(self.workspace, self.data_root, self.given)

@@ -1,0 +1,88 @@
+"""A training run as it goes, and what can be done with it."""
+
+import tempfile
+
+import gradio as gr
+
+import captioner
+import vqa
+
+from .site import HIDDEN, Site, told
+
+POLL = 2  # seconds between two looks at a run
+
+
+def curves(run, now) -> tuple:
+    """The loss by step, and the score that decides by epoch."""
+    from pandas import DataFrame
+
+    captions = run.about["kind"] == "captioner"
+    name, label = ("cider", "CIDEr of held-out photos") if captions else ("accuracy", "Held-out answers right, %")
+    losses = DataFrame(now.losses, columns=["step", "loss"])
+    scores = DataFrame([{"epoch": s["epoch"], "score": s.get(name)} for s in now.scores], columns=["epoch", "score"])
+    return gr.update(value=losses), gr.update(value=scores, label=label)
+
+
+def watch_panel(site: Site) -> gr.Dropdown:
+    """A run as it goes; which one is chosen comes back."""
+    chosen = gr.Dropdown([], label="Run", interactive=True, visible=False)
+    plot = {"buttons": [], "x_axis_format": ".6~g"}
+    with gr.Column(visible=False) as shown:
+        state = gr.HTML()
+        with gr.Row():
+            stop = gr.Button("Stop", variant="stop")
+            resume = gr.Button("Resume")
+            use = gr.Button("Use the new model on this page", variant="primary")
+            download = gr.Button("Download the model")
+        packed = gr.DownloadButton(elem_id="packed")  # pressed by the button above, when the file is there
+        scores = gr.HTML()
+        with gr.Row():
+            loss = gr.LinePlot(x="step", y="loss", label="Loss", **plot)
+            score = gr.LinePlot(x="epoch", y="score", label="Score", **plot)
+        samples = gr.HTML()
+    timer = gr.Timer(POLL, active=False)
+    outputs = [shown, state, scores, loss, score, samples, stop, resume, use, download, timer]
+
+    @told()
+    def view(name: str | None) -> tuple:
+        from training.workspace import learnt_html, scores_html, standing_html
+
+        if not name:
+            return gr.update(visible=False), *[gr.skip()] * (len(outputs) - 1)
+        run = site.kept.runs.get(name)
+        now, going, model = run.progress(), run.state == "running", run.model
+        buttons = (going, run.state in ("stopped", "failed"), model and not going, model and not going)
+        return (gr.update(visible=True), standing_html(run, now), scores_html(run), *curves(run, now),
+                learnt_html(now), *(gr.update(visible=bool(b)) for b in buttons), gr.Timer(active=going))  # fmt: skip
+
+    @told()
+    def swap(name: str) -> None:
+        run = site.kept.runs.get(name)
+        if run.about["kind"] == "captioner":
+            site.models.captioner = captioner.load(run.model)
+        else:
+            site.models.answerer = vqa.load(run.model)
+        gr.Info(f"“One photo” and “Many photos” now use {name}, until the page is started again.")
+
+    def pack(name: str):
+        with told(), tempfile.TemporaryDirectory() as scratch:
+            yield str(site.kept.runs.get(name).zip(scratch))  # copied before this goes on
+
+    @told()
+    def stop_it(name: str) -> tuple:
+        site.kept.runs.stop(name)
+        gr.Info("It saves what it has learnt, and ends.", title="Stopping")
+        return view(name)
+
+    @told()
+    def resume_it(name: str) -> tuple:
+        site.kept.runs.resume(name)
+        return view(name)
+
+    stop.click(stop_it, chosen, outputs, **HIDDEN)
+    resume.click(resume_it, chosen, outputs, **HIDDEN)
+    use.click(swap, chosen, None, **HIDDEN)
+    download.click(pack, chosen, packed, **HIDDEN).then(js="() => document.querySelector('#packed').click()")
+    chosen.change(view, chosen, outputs, show_progress="hidden", **HIDDEN)
+    timer.tick(view, chosen, outputs, show_progress="hidden", **HIDDEN)
+    return chosen
