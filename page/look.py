@@ -14,6 +14,7 @@ from .correct import correction
 from .session import Seen
 from .site import HIDDEN, KEPT, MODEL_TURN, NO_WORDS, SHOWN_SIDE, TILE, Models, Site, told
 from .style import HINT
+from .uploads import take_uploads_only
 
 EXAMPLES = ("cheetah1.jpg", "lion.jpg", "tower.jpg", "bus.png")  # photos that Gradio ships
 
@@ -68,7 +69,7 @@ def look_panel(site: Site) -> tuple[gr.State, Any]:
         with gr.Column():
             photo = gr.Image(type="filepath", label="Photo", height=380, sources=["upload", "webcam", "clipboard"])
             # The file is handed over unopened: `open_photo` says better what is wrong with a bad one.
-            photo.preprocess = lambda payload: payload.path if payload else None
+            take_uploads_only(photo, lambda payload: payload.path if payload else None)
             with gr.Column(elem_classes="later"):
                 gr.Examples([[gr.get_image(name)] for name in EXAMPLES], [photo], label="Try one of these")
                 controls = search_controls()

@@ -11,6 +11,7 @@ from encoders.images import open_photo
 from runtime.errors import SettingError
 
 from .site import HIDDEN, NO_WORDS, TILE, Site, told
+from .uploads import take_uploads_only
 
 TILES = 120  # photos shown of an album; the files to download hold all of it
 WRITERS = {"captions.csv": write_csv, "captions.jsonl": write_jsonl, "captions.json": write_coco}
@@ -42,6 +43,8 @@ def many_panel(site: Site) -> None:
         with gr.Column(min_width=160, scale=1):
             folder = gr.UploadButton("Choose a folder", file_count="directory", type="filepath")
             start = gr.Button("Caption them", variant="primary")
+    take_uploads_only(files)
+    take_uploads_only(folder)
     with gr.Column(visible=False) as result:
         told_all = gr.HTML()
         with gr.Row():

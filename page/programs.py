@@ -6,24 +6,13 @@ from inspect import signature
 from pathlib import Path
 
 import gradio as gr
-from gradio_client.utils import is_file_obj_with_meta
 
 from captioner import SearchSettings
-from runtime.errors import PhotoError, SettingError
+from runtime.errors import SettingError
 from vqa.answer import to_json
 
 from .site import MODEL_TURN, NO_ANSWERER, Site, told
-
-
-def upload(photo: dict) -> Path:
-    """Where an upload is. Gradio has checked the path of whatever says it is one; nothing else is read.
-
-    Raises:
-        PhotoError: it is no upload.
-    """
-    if not is_file_obj_with_meta(photo):
-        raise PhotoError("photo is no uploaded file; send the file itself, as gradio_client's handle_file does.")
-    return Path(photo["path"])
+from .uploads import uploaded
 
 
 def checked(blocks: gr.Blocks, call: Callable) -> Callable:
@@ -77,7 +66,7 @@ def endpoints(site: Site, blocks: gr.Blocks) -> None:
         """
         how = SearchSettings(beam=beam, sample=sample, temperature=temperature, top_k=top_k, top_p=top_p,
                              n=n if sample else min(n, beam), max_length=max_length, seed=seed)  # fmt: skip
-        path = upload(photo)
+        path = Path(uploaded(photo.get("path") if isinstance(photo, dict) else None))
         return {"image": path.name, **site.models.captioner(path, how).to_json()}
 
     def ask(photo: gr.FileData, question: str, top: int = 5, request: gr.Request | None = None) -> dict:
@@ -90,7 +79,7 @@ def endpoints(site: Site, blocks: gr.Blocks) -> None:
         """
         if site.models.answerer is None:
             raise SettingError(NO_ANSWERER)
-        path = upload(photo)
+        path = Path(uploaded(photo.get("path") if isinstance(photo, dict) else None))
         return {"image": path.name, "question": question, **to_json(site.models.answerer.look(path).ask(question, top))}
 
     for call in (caption, ask):

@@ -5,6 +5,7 @@ import gradio as gr
 from runtime.errors import GlimpseError
 
 from .site import HIDDEN, Site, told
+from .uploads import take_uploads_only
 from .watch import watch_panel
 
 KINDS = {"Captions": "captioner", "Answers to questions": "vqa"}
@@ -27,6 +28,7 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
             data = gr.Dropdown(site.kept.data_sets.list("captioner"), value=None, label="Data set", interactive=True,
                                allow_custom_value=site.data_root is not None)  # fmt: skip
             given_zip = gr.UploadButton("Upload a data set as a zip", file_types=[".zip"])
+            take_uploads_only(given_zip)
             begin = gr.Dropdown(site.kept.beginnings("captioner"), label="Begin with", interactive=True)
             with gr.Accordion("How it learns", open=False):
                 epochs = gr.Slider(1, 50, 10, step=1, label="Epochs", info="Passes over the photos")

@@ -9,6 +9,7 @@ from runtime.errors import SettingError
 
 from .look import EXAMPLES
 from .style import CSS, HEAD, THEME
+from .uploads import check_marked_files
 
 LARGEST_UPLOAD = "200mb"
 QUEUE = 64  # requests that may wait; more are told to come back
@@ -37,6 +38,7 @@ def serve(blocks: gr.Blocks, host: str, port: int, login: tuple[str, str] | None
         SettingError: the address cannot be listened on.
     """
     stay_here()
+    check_marked_files()
     blocks.queue(max_size=QUEUE, default_concurrency_limit=4)
     try:
         blocks.launch(

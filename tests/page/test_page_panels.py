@@ -19,7 +19,6 @@ from page.ask import ask, can_ask, keep_answer, shown_answers
 from page.look import how_to_search, see, shown_caption, where
 from page.many import report, tile
 from page.page import page
-from page.programs import upload
 from page.site import FAILED, SHOWN_SIDE, Models, Site, told
 from runtime.errors import PhotoError, SettingError
 from vqa import Answerer
@@ -215,10 +214,3 @@ def test_any_other_failure_tells_the_log_and_not_the_visitor(caplog):
         raise RuntimeError("/home/ann/secret")
     assert error.value.message == FAILED and error.value.__suppress_context__
     assert "/home/ann/secret" in caplog.text
-
-
-@pytest.mark.parametrize("value", [None, 3, "x.png", {"path": "/etc/passwd"}, {"path": "x", "meta": {"_type": "y"}}])
-def test_only_an_upload_is_a_photo(value):
-    with pytest.raises(PhotoError, match="no uploaded file"):
-        upload(value)
-    assert upload({"path": "/t/x.png", "meta": {"_type": "gradio.FileData"}}) == Path("/t/x.png")
