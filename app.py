@@ -20,6 +20,7 @@ import vqa
 from page.page import page
 from page.serve import serve
 from page.site import Models, Site
+from runtime.bundled import is_bundled
 from runtime.command import run, say
 from runtime.errors import ModelError, SettingError
 
@@ -55,7 +56,7 @@ def _models(captioner_name: str, vqa_name: str) -> Models:
 
 def _absolute(model: str) -> str:
     """A model's name where it is looked for from another folder."""
-    return model if model.startswith("bundled-") else str(Path(model).resolve())
+    return model if is_bundled(model) else str(Path(model).resolve())
 
 
 def main(

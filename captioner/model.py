@@ -13,6 +13,7 @@ from encoders.images import Preprocessing, open_photo
 from encoders.linear import ready
 from encoders.stream import stream
 from encoders.text import END, PAD, START, UNK, Vocabulary
+from runtime.bundled import BUNDLED_CAPTIONER, folder_of
 from runtime.checkpoint import CONFIG, load_weights, model_folder, read_config, save_folder
 from runtime.device import autocast, best_device
 from runtime.errors import ModelError, PhotoError, SettingError, shown
@@ -21,7 +22,7 @@ from .caption import Caption, Word
 from .decoder import Decoder, State
 from .search import Hypothesis, SearchSettings, search
 
-BUNDLED = "bundled-captioner"
+BUNDLED = BUNDLED_CAPTIONER
 
 
 @dataclass(frozen=True)
@@ -155,11 +156,6 @@ class Captioner(nn.Module):
     ) -> Iterator[tuple[object, Caption | PhotoError]]:
         """(photo, its caption, or why it could not be opened), in the order given, batch by batch."""
         return stream(photos, self.preprocessing, lambda batch: self.describe(self.encode(batch), settings))
-
-
-def folder_of(model) -> Path:
-    """The folder that a model's name stands for."""
-    return Path(__file__).parent / "bundled" if str(model) == BUNDLED else Path(model)
 
 
 def load(model=BUNDLED, *, device: torch.device | None = None, exact: bool = False) -> Captioner:

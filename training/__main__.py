@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from runtime.bundled import folder_of
 from runtime.command import SOME_FAILED, run, say
 
 from .commands.captioner import captioner, evaluate_captions
@@ -74,12 +75,9 @@ def share(
 
 def _kind(model: str) -> str:
     """`captioner` or `vqa`: what a model's folder says it holds."""
-    import captioner.model
-    import vqa.model
     from runtime.checkpoint import read_config
 
-    folder = vqa.model.folder_of(model) if model == vqa.model.BUNDLED else captioner.model.folder_of(model)
-    return read_config(folder)["kind"]
+    return read_config(folder_of(model))["kind"]
 
 
 if __name__ == "__main__":

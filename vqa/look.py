@@ -1,20 +1,18 @@
 """Asking: one photo, encoded once, and any number of questions about it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from encoders.text import UNK, pad
+from encoders.cnn import ImageEncoder
+from encoders.text import UNK, Vocabulary, pad
 from runtime.errors import QuestionError, SettingError
 
 from .answer import Answer
-
-if TYPE_CHECKING:
-    from .model import Answerer
+from .answers import AnswerSet
+from .head import Head, Seen
 
 LONGEST = 1000  # characters of a question; people ask in fewer than 200
 
@@ -35,6 +33,21 @@ def cleaned(question: str) -> str:
     return text
 
 
+class AnswerModel(Protocol):
+    """What is asked: `vqa.model.Answerer`, which makes looks and is therefore not imported here."""
+
+    encoder: ImageEncoder
+    vocabulary: Vocabulary
+    answers: AnswerSet
+    head: Head
+    temperature: float
+    threshold: float
+    device: torch.device
+
+    def logits(self, seen: Seen, tokens: Tensor, lengths: Tensor, blind: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Score every answer to every question: logits (P, Q, N), and where each glimpse looked, (P, Q, G, L)."""
+
+
 class Look:
     """One photo, encoded: ask about it as often as you like.
 
@@ -43,7 +56,7 @@ class Look:
     """
 
     @torch.inference_mode()
-    def __init__(self, answerer: Answerer, features: Tensor):
+    def __init__(self, answerer: AnswerModel, features: Tensor):
         self.answerer = answerer
         self._seen = answerer.head.look(features.to(answerer.device))
 

@@ -14,6 +14,7 @@ from encoders.linear import ready
 from encoders.question import QuestionEncoder
 from encoders.stream import stream
 from encoders.text import Vocabulary
+from runtime.bundled import BUNDLED_VQA, folder_of
 from runtime.checkpoint import CONFIG, WEIGHTS, fill, model_folder, read_config, read_tensors, save_folder
 from runtime.device import autocast, best_device
 from runtime.errors import ModelError, PhotoError, SettingError, shown
@@ -23,7 +24,7 @@ from .head import Head, HeadSettings, Seen
 from .look import Look
 from .shared import encoder_fingerprint, shared_config, shared_tensors
 
-BUNDLED = "bundled-vqa"
+BUNDLED = BUNDLED_VQA
 
 
 class Answerer(nn.Module):
@@ -36,7 +37,7 @@ class Answerer(nn.Module):
         settings: of the question's side and the head.
         temperature: logits are divided by this before the softmax, so that probabilities are honest (Guo et al. 2017).
         threshold: an answer of a smaller probability is not sure.
-        encoder_from: the name of the model whose encoder this is (`vqa.shared.SHARED`): `save` then leaves it out.
+        encoder_from: the name of the bundled model whose encoder this is: `save` then leaves it out.
         about: scores, licence note and whatever else a model folder tells of itself.
 
     Raises:
@@ -173,11 +174,6 @@ class Answerer(nn.Module):
     def stream(self, photos: Iterable) -> Iterator[tuple[object, Look | PhotoError]]:
         """(photo, a look at it, or why it could not be opened), in the order given, encoded batch by batch."""
         return stream(photos, self.preprocessing, lambda batch: [self.look_at(f[None]) for f in self.encode(batch)])
-
-
-def folder_of(model) -> Path:
-    """The folder that a model's name stands for."""
-    return Path(__file__).parent / "bundled" if str(model) == BUNDLED else Path(model)
 
 
 def load(

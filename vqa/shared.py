@@ -1,31 +1,28 @@
 """The encoder that a model folder does not store, because the bundled captioner has it already.
 
-A photo is then encoded once for both, and its weights are shipped once. The captioner's folder is found by its path:
-nothing of the captioner is imported.
+A photo is then encoded once for both, and its weights are shipped once.
 """
 
-import importlib.util
 from pathlib import Path
 
 from torch import Tensor
 
 from encoders.cnn import ImageEncoder
+from runtime.bundled import BUNDLED_CAPTIONER, folder_of
 from runtime.checkpoint import WEIGHTS, fingerprint, read_config, read_tensors
 from runtime.errors import ModelError
 
-SHARED = "bundled-captioner"
-
 
 def shared_folder(name: str) -> Path:
-    """The folder of the model of that name, in the installed project.
+    """The folder of the bundled model of that name.
 
     Raises:
         ModelError: there is no model of that name to share an encoder with.
     """
-    found = importlib.util.find_spec("captioner") if name == SHARED else None
-    if found is None or found.origin is None:
+    folder = folder_of(name)
+    if name != BUNDLED_CAPTIONER or not folder.is_dir():
         raise ModelError(f"this model uses the encoder of {name!r}, which is not installed; install glimpse again.")
-    return Path(found.origin).parent / "bundled"
+    return folder
 
 
 def shared_config(name: str) -> dict:

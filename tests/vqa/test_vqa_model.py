@@ -269,7 +269,7 @@ def test_damaged_weights_are_refused(folder, tmp_path, content):
 def sharing(bundle, tmp_path):
     """The folder of an answerer on that captioner's encoder."""
     made = small_answerer()
-    made.encoder, made.encoder_from = bundle.encoder, vqa.shared.SHARED
+    made.encoder, made.encoder_from = bundle.encoder, captioner.BUNDLED
     return made.save(tmp_path / "sharing", dtype=torch.float16)
 
 
@@ -304,8 +304,11 @@ def test_a_shared_encoder_that_is_missing_is_refused(sharing, monkeypatch, tmp_p
         load(sharing)
 
 
-def test_the_shared_folder_is_the_bundled_captioner_s():
-    assert vqa.shared.shared_folder(vqa.shared.SHARED) == captioner.model.folder_of(captioner.BUNDLED)
+def test_an_encoder_is_shared_with_the_bundled_captioner_alone():
+    assert (vqa.shared.shared_folder("bundled-captioner") / CONFIG).is_file()
+    for name in ("bundled-vqa", "bundled-nothing"):
+        with pytest.raises(ModelError, match=f"the encoder of '{name}', which is not installed"):
+            vqa.shared.shared_folder(name)
 
 
 def test_features_of_another_shape_are_refused(model):

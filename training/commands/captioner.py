@@ -144,8 +144,8 @@ def evaluate_captions(
     record: bool = False, json_only: bool = False,
 ) -> bool:  # fmt: skip
     """`python -m training evaluate` for a captioner: print its scores on a split. Whether all photos could be opened."""
-    from captioner.model import folder_of
     from captioner.search import SearchSettings
+    from runtime.bundled import folder_of
     from runtime.checkpoint import change_config, read_config
     from training.metrics.captions import why_no_meteor
     from training.readers.several import read_several

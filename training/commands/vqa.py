@@ -174,10 +174,10 @@ def evaluate_answers(
     generate: bool = False, record: bool = False, json_only: bool = False,
 ) -> bool:  # fmt: skip
     """`python -m training evaluate` for a VQA model: print its scores on a split. Whether all photos could be opened."""
+    from runtime.bundled import folder_of
     from runtime.checkpoint import change_config, read_config
     from training.metrics.answers import NO_WORDNET
     from training.tasks.question_data import read_all
-    from vqa.model import folder_of
 
     found = read_all(data, format, generate=generate)
     records = found.split(split)

@@ -7,17 +7,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-import captioner.model
 from encoders.cnn import ImageEncoder
 from encoders.images import Preprocessing
 from encoders.text import Vocabulary
+from runtime.bundled import BUNDLED_CAPTIONER, folder_of
 from runtime.checkpoint import fill
 from runtime.errors import SettingError, shown
 from training.readers.records import QuestionRecord
 from vqa.answers import AnswerSet
 from vqa.head import HeadSettings
 from vqa.model import Answerer, load
-from vqa.shared import SHARED, encoder_fingerprint, shared_config, shared_tensors
+from vqa.shared import encoder_fingerprint, shared_config, shared_tensors
 
 from .start import changed, start_encoder, starting_preprocessing
 
@@ -37,10 +37,10 @@ def encoder_for(
         weights: as `training.tasks.start.start_encoder` takes them, or `bundled-captioner`; where None, that one's
             encoder, or random ones for an encoder named.
     """
-    weights = weights or ("none" if name else SHARED)
-    folder = captioner.model.folder_of(weights)
+    weights = weights or ("none" if name else BUNDLED_CAPTIONER)
+    folder = folder_of(weights)
     preprocessing = changed(starting_preprocessing(name, folder), image_size, fit)
-    source = str(folder) if weights == SHARED else weights
+    source = str(folder) if weights == BUNDLED_CAPTIONER else weights
     return start_encoder(name, source, stride=stride, preprocessing=preprocessing), preprocessing
 
 
@@ -110,11 +110,11 @@ def share_encoder(answerer: Answerer) -> None:
     Raises:
         SettingError: its encoder is not that one, weight by weight and for photos of the same size.
     """
-    theirs = ImageEncoder(**shared_config(SHARED))
-    fill(theirs, shared_tensors(SHARED), SHARED)
+    theirs = ImageEncoder(**shared_config(BUNDLED_CAPTIONER))
+    fill(theirs, shared_tensors(BUNDLED_CAPTIONER), BUNDLED_CAPTIONER)
     if encoder_fingerprint(theirs) != encoder_fingerprint(answerer.encoder):
         raise SettingError(
-            f"this model's encoder is not the one of {SHARED} at {theirs.image_size} pixels; leave out "
-            f"--share-encoder, or train with --encoder-weights {SHARED} and without --finetune-encoder."
+            f"this model's encoder is not the one of {BUNDLED_CAPTIONER} at {theirs.image_size} pixels; leave out "
+            f"--share-encoder, or train with --encoder-weights {BUNDLED_CAPTIONER} and without --finetune-encoder."
         )
-    answerer.encoder_from = SHARED
+    answerer.encoder_from = BUNDLED_CAPTIONER

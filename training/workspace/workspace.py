@@ -6,6 +6,7 @@ from pathlib import Path
 
 import captioner
 import vqa
+from runtime.bundled import folder_of
 from training.checks.check import Report
 
 from .corrections import Corrections
@@ -45,7 +46,7 @@ class Workspace:
         """(label, value) of what a run can begin with, the best first."""
         package, name = PACKAGES[kind], self.given[kind]
         label = "The bundled model" if name == package.BUNDLED else "The model this page began with"
-        given = [(label, GIVEN)] if package.model.folder_of(name).exists() else []
+        given = [(label, GIVEN)] if folder_of(name).exists() else []
         done = [run.name for run in self.runs.list() if run.about["kind"] == kind and run.state == "done"]
         return [*given, *((name, name) for name in done), ("A new model that knows nothing yet", NEW)]
 
@@ -55,7 +56,7 @@ class Workspace:
             return {"start_from": self.given[kind]}
         if begin != NEW:
             return {"start_from": self.runs.get(begin).model}
-        return {"encoder_weights": captioner.model.folder_of(captioner.BUNDLED)} if kind == "captioner" else {}
+        return {"encoder_weights": folder_of(captioner.BUNDLED)} if kind == "captioner" else {}
 
     def check(self, kind: str, data: str | None, begin: str, *, count: int, tune: bool) -> Report:
         """What is found in a data set. Raises as `DataSets.find` and `checked` do."""
