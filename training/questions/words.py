@@ -219,7 +219,7 @@ NEAR_COLOURS = [  # a "no" is never made from a colour that another person could
 ]
 
 NUMBERS = {word: n for n, word in enumerate("zero one two three four five six seven eight nine ten".split())}
-NUMBERS |= {str(n): n for n in range(1, 11)}
+NUMBERS |= {str(n): n for n in range(1, 11)} | {"coupleof": 2, "pairof": 2}
 
 # Actions: `name: other verbs`, in their base form; the answer is the name's -ing form.
 ACTIONS = """
@@ -302,7 +302,10 @@ MOTORS = set(  # where one of these is said, a "bike" is no bicycle
 MOTORISED = {"bike": "motorcycle", "bikes": "motorcycles"}
 
 MORE_THAN_ONE = {"another", "other", "others", "second", "both", "each", "they", "them", "their"}
-CROWD = set("crowd crowded group others teens surrounded team audience spectators onlookers fans bunch".split())
+CROWD = set(
+    "crowd crowded group others teens surrounded team audience spectators onlookers fans bunch groupof "
+    "crowdof teamof bunchof lotof classof familyof".split()
+)
 SCENES = set(  # places that a whole picture can be of
     "beach ocean lake river snow ice field street sidewalk park playground yard woods mountain hill desert track court "
     "stadium stage kitchen bathroom bedroom living_room dining_room office classroom library "

@@ -206,6 +206,14 @@ def test_stuff_is_not_counted():
     assert asked(*["A broccoli and a bread on a plate ."] * 5, kind="number") == {"How many plates are there?": "1"}
 
 
+def test_a_group_of_things_is_no_people():
+    remotes = asked(*["A group of remotes on a table ."] * 5)
+    assert not any("people" in q for q in remotes)
+    people = asked(*["A couple of people are sitting on a bench ."] * 5)
+    assert people["How many people are there?"] == "2"
+    assert people["What are the people doing?"] == "sitting"
+
+
 def test_people_who_fly_kites_are_not_flying():
     assert asked(*["A bird flying over a lake ."] * 5)["What is the bird doing?"] == "flying"
     kite = asked(*["A man flying a kite ."] * 5)
