@@ -6,7 +6,7 @@ from runtime.errors import DataError, SettingError, shown
 
 from . import caption_tables, coco, flickr8k, flickr30k, imagefolder, karpathy
 from .caption_list import CaptionList
-from .files import ImageFolder
+from .image_folder import ImageFolder
 from .records import Dataset, Problems
 from .splits import with_missing_splits
 

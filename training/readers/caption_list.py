@@ -7,7 +7,7 @@ from pathlib import Path
 from runtime.archive import leaves
 
 from .checks import text_of
-from .files import ImageFolder
+from .image_folder import ImageFolder
 from .records import SPLITS, CaptionRecord, Problems
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from .files import ImageFolder
+from .image_folder import ImageFolder
 from .records import Problems, QuestionRecord
 
 _SPLIT_WORDS = {

@@ -10,7 +10,8 @@ from pathlib import Path
 from vqa.answers import normalise_answer
 
 from .checks import QuestionList, split_in
-from .files import ImageFolder, read_text
+from .files import read_text
+from .image_folder import ImageFolder
 from .records import Problems, QuestionRecord
 from .tables import add_rows
 

@@ -10,7 +10,8 @@ import re
 from pathlib import Path
 
 from .checks import QuestionList, split_in
-from .files import ImageFolder, read_text
+from .files import read_text
+from .image_folder import ImageFolder
 from .records import Problems, QuestionRecord
 
 _LISTS = {"train_images_list.txt": "train", "test_images_list.txt": "test"}

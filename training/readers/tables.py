@@ -11,7 +11,8 @@ from pathlib import Path
 from runtime.errors import DataError, shown
 
 from .checks import QuestionList, split_in
-from .files import ROWS, ImageFolder, columns, read_rows
+from .files import ROWS, columns, read_rows
+from .image_folder import ImageFolder
 from .records import Problems, QuestionRecord
 
 NEEDED = ("image", "question")

@@ -11,7 +11,8 @@ from pathlib import Path
 from runtime.errors import DataError, shown
 
 from .checks import QuestionList, split_in, text_of
-from .files import ImageFolder, head, read_json
+from .files import head, read_json
+from .image_folder import ImageFolder
 from .records import Problems, QuestionRecord
 
 _KIND_OF_FILE = re.compile(r"(openended|multiplechoice)_|_?(questions|annotations)", re.IGNORECASE)
