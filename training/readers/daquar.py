@@ -9,7 +9,8 @@ one text: vqa/answers.py says how they are taught and scored.
 import re
 from pathlib import Path
 
-from .checks import QuestionList, split_in
+from .cells import split_in
+from .checks import QuestionList
 from .files import read_text
 from .image_folder import ImageFolder
 from .records import Problems, QuestionRecord
@@ -51,6 +52,7 @@ def _splits(root: Path, problems: Problems) -> dict[str, str]:
 
 
 def _read_file(file: Path, listed: dict[str, str], questions: QuestionList) -> None:
+    questions.begin(file)
     lines = [line.strip() for line in read_text(file).splitlines() if line.strip()]
     if len(lines) % 2:
         questions.problems.add("last questions have no answer line", file.name)

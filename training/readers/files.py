@@ -18,6 +18,10 @@ from .records import Problems
 
 JSON_LINES = (".jsonl", ".ndjson")
 ROWS = (".csv", ".tsv", ".json", *JSON_LINES)  # what `read_rows` reads
+_OUTPUTS = (  # the columns of what `python -m captioner`, its albums and `python -m vqa` write
+    {"image", "caption", "log_prob"}, {"image", "caption", "error"}, {"image", "question", "answers", "sure"},
+    {"image", "error"},
+)  # fmt: skip
 _END = "\x1a"  # a row of our own behind the last: where it is inside another, that one is not closed
 _BEGINS_A_ROW = re.compile(r"[^,;\t\"]*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif|heic)[,;\t]", re.IGNORECASE)
 
@@ -98,6 +102,17 @@ def columns(path: str | Path) -> set[str]:
         return set()
 
 
+def is_output(has: set[str]) -> bool:
+    """Whether a table of these columns is what a captioner, or a VQA model, said: no person's words to learn from."""
+    return any(wrote <= has for wrote in _OUTPUTS)
+
+
+def outputs_in(path: Path) -> list[Path]:
+    """The tables in a folder that are such output, or the one file."""
+    files = [path] if path.is_file() else sorted(path.glob("*"))
+    return [file for file in files if file.suffix.lower() in ROWS and is_output(columns(file))]
+
+
 def _first_listed(text: str) -> set[str]:
     """The names in the first object of a JSON list, of which only the beginning may be there."""
     opening = re.match(r"\s*\[\s*(?=\{)", text)
@@ -145,7 +160,11 @@ def _csv_rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple
             elif len(cells) == len(header):
                 yield before, dict(zip(header, cells, strict=True))
             elif cells:
-                problems.add("lines have more or fewer columns than the header", f"{Path(path).name} line {before}")
+                place = f"{Path(path).name} line {before}"
+                if len(cells) > len(header):
+                    problems.add("lines have more columns than the header", place)
+                else:
+                    problems.add("lines have fewer columns than the header", place)
     except csv.Error as error:
         why = "a quotation mark opens a text and none closes it; one that is part of a text is written twice"
         why = why if '"' in lines[before] else f"{error}; export the table again"
