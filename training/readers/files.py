@@ -5,7 +5,6 @@ Knows no data set's format. A whole file that cannot be read is a DataError; one
 
 import codecs
 import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -97,7 +96,7 @@ def columns(path: str | Path) -> set[str]:
     if Path(path).suffix.lower() in JSON_LINES:
         return next((set(row) for _, row in _json_rows(text, "", Problems())), set())
     try:
-        return set(_names(next(_csv_table(io.StringIO(text, newline=None)), [])))
+        return set(_names(next(_csv_table(re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)), [])))
     except csv.Error:
         return set()
 

@@ -40,7 +40,9 @@ def read(path: Path, problems: Problems) -> list[QuestionRecord]:
     files = recognise(path)
     if not files:
         has = ", ".join(sorted(columns(path))) or "no readable rows" if path.is_file() else "no such table"
-        raise DataError(f"{shown(path)} has {has}; a table of questions has the columns image, question and answer.")
+        raise DataError(
+            f"{shown(path)} has {shown(has)}; a table of questions has the columns image, question and answer."
+        )
     questions = QuestionList(ImageFolder(path if path.is_dir() else path.parent), problems)
     for file in files:
         add_rows(file, questions)
