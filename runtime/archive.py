@@ -3,6 +3,7 @@
 import mmap
 import re
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -13,7 +14,11 @@ from .errors import DataError, shown
 
 _CHUNK = 1 << 20
 _ENTRY = re.compile(rb"PK\x01\x02")  # how each entry of a zip's directory begins
-_JUNK = "__MACOSX"  # macOS adds to each photo a file of the same suffix in here, which is no photo
+_JUNK = re.compile(  # what macOS and Windows add to a folder: no photo, though ._a.jpg and __MACOSX/a.jpg look like one
+    r"__MACOSX|\._.*|\.DS_Store|Thumbs\.db|desktop\.ini", re.IGNORECASE
+)
+_UTF8 = 0x800  # the flag of a name in UTF-8
+_UNICODE_PATH = 0x7075  # the extra field with a name in UTF-8 beside one in the packer's own alphabet
 
 
 @dataclass(frozen=True)
@@ -103,10 +108,10 @@ def _entries(zip_path: Path) -> int:
 
 def _target(info: zipfile.ZipInfo, name: str) -> PurePosixPath | None:
     """Where a member goes in the folder; None where it is left out."""
-    target = PurePosixPath(info.filename.replace("\\", "/"))
+    target = PurePosixPath(_name(info).replace("\\", "/"))
     kind = stat.S_IFMT(info.external_attr >> 16)
     why = (
-        "a name that leads out of its folder" if leaves(info.filename)
+        "a name that leads out of its folder" if leaves(target.as_posix())
         else "a link or a device" if kind not in (0, stat.S_IFREG, stat.S_IFDIR)
         else "a password" if info.flag_bits & 0x1
         else "an unusual compression" if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -114,7 +119,27 @@ def _target(info: zipfile.ZipInfo, name: str) -> PurePosixPath | None:
     )  # fmt: skip
     if why:
         raise DataError(f"{name} has {why} in it, {shown(info.filename)}; pack plain files, without that.")
-    return target if target.parts and _JUNK not in target.parts else None
+    return target if target.parts and not any(map(_JUNK.fullmatch, target.parts)) else None
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """A member's name as its packer meant it.
+
+    A zip may leave its alphabet open; then Python reads code page 437, though most packers of today wrote UTF-8. A
+    name that is no UTF-8 stays as Python read it.
+    """
+    if info.flag_bits & _UTF8:
+        return info.filename
+    extra = info.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        field, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == _UNICODE_PATH and len(field) > 5:  # version, checksum of the other name, name
+            return field[5:].decode("utf-8", "replace").replace("\0", "")
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, most: int) -> int | None:

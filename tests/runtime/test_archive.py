@@ -45,6 +45,39 @@ def test_a_zip_of_one_folder_gives_that_folder(tmp_path):
     assert out == tmp_path / "out" and set(contents(out)) == {"a.jpg", "captions.csv"}
 
 
+def test_what_systems_add_does_not_hide_the_one_folder(tmp_path):
+    added = {".DS_Store": b"x", "._mine": b"x", "mine/._a.jpg": b"x", "Thumbs.db": b"x", "__MACOSX/._mine": b"x"}
+    file = packed(tmp_path, {"mine/a.jpg": b"a", **added})
+    assert contents(unpack(file, tmp_path / "out")) == {"a.jpg": b"a"}
+
+
+def test_names_in_utf8_are_read_though_the_zip_does_not_say_so(tmp_path):
+    file = packed(tmp_path, {"x/caf\u00e9.jpg": b"a", "x/b.jpg": b"b"})
+    names = [info.filename for info in zipfile.ZipFile(file).infolist()]
+    content = file.read_bytes().replace(b"\0\x08\x08\0", b"\0\0\x08\0")  # the flag of UTF-8, with method deflate
+    file.write_bytes(content)
+    assert [info.filename for info in zipfile.ZipFile(file).infolist()] != names
+    assert set(contents(unpack(file, tmp_path / "out"))) == {"caf\u00e9.jpg", "b.jpg"}
+
+
+def test_a_name_in_the_unicode_field_is_preferred(tmp_path):
+    info = zipfile.ZipInfo("x/A.jpg")
+    name = "x/фото.jpg".encode()
+    info.extra = struct.pack("<HHBI", 0x7075, 5 + len(name), 1, 0) + name
+    with zipfile.ZipFile(tmp_path / "own.zip", "w") as file:
+        file.writestr(info, b"a")
+        file.writestr("x/b.jpg", b"b")
+    assert set(contents(unpack(tmp_path / "own.zip", tmp_path / "out"))) == {"фото.jpg", "b.jpg"}
+
+
+def test_a_unicode_field_that_leads_out_is_refused(tmp_path):
+    info = zipfile.ZipInfo("A.jpg")
+    info.extra = struct.pack("<HHBI", 0x7075, 5 + len(b"../b.jpg"), 1, 0) + b"../b.jpg"
+    with zipfile.ZipFile(tmp_path / "own.zip", "w") as file:
+        file.writestr(info, b"a")
+    refused(tmp_path / "own.zip", "leads out")
+
+
 def test_windows_separators_are_separators_and_what_macos_adds_is_left_out(tmp_path):
     file = packed(tmp_path, {"x/a.jpg": b"a", "x/b.jpg": b"b", "__MACOSX/x/._a.jpg": b"junk"})
     file.write_bytes(file.read_bytes().replace(b"x/b.jpg", b"x\\b.jpg"))

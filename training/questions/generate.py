@@ -119,7 +119,8 @@ _ONE_THING = {"ride", "throw", "catch", "kick", "sit", "stand", "play", "chase"}
 _ASKABLE = [
     ("ride", ("", "on")), ("hold", ("",)), ("carry", ("",)), ("wear", ("",)), ("throw", ("",)), ("catch", ("",)),
     ("kick", ("",)), ("push", ("",)), ("pull", ("",)), ("chase", ("",)), ("sit", ("on",)), ("stand", ("on",)),
-    ("lie", ("on",)), ("play", ("with",)), ("jump", ("over",)),
+    ("lie", ("on",)), ("play", ("with",)), ("jump", ("over",)), ("eat", ("",)), ("cut", ("",)),
+    ("feed", ("",)), ("fly", ("",)), ("read", ("",)), ("swing", ("",)), ("talk", ("on",)),
 ]  # fmt: skip
 
 
@@ -157,14 +158,14 @@ def ask_who(photo: Photo, rng: random.Random) -> Iterator[Asked]:
     if not subject or not subject.alone or subject.thing not in _WHO or action in words.NEEDS_OBJECT | {None}:
         return
     if photo.things[subject.thing] > photo.most or len(photo.said) < 3:
-        question = f"Who {'are' if subject.plural else 'is'} {lexicon.ing(action)}?"
+        question = f"Who is {lexicon.ing(action)}?"
         yield Asked(question, lexicon.spoken(subject.thing, subject.plural), "object", "who")
 
 
 def ask_number(photo: Photo, rng: random.Random) -> Iterator[Asked]:
     """How many dogs are there? Where most captions give one number, and none a larger or smaller one."""
     for thing in sorted({m.thing for said in photo.said for m in said.mentions} | {"person"}):
-        if thing in words.ROLES or thing in words.WORN or not photo.sure(thing):
+        if thing in words.ROLES | words.WORN | words.UNCOUNTED or not photo.sure(thing):
             continue
         counts = Counter(photo.count_in(said, thing) for said in photo.said)
         known = {n for n in counts if n}
@@ -206,7 +207,9 @@ def ask_place(photo: Photo, rng: random.Random) -> Iterator[Asked]:
 def ask_doing(photo: Photo, rng: random.Random) -> Iterator[Asked]:
     """What is the dog doing? Where most captions give its subject one action."""
     action = photo.top_action
-    if action and photo.subject and photo.subject.alone:
+    if not action or not photo.subject or not photo.subject.alone:
+        return
+    if action not in words.BY_ANIMALS or lexicon.kinds_of(photo.subject.thing)[-1] == "animal":
         answer = "lying down" if action == "lie" else lexicon.ing(action)
         yield Asked(f"What {_is(photo.subject)} doing?", answer, "doing")
 
@@ -236,11 +239,13 @@ def main(
     data: Annotated[Path, typer.Argument(help="A data set of captions.")],
     sample: Annotated[int, typer.Option(help="How many questions to show.")] = 100,
     seed: Annotated[int, typer.Option(help="Of the questions and of the choice among them.")] = 1,
+    split: Annotated[str | None, typer.Option(help="Only this split's photos: train, val or test.")] = None,
 ) -> None:
     """Show questions made from captions, with the captions they came from."""
     from training.readers import read_captions
 
-    for line in samples(read_captions(data).records, sample, seed):
+    records = [record for record in read_captions(data).records if split in (None, record.split)]
+    for line in samples(records, sample, seed):
         print(line)
 
 

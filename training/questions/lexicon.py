@@ -9,13 +9,14 @@ _IRREGULAR_PLURALS = {
     "person": "persons", "man": "men", "woman": "women", "child": "children", "policeman": "policemen",
     "fireman": "firemen", "fisherman": "fishermen", "businessman": "businessmen", "businesswoman": "businesswomen",
     "goose": "geese", "calf": "calves", "sheep": "sheep", "deer": "deer", "fish": "fish", "scarf": "scarves",
-    "aircraft": "aircraft",
+    "aircraft": "aircraft", "knife": "knives", "shelf": "shelves", "leaf": "leaves", "mouse": "mice",
+    "tomato": "tomatoes", "potato": "potatoes", "ox": "oxen",
 }  # fmt: skip
 _IRREGULAR_ING = {"run": "running", "jog": "jogging", "swim": "swimming", "sit": "sitting", "nap": "napping",
                   "squat": "squatting", "ski": "skiing", "dig": "digging", "hug": "hugging", "lie": "lying",
                   "get": "getting", "put": "putting", "hit": "hitting", "spin": "spinning", "drag": "dragging",
                   "drop": "dropping", "grab": "grabbing", "canoe": "canoeing", "chew": "chewing", "row": "rowing",
-                  "begin": "beginning"}  # fmt: skip
+                  "begin": "beginning", "cut": "cutting", "pet": "petting"}  # fmt: skip
 
 
 def plural(word: str) -> str:
@@ -91,7 +92,7 @@ JOINED = {tuple(word.split("_")): word for word in [*THING_OF, *PLACE_OF] if "_"
 
 def spoken(thing: str, many: bool = False) -> str:
     """A thing as people say it: `bicycle` -> `bike`, of many `bikes`."""
-    word = words.SPOKEN.get(thing, thing)
+    word = words.SPOKEN.get(thing, thing.replace("_", " "))
     if not many or thing in PLURAL_ONLY:
         return word
     return "people" if thing == "person" else plural(word)

@@ -18,6 +18,7 @@ _PHRASES = [
         (r"\bin the middle of\b", "in"),
         (r"\bnext to\b", "nextto"),
         (r"\bin front of\b", "infrontof"),
+        (r"\b(couple|pair|group|bunch|lot|crowd|team|class|family|herd|flock)s? of\b", r"\1of"),  # no people by itself
         (r"\bt[- ]shirt", "shirt"),
         (r"\btee shirt", "shirt"),
         (r"\bout of\b", "from"),
@@ -155,8 +156,6 @@ def _mention_at(tokens: list[str], i: int) -> Mention | None:
     phrase = _phrase_at(tokens, i)
     said = [*phrase.modifiers, *phrase.determiners]
     numbers = [words.NUMBERS[word] for word in said if word in words.NUMBERS]
-    if phrase.before in (("couple", "of"), ("pair", "of")):
-        numbers.append(2)
     plural = plural or (numbers or [1])[0] > 1  # "two woman"
     if not _heads_its_phrase(tokens, i, plural) or _may_be_verb(tokens[i], plural, phrase) or _is_unreal(thing, phrase):
         return None

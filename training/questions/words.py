@@ -15,8 +15,10 @@ boy < child; girl < child
 baby < child: infant
 player < person: athlete teammate goalie quarterback pitcher batter catcher goalkeeper
 rider < person: biker cyclist bicyclist motorcyclist skateboarder snowboarder skier surfer skater climber hiker
-worker < person: chef waiter soldier police_officer officer fireman firefighter musician guitarist drummer
+rider < person: snow_boarder skate_boarder
+worker < person: chef waiter soldier police_officer officer fireman firefighter musician guitarist drummer vendor farmer
 person: runner swimmer diver dancer performer wrestler driver passenger pedestrian spectator teenager teen student
+person: umpire tourist commuter customer shopper pilot
 person: friend mother father onlooker opponent jockey referee clown male female owner racer golfer singer
 person: couple* family* crowd* group* team* audience* band* class* pair* bunch* lot*
 animal
@@ -24,32 +26,40 @@ animal
 + dog < animal: husky sheepdog shepherd mutt canine bulldog pitbull rottweiler spaniel chihuahua corgi doggy hound
 + cat < animal: kitten kitty
 + horse < animal: pony stallion mare bronco
-+ cow < animal: cattle* calf
++ cow < animal: cattle* calf ox oxen* steer
 + bull < animal
-+ sheep < animal: lamb
++ sheep < animal: lamb ram ewe
 + goat < animal
-+ bird < animal: seagull gull pigeon duck goose swan eagle parrot flamingo owl hawk chicken rooster pelican peacock
-+ elephant < animal; + bear < animal; + zebra < animal; + giraffe < animal
++ bird < animal: seagull gull pigeon duck goose swan eagle parrot flamingo owl hawk rooster hen pelican peacock
++ bird < animal: sparrow ostrich crow raven heron stork penguin finch hummingbird woodpecker robin
++ elephant < animal; + zebra < animal; + giraffe < animal; + pig < animal; + donkey < animal
++ bear < animal: panda grizzly cub
 + monkey < animal: gorilla ape
 + camel < animal; + deer < animal
 + rabbit < animal: bunny
-+ squirrel < animal; + tiger < animal; + lion < animal; fish < animal; vehicle
++ squirrel < animal; + tiger < animal; + lion < animal; + leopard < animal; + turtle < animal
+fish; seahorse: sea_horse
+vehicle
 + bicycle < vehicle: bike mountain_bike tricycle
-+ motorcycle < vehicle: motorbike dirt_bike
-+ car < vehicle: taxi suv jeep
-+ truck < vehicle; + bus < vehicle
++ motorcycle < vehicle: motorbike dirt_bike motor_bike motor_cycle
++ car < vehicle: taxi cab suv jeep sedan
++ truck < vehicle: pickup firetruck fire_truck fire_engine lorry
++ bus < vehicle: double_decker
+van < vehicle: minivan
++ tram < vehicle: streetcar
++ tractor < vehicle; + helicopter < vehicle; + carriage < vehicle
 + train < vehicle: locomotive
 + boat < vehicle: canoe kayak raft ship sailboat rowboat ferry yacht
-+ airplane < vehicle: plane aeroplane jet aircraft
-+ scooter < vehicle
++ airplane < vehicle: plane aeroplane jet aircraft air_plane airliner jetliner
++ scooter < vehicle: moped
 + skateboard < board: skate_board
 + snowboard < board: snow_board
-+ surfboard < board: surf_board
-board; skis*
++ surfboard < board: surf_board: surf_board
+board; skis*; ski_pole; ski_lift; parachute
 sled: sleigh
 wagon; stroller
 ball: tennis_ball soccer_ball beach_ball volley_ball rugby_ball bowling_ball golf_ball
-ball: football basketball volleyball softball
+ball: football basketball volleyball softball baseball
 + frisbee: disc disk
 stick: branch
 rope; toy
@@ -57,45 +67,90 @@ hat: cap beanie sombrero
 helmet
 sunglasses*: shades*
 glasses*; goggles*; mask
-shirt: tshirt blouse
+shirt: tshirt blouse tank_top
 jacket: coat
 sweater: sweatshirt hoodie
 dress: gown
 skirt; shorts*
 pants*: jeans* trousers*
-swimsuit: bikini bathing_suit wetsuit
-suit
+swimsuit: bikini bathing_suit
+wetsuit: wet_suit
+suit: tuxedo
+tie: necktie neck_tie bow_tie
+apron; glove
 uniform: jersey
 vest: life_vest life_jacket
 scarf; costume
 shoe: boot sneaker sandal
 backpack: rucksack
 bag: purse handbag
+suitcase; luggage: baggage; briefcase; basket; box: crate; cart; wheelchair
 collar; leash; muzzle; camera
 phone: cellphone cell_phone telephone
 + guitar; microphone; drum
 + umbrella: parasol
-book; newspaper; bottle
+book: notebook; newspaper; magazine; bottle
 cup: mug
-plate; bowl; food; + pizza; + cake; sandwich; banana; apple; bench
-chair: stool
-couch: sofa
-table; bed; desk; laptop; computer; + toilet
+wine_glass; glass
+plate; bowl; tray; pot; pan: skillet; fork; spoon; knife; scissors*; cutting_board; toothbrush: tooth_brush
+food: meal snack dessert
++ pizza < food
++ cake < food: cupcake
++ donut < food: doughnut
++ hot_dog < food: hotdog
+sandwich < food: burger hamburger cheeseburger
+vegetable < food: veggie
+broccoli < vegetable; carrot < vegetable; tomato < vegetable; potato < vegetable; onion < vegetable
+lettuce < vegetable; salad < food
+fruit < food
+banana < fruit; apple < fruit; oranges* < fruit; lemon < fruit; strawberry < fruit; pear < fruit; grapes* < fruit
+pineapple < fruit
+bread < food: toast; cheese < food; rice < food; soup < food; egg < food; cookie < food; bagel < food; sushi < food
+pasta < food: spaghetti noodle noodles*
+fries* < food: french_fries*
+meat < food: steak ham bacon beef sausage chicken turkey
+pie < food; pastry < food: croissant; ice_cream < food; candy < food
+coffee; wine; beer; milk; juice; soda; hay
+leaf: leaves*
+bench
+chair: stool armchair rocking_chair recliner
+couch: sofa loveseat
+table; bed; desk; dresser: nightstand
+laptop < computer: lap_top
+computer; keyboard; mouse; monitor; remote: remote_control; printer
+television: tv
+controller: game_controller wii_controller wii_remote
++ toilet: toilet_seat urinal
+toilet_paper
 + refrigerator: fridge
-oven: stove
-sink; clock; vase; teddy_bear
+oven: stove stove_top
+microwave; toaster; blender; cabinet: cupboard; counter: countertop counter_top
+sink; faucet; mirror; towel; bathtub: tub bath_tub; shower_curtain
+shelf: shelves* bookshelf bookcase
+clock; vase; lamp: street_light street_lamp; candle; pillow; blanket; curtain; rug: carpet; fireplace
++ teddy_bear: teddy stuffed_bear
+stuffed_animal; doll
 fence: gate
 wall; window; door
 ramp: half_pipe
 + trampoline
 swing: swing_set
 slide; + kite; + tent
-racket: racquet tennis_racket
+racket: racquet tennis_racket tennis_racquet
 bat: baseball_bat
-+ flag; balloon; statue; sign
-flower: tulip
++ flag; balloon
+statue: sculpture
+sign
++ stop_sign < sign
++ fire_hydrant: hydrant
+traffic_light: stop_light stoplight
+parking_meter; license_plate; base: home_plate; trash_can: garbage_can
+flower: tulip rose bouquet
+plant
 tree
-building: house
+building: house church cathedral skyscraper
++ clock_tower < tower
+tower: steeple
 bridge; + fountain; + waterfall
 """
 
@@ -106,35 +161,46 @@ ocean: sea
 pool: swimming_pool
 lake: pond
 river: stream creek
-water: waters rapids surf
+water: waters rapids surf wave
 snow
 ice: ice_rink rink
-grass: lawn
-field: meadow pasture
+grass: lawn grassy_area
+field: meadow pasture savanna
 street: road crosswalk intersection
-sidewalk: pavement
-park; playground
+sidewalk: pavement side_walk
+skate_park: skatepark
+park; playground; zoo; farm; barn
 yard: backyard garden
-woods: forest
+woods: forest wooded_area
+jungle
 mountain: mountains mountainside
 hill: hillside
+slope: ski_slope
 cliff
 rock: rocks boulder
 sand: dune dunes
 desert
 dirt: mud
+train_tracks: tracks railroad_tracks train_track railroad_track
 track: racetrack
 court: basketball_court tennis_court
 stadium: arena
-stage; kitchen; bathroom; bedroom; living_room
+stage; kitchen; bedroom; dining_room; office; classroom; library; garage
+bathroom: bath_room restroom
+living_room: living_area family_room
+train_station; airport; parking_lot; enclosure; cage
+city: town
+runway: tarmac
 restaurant: cafe
 store: supermarket shop
-market; bed
+market; bakery; museum; bed; desk; counter; toilet; suitcase; box; basket; sink; ramp; floor
+bathtub: tub bath_tub
 couch: sofa
 bench; chair; table
 boat: canoe kayak raft
-car; train; bus; subway; trampoline; swing; slide
+car; truck; train; bus; subway; trampoline; swing; slide
 dock: pier
+harbor: marina
 bridge; fountain
 """
 
@@ -153,17 +219,18 @@ NEAR_COLOURS = [  # a "no" is never made from a colour that another person could
 ]
 
 NUMBERS = {word: n for n, word in enumerate("zero one two three four five six seven eight nine ten".split())}
-NUMBERS |= {str(n): n for n in range(1, 11)}
+NUMBERS |= {str(n): n for n in range(1, 11)} | {"coupleof": 2, "pairof": 2}
 
 # Actions: `name: other verbs`, in their base form; the answer is the name's -ing form.
 ACTIONS = """
-run: sprint jog race
+run: sprint jog
+race
 jump: leap bound
 walk: stroll
 play; chase
 fetch: retrieve
 catch
-throw: toss
+throw: toss pitch
 kick; dance
 fight: wrestle
 ride
@@ -177,18 +244,22 @@ sleep: nap
 kneel: crouch squat
 stand
 bike: cycle bicycle
-drive; ski; snowboard; skateboard; skate; eat; drink; read; sing; cook; talk; smoke; fish; paint; swing; slide; fly
+drive; ski; snowboard; skateboard; skate; eat; drink; read; sing; cook; talk; smoke; fish; paint; swing; slide; fly; cut
+feed; pet; graze
 splash; kiss; hug; bite; lick; shake; dig; pose; pull; push; hold; carry; wear
 """
 # Verbs that end a noun phrase but are no answer to "what is it doing?".
 OTHER_VERBS = """
-look watch stare go come get make take try attempt prepare begin start wait lean hang rest point wave smile laugh
+look watch stare go come get make take try attempt prepare begin start wait lean hang rest point brush browse
+peek peer serve adjust sip taste arrange wave smile laugh
 gather perform compete enjoy reach turn spin roll fall land float balance move travel pass cross enter leave follow
 lead face approach drag lift raise put show display appear seem help attack bark growl sniff chew drop pick grab use
-kneel bend stretch hit swing crash race practice work cheer celebrate relax wade emerge bounce stick tackle
+kneel bend stretch hit swing crash practice work cheer celebrate relax wade emerge bounce stick tackle
 """
 
-SPORTS = "soccer football basketball baseball tennis volleyball hockey golf rugby cricket lacrosse softball".split()
+SPORTS = set(
+    "soccer football basketball baseball tennis volleyball hockey golf rugby cricket lacrosse softball frisbee".split()
+)
 SPORT_WORDS = set("play plays playing game match player players team teams court field practice court".split())
 
 DETERMINERS = set(
@@ -212,23 +283,33 @@ PICTURED = {"statue", "painting", "drawing", "sculpture", "poster", "shape", "si
 ROLES = {"player", "rider", "worker"}  # words that any man, woman or child can be called by
 NOT_ALSO = {"man": {"woman", "girl"}, "boy": {"woman", "girl"}, "woman": {"man", "boy"}, "girl": {"man", "boy"}}
 NEEDS_OBJECT = set("chase catch throw kick pull push bite lick shake hug kiss paint".split())  # not "Who is chasing?"
+BY_ANIMALS = {"fly", "graze"}  # no answer to it where a person is asked about: "flying a kite" is not "flying"
 HELD = {"wear", "hold", "carry"}  # no answer to "what is he doing?"
 WORN = set(
     "hat helmet sunglasses glasses goggles mask shirt jacket sweater dress skirt shorts pants swimsuit suit uniform "
-    "vest scarf costume shoe backpack collar leash muzzle".split()
+    "wetsuit tie apron glove vest scarf costume shoe backpack collar leash muzzle".split()
 )
-SPOKEN = {"bicycle": "bike", "airplane": "plane", "teddy_bear": "teddy bear", "living_room": "living room"}
+SPOKEN = {"bicycle": "bike", "airplane": "plane"}
+UNCOUNTED = set(  # nobody asks how many there are: stuff, and words for many sorts
+    "food vegetable broccoli lettuce salad fruit bread cheese rice soup sushi pasta meat ice_cream candy coffee wine "
+    "beer milk juice soda hay luggage toilet_paper glass leaf ski_lift base vehicle animal".split()
+)
 
 MOTORS = set(  # where one of these is said, a "bike" is no bicycle
     "motorcycle motorcycles motorbike motorbikes motorcyclist motorcyclists motocross motorized motorised motor "
-    "dirt_bike dirt_bikes".split()
+    "dirt_bike dirt_bikes motor_bike motor_bikes motor_cycle motor_cycles".split()
 )
 MOTORISED = {"bike": "motorcycle", "bikes": "motorcycles"}
 
 MORE_THAN_ONE = {"another", "other", "others", "second", "both", "each", "they", "them", "their"}
-CROWD = set("crowd crowded group others teens surrounded team audience spectators onlookers fans bunch".split())
+CROWD = set(
+    "crowd crowded group others teens surrounded team audience spectators onlookers fans bunch groupof "
+    "crowdof teamof bunchof lotof classof familyof".split()
+)
 SCENES = set(  # places that a whole picture can be of
     "beach ocean lake river snow ice field street sidewalk park playground yard woods mountain hill desert track court "
-    "stadium stage kitchen bathroom bedroom living_room restaurant store market".split()
+    "stadium stage kitchen bathroom bedroom living_room dining_room office classroom library "
+    "restaurant store market bakery zoo farm airport runway train_station parking_lot skate_park city harbor "
+    "slope".split()
 )
 STRIKING_PLACES = {"snow", "beach", "pool"}

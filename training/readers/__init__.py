@@ -6,7 +6,8 @@ from runtime.errors import DataError, SettingError, shown
 
 from . import caption_tables, coco, flickr8k, flickr30k, imagefolder, karpathy
 from .caption_list import CaptionList
-from .files import ImageFolder
+from .files import outputs_in
+from .image_folder import ImageFolder
 from .records import Dataset, Problems
 from .splits import with_missing_splits
 
@@ -41,6 +42,8 @@ def read_captions(path: str | Path, format: str | None = None) -> Dataset:
     path = Path(path)
     name, files = _recognised(path, [format] if format else list(FORMATS))
     captions = CaptionList(ImageFolder(_photo_root(path)), Problems())
+    for file in outputs_in(path):
+        captions.problems.add("files are what a model said, and nothing to learn from", file.name)
     for file in files:
         FORMATS[name].read(file, captions)
     if not captions.records:

@@ -2,12 +2,13 @@
 
 import glob
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from runtime.archive import leaves
 
-from .checks import text_of
-from .files import ImageFolder
+from .cells import text_of
+from .image_folder import ImageFolder
 from .records import SPLITS, CaptionRecord, Problems
 
 
@@ -59,7 +60,7 @@ class CaptionList:
 
     def _texts(self, captions: Iterable[object], image: object) -> tuple[str, ...]:
         texts = []
-        for caption in captions:
+        for caption in chain.from_iterable(c if isinstance(c, list) else [c] for c in captions):
             text = " ".join(text_of(caption).split()) if isinstance(caption, str) else None
             if text:
                 texts.append(text)
@@ -75,7 +76,10 @@ class CaptionList:
             if known.split != record.split:
                 self.problems.add("images are in two splits and are kept out of the earlier one", record.image.name)
             split = max(known.split, record.split, key=SPLITS.index)  # a photo tested on must not be trained on
-            record = CaptionRecord(known.image, known.image_id, known.captions + record.captions, split)
+            new = tuple(caption for caption in record.captions if caption not in known.captions)
+            if len(new) < len(record.captions):
+                self.problems.add("images have the same captions twice, which count once", record.image.name)
+            record = CaptionRecord(known.image, known.image_id, known.captions + new, split)
         self._records[record.image] = record
 
 

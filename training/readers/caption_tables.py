@@ -5,32 +5,32 @@ tells the split (`val.csv`), or the folder in the photo's name (`val/a.jpg`), el
 hold a list of captions. Photos are anywhere under the folder.
 """
 
-import ast
-import json
 from pathlib import Path, PurePosixPath
 
 from .caption_list import CaptionList
-from .checks import split_in, text_of
-from .files import ROWS, columns, read_rows
+from .cells import is_blank, listed, split_in, text_of
+from .files import ROWS, columns, is_output, read_rows
 
 LOOKED_FOR = "a CSV, TSV, JSONL, JSON list or captions.txt file with the columns image and caption"
 METADATA = ("metadata.jsonl", "metadata.csv")  # read by imagefolder.py
 _IMAGE = ("file_name", "image", "filename", "image_name", "image_path")  # the first that a row has
 _CAPTION = ("caption", "captions", "text", "comment")
 _OF_QUESTIONS = {"question", "questions", "answer", "answers"}
+_TABLES = (*ROWS, ".txt")
 
 
 def recognise(path: Path) -> list[Path]:
     """The tables of captions in a folder, or the one file, told by their columns."""
     files = [path] if path.is_file() else sorted(path.glob("*"))
-    readable = [file for file in files if file.suffix.lower() in (*ROWS, ".txt") and file.name not in METADATA]
+    readable = [file for file in files if file.suffix.lower() in _TABLES and file.name not in METADATA]
     return [file for file in readable if is_table(file)]
 
 
 def is_table(file: Path) -> bool:
     """Whether a file has a column of photos and one of captions, and none of questions."""
     has = columns(file)
-    return bool(has.intersection(_IMAGE) and has.intersection(_CAPTION)) and not has & _OF_QUESTIONS
+    said = bool(has.intersection(_IMAGE) and has.intersection(_CAPTION)) and not has & _OF_QUESTIONS
+    return said and not is_output(has)
 
 
 def read(file: Path, captions: CaptionList) -> None:
@@ -52,7 +52,7 @@ def add_rows(
     for _, row in read_rows(file, captions.problems):
         image = _first(row, _IMAGE)
         if isinstance(image, str) and image.strip():
-            said.setdefault((image.strip(), _split(row, image, split)), []).extend(_texts(_first(row, said_in)))
+            said.setdefault((image.strip(), _split(row, image, split)), []).extend(listed(_first(row, said_in)))
         else:
             captions.photos.find_or_report(image, captions.problems)
     for (image, where), texts in said.items():
@@ -65,19 +65,6 @@ def _first(row: dict, names: tuple[str, ...]) -> object:
 
 
 def _split(row: dict, image: str, otherwise: str | None) -> str | None:
-    named = row.get("split")
-    if named not in (None, ""):
-        return split_in(text_of(named) or "")
-    return otherwise or split_in(PurePosixPath(image.replace("\\", "/")).parent.as_posix()) or "train"
-
-
-def _texts(value: object) -> list:
-    """The captions in a cell: one, or a list, which CSV spells as JSON does or, from pandas, as Python does."""
-    if isinstance(value, str) and value.strip().startswith("["):
-        for parse in (json.loads, ast.literal_eval):
-            try:
-                parsed = parse(value.strip())
-            except (ValueError, SyntaxError, MemoryError, RecursionError):
-                continue
-            return parsed if isinstance(parsed, list) else [value]
-    return value if isinstance(value, list) else [value]
+    if is_blank(row.get("split")):
+        return otherwise or split_in(PurePosixPath(image.replace("\\", "/")).parent.as_posix()) or "train"
+    return split_in(text_of(row["split"]) or "")

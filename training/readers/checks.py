@@ -1,29 +1,12 @@
 """What a row must have before it becomes a QuestionRecord: every reader of questions adds its rows here."""
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from .files import ImageFolder
-from .records import Problems, QuestionRecord
-
-_SPLIT_WORDS = {
-    "train": "train", "training": "train",
-    "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test",
-}  # fmt: skip
-
-
-def split_in(name: str) -> str | None:
-    """The split a file or a column names: `v2_mscoco_val2014_questions.json` -> `val`; `test-dev2015` is `test`."""
-    found = [_SPLIT_WORDS[word] for word in re.findall(r"[a-z]+", name.lower()) if word in _SPLIT_WORDS]
-    return "test" if "test" in found else found[0] if found else None
-
-
-def text_of(value: object) -> str | None:
-    """A JSON value that stands for a text (a string, or a number), None where it does not."""
-    if isinstance(value, str):  # JSON can hold half a character, which cannot be saved
-        return value.encode("utf-8", "replace").decode().strip()
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+from .cells import text_of
+from .image_folder import ImageFolder
+from .records import SPLITS, Problems, QuestionRecord
 
 
 class QuestionList:
@@ -32,7 +15,13 @@ class QuestionList:
     def __init__(self, photos: ImageFolder, problems: Problems):
         self.photos, self.problems = photos, problems
         self.records: list[QuestionRecord] = []
-        self._ids: set[str] = set()
+        self._file, self._ids = Path(), set()  # of the file that is read now
+        self._all_ids: set[str] = set()
+        self._said: dict[tuple, tuple[Path, int]] = {}  # (photo, question, answers) -> its file and number
+
+    def begin(self, file: Path) -> None:
+        """Tell that the rows of a file follow: an id may come again in another file, a row that does counts once."""
+        self._file, self._ids = file, set()
 
     def add(
         self,
@@ -41,7 +30,7 @@ class QuestionList:
         question_id: object,
         question: object,
         answers: Sequence[object] | None,
-        split: str,
+        split: str | None,
         kind: object = "",
     ) -> None:
         """One row as it stands in the file.
@@ -49,9 +38,10 @@ class QuestionList:
         Args:
             images: the names the photo may have in this data set, the likeliest first.
             answers: None where the file gives none (a test file); an empty list is a fault.
+            split: None where the row names one that is not known.
         """
         key, text = text_of(question_id), text_of(question)
-        fault = self._fault(key, text, answers)
+        fault = self._fault(key, text, answers, split)
         if fault:
             self.problems.add(fault, key or repr(question_id)[:80])
             return
@@ -60,9 +50,28 @@ class QuestionList:
             return
         self._ids.add(key)
         kept = tuple(answer for answer in map(text_of, answers or ()) if answer)
-        self.records.append(QuestionRecord(image, key, text, kept, split, kind if isinstance(kind, str) else ""))
+        self._keep(QuestionRecord(image, self._own_id(key), text, kept, split, kind if isinstance(kind, str) else ""))
 
-    def _fault(self, key: str | None, text: str | None, answers: Sequence[object] | None) -> str | None:
+    def _own_id(self, key: str) -> str:
+        """An id that no other file's row has, for ids restart in each split's file."""
+        if key in self._all_ids:
+            key = f"{self._file.parent.name}/{self._file.stem}-{key}"
+        self._all_ids.add(key)
+        return key
+
+    def _keep(self, record: QuestionRecord) -> None:
+        said = record.image, record.question, record.answers
+        file, number = self._said.setdefault(said, (self._file, len(self.records)))
+        if file == self._file:  # there several people may have said it
+            self.records.append(record)
+            return
+        self.problems.add("questions are in two files and count once", record.question_id)
+        known = self.records[number]  # a photo tested on must not be trained on
+        self.records[number] = replace(known, split=max(known.split, record.split, key=SPLITS.index))
+
+    def _fault(
+        self, key: str | None, text: str | None, answers: Sequence[object] | None, split: str | None
+    ) -> str | None:
         if not key or text is None:
             return "questions are not in the right form"
         if key in self._ids:
@@ -73,6 +82,8 @@ class QuestionList:
             return "answers are not text"
         if answers is not None and not any(map(text_of, answers)):
             return "answers are empty"
+        if split is None:
+            return "questions are in no known split"
         return None
 
     def _image(self, names: Sequence[object]):

@@ -12,7 +12,7 @@ from pathlib import Path
 from runtime.errors import DataError, shown
 
 from .caption_list import CaptionList, OnceEach
-from .checks import split_in, text_of
+from .cells import split_in, text_of
 from .files import head, read_json
 from .records import Problems
 
@@ -30,8 +30,8 @@ def recognise(path: Path) -> list[Path]:
 
 
 def _may_be_coco(start: bytes) -> bool:
-    """Not a list (a model's results), nor Karpathy's JSON."""
-    return not start.lstrip().startswith(b"[") and b'"sentences"' not in start
+    """Not a list (a model's results), nor Karpathy's JSON, nor what `python -m captioner --json` wrote."""
+    return not start.lstrip().startswith(b"[") and b'"sentences"' not in start and b'"log_prob"' not in start
 
 
 def read(file: Path, captions: CaptionList) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from vqa.answers import normalise_answer
 
-from .checks import QuestionList, split_in
-from .files import ImageFolder, read_text
+from .cells import split_in
+from .checks import QuestionList
+from .files import read_text
+from .image_folder import ImageFolder
 from .records import Problems, QuestionRecord
 from .tables import add_rows
 
@@ -47,6 +49,7 @@ def _with_digits(row: dict) -> object:
 
 
 def _read_original(folder: Path, questions: QuestionList) -> None:
+    questions.begin(folder)
     lines = [read_text(folder / name).splitlines() for name in _FILES]
     if len(set(map(len, lines))) > 1:
         questions.problems.add("folders have files of unequal length, read as far as the shortest", folder)

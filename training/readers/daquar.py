@@ -9,8 +9,10 @@ one text: vqa/answers.py says how they are taught and scored.
 import re
 from pathlib import Path
 
-from .checks import QuestionList, split_in
-from .files import ImageFolder, read_text
+from .cells import split_in
+from .checks import QuestionList
+from .files import read_text
+from .image_folder import ImageFolder
 from .records import Problems, QuestionRecord
 
 _LISTS = {"train_images_list.txt": "train", "test_images_list.txt": "test"}
@@ -50,6 +52,7 @@ def _splits(root: Path, problems: Problems) -> dict[str, str]:
 
 
 def _read_file(file: Path, listed: dict[str, str], questions: QuestionList) -> None:
+    questions.begin(file)
     lines = [line.strip() for line in read_text(file).splitlines() if line.strip()]
     if len(lines) % 2:
         questions.problems.add("last questions have no answer line", file.name)

@@ -9,7 +9,8 @@ from pathlib import Path
 from runtime.errors import DataError, shown
 
 from .checks import QuestionList
-from .files import ImageFolder, head, read_json
+from .files import head, read_json
+from .image_folder import ImageFolder
 from .records import Problems, QuestionRecord
 
 SPLITS = ("train", "test")

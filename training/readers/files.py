@@ -1,34 +1,39 @@
-"""Reading a stranger's JSON, tables and photo folders safely: one clear sentence for a bad file, nothing outside it.
+"""Reading a stranger's JSON and tables safely: one clear sentence for a bad file.
 
 Knows no data set's format. A whole file that cannot be read is a DataError; one bad row is counted in Problems.
 """
 
+import codecs
 import csv
-import io
 import json
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, dropwhile
 from pathlib import Path
 
-from encoders.images import PHOTO_SUFFIXES
-from runtime.archive import leaves
 from runtime.errors import DataError, shown
 
 from .records import Problems
 
 JSON_LINES = (".jsonl", ".ndjson")
 ROWS = (".csv", ".tsv", ".json", *JSON_LINES)  # what `read_rows` reads
+_OUTPUTS = (  # the columns of what `python -m captioner`, its albums and `python -m vqa` write
+    {"image", "caption", "log_prob"}, {"image", "caption", "error"}, {"image", "question", "answers", "sure"},
+    {"image", "error"},
+)  # fmt: skip
+_END = "\x1a"  # a row of our own behind the last: where it is inside another, that one is not closed
+_BEGINS_A_ROW = re.compile(r"[^,;\t\"]*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif|heic)[,;\t]", re.IGNORECASE)
 
 
 def read_text(path: str | Path) -> str:
-    """A whole UTF-8 file, with or without a byte-order mark. Raises DataError in one sentence."""
+    """A whole file in UTF-8, with or without a byte-order mark, or in UTF-16. Raises DataError in one sentence."""
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        content = Path(path).read_bytes()
+        return content.decode(_encoding(content)).replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError:
         raise DataError(f"{shown(path)} does not exist; check the spelling of the path.") from None
     except UnicodeDecodeError:
-        raise DataError(f"{shown(path)} is not UTF-8 text; save it again as UTF-8.") from None
+        raise DataError(f"{shown(path)} is neither UTF-8 nor UTF-16 text; save it again as UTF-8.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{shown(path)} cannot be read ({reason}); check the path and your access to it.") from None
@@ -38,9 +43,22 @@ def head(path: str | Path, size: int = 65536) -> bytes:
     """The first bytes of a file, to recognise it by; none where it cannot be read."""
     try:
         with Path(path).open("rb") as file:
-            return file.read(size).removeprefix(b"\xef\xbb\xbf")
+            content = file.read(size)
     except (OSError, ValueError):
         return b""
+    encoding = _encoding(content)
+    if encoding == "utf-8-sig":
+        return content.removeprefix(codecs.BOM_UTF8)
+    return content.decode(encoding, "ignore").encode("utf-8", "replace")  # Excel's "Unicode text"
+
+
+def _encoding(content: bytes) -> str:
+    """UTF-16 where a mark or a NUL of the first letter says so, else UTF-8."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if len(content) > 1 and (content[0] == 0) != (content[1] == 0):
+        return "utf-16-be" if content[0] == 0 else "utf-16-le"
+    return "utf-8-sig"
 
 
 def read_json(path: str | Path) -> object:
@@ -78,9 +96,20 @@ def columns(path: str | Path) -> set[str]:
     if Path(path).suffix.lower() in JSON_LINES:
         return next((set(row) for _, row in _json_rows(text, "", Problems())), set())
     try:
-        return set(_csv_reader(text).fieldnames)
+        return set(_names(next(_csv_table(re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)), [])))
     except csv.Error:
         return set()
+
+
+def is_output(has: set[str]) -> bool:
+    """Whether a table of these columns is what a captioner, or a VQA model, said: no person's words to learn from."""
+    return any(wrote <= has for wrote in _OUTPUTS)
+
+
+def outputs_in(path: Path) -> list[Path]:
+    """The tables in a folder that are such output, or the one file."""
+    files = [path] if path.is_file() else sorted(path.glob("*"))
+    return [file for file in files if file.suffix.lower() in ROWS and is_output(columns(file))]
 
 
 def _first_listed(text: str) -> set[str]:
@@ -117,88 +146,49 @@ def _json_rows(text: str, name: str, problems: Problems) -> Iterator[tuple[int, 
 
 
 def _csv_rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:
+    lines = [f"{line}\n" for line in (*text.split("\n"), _END)]
+    table = _csv_table(lines)
+    header, before = [], 0  # how many lines stand before the row
     try:
-        reader = _csv_reader(text)
-        for row in reader:
-            if None in row or None in row.values():
-                place = f"{Path(path).name} line {reader.line_num}"
-                problems.add("lines have more or fewer columns than the header", place)
-            else:
-                yield reader.line_num, row
+        while (cells := next(table)) != [_END] or table.line_num < len(lines):
+            if _swallows(cells, lines[before : table.line_num], table.dialect):
+                raise csv.Error
+            before = table.line_num
+            if not header:
+                header = _names(cells)
+            elif len(cells) == len(header):
+                yield before, dict(zip(header, cells, strict=True))
+            elif cells:
+                place = f"{Path(path).name} line {before}"
+                if len(cells) > len(header):
+                    problems.add("lines have more columns than the header", place)
+                else:
+                    problems.add("lines have fewer columns than the header", place)
     except csv.Error as error:
-        raise DataError(f"{shown(path)} is not a readable table ({error}); export it as CSV again.") from None
+        why = "a quotation mark opens a text and none closes it; one that is part of a text is written twice"
+        why = why if '"' in lines[before] else f"{error}; export the table again"
+        raise DataError(f"{shown(path)} cannot be read at line {before + 1}: {why}.") from None
 
 
-def _csv_reader(text: str) -> csv.DictReader:
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)  # spreadsheets in half of Europe write semicolons
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
-    return reader
+def _swallows(cells: list[str], lines: list[str], dialect: csv.Dialect) -> bool:
+    """Whether a row goes on over the next ones, since a quotation mark in it is not closed where it should be."""
+    lines = list(dropwhile(str.isspace, lines))
+    if len(lines) < 2:
+        return False
+    try:
+        list(csv.reader(lines, dialect, strict=True))
+    except csv.Error:  # text goes on behind the mark that closes
+        return True
+    return any(_END in cell for cell in cells) or any(map(_BEGINS_A_ROW.match, lines[1:]))
 
 
-class ImageFolder:
-    """The photos under one folder, listed once; `find` only ever gives one of them.
+def _csv_table(lines: Iterable[str]):
+    """A csv.reader, of commas or what else there is most of in the first line."""
+    lines = iter(lines)
+    first = next(lines, "")
+    delimiter = max(",;\t", key=first.count)  # spreadsheets in half of Europe write semicolons
+    return csv.reader(chain([first], lines), delimiter=delimiter, skipinitialspace=True)
 
-    Names come from a data set's files, which a stranger wrote: an absolute name, or one with `..`, is refused, so
-    that nothing outside the folder can be named. A link that the folder's owner put inside it is followed: photos are
-    often kept elsewhere. (A stranger's zip can bring none: `runtime.archive` refuses them.)
-    """
 
-    def __init__(self, root: str | Path):
-        self.root = Path(root)
-        self._by_path: dict[str, Path] = {}
-        self._by_name: dict[str, list[str]] = {}
-        seen = set()
-        for folder, inner, names in os.walk(self.root, followlinks=True):
-            real = os.path.realpath(folder)
-            if real in seen:  # a link that leads back up
-                inner.clear()
-                continue
-            seen.add(real)
-            self._add(Path(folder), names)
-
-    def _add(self, folder: Path, names: list[str]) -> None:
-        inside = folder.relative_to(self.root).as_posix()
-        for name in names:
-            if name.lower().endswith(PHOTO_SUFFIXES):
-                relative = name if inside == "." else f"{inside}/{name}"
-                self._by_path[relative] = folder / name
-                self._by_name.setdefault(name, []).append(relative)
-
-    def __len__(self) -> int:
-        return len(self._by_path)
-
-    def find(self, name: str) -> Path | None:
-        """The photo of that name: by its path under the folder, else the only one whose path ends like it.
-
-        So `a.jpg` finds `images/a.jpg`, and `data/images/a.jpg` does too; `val/a.jpg` does not find `train/a.jpg`.
-        """
-        fitting = self._fitting(name)
-        return self._by_path[fitting[0]] if len(fitting) == 1 else None
-
-    def _fitting(self, name: str) -> list[str]:
-        """The paths under the folder that a name may mean."""
-        if leaves(name):
-            return []
-        name = name.replace("\\", "/").removeprefix("./")
-        if name in self._by_path:
-            return [name]
-        alike = self._by_name.get(name.rsplit("/", 1)[-1], [])
-        return [path for path in alike if path.endswith("/" + name) or name.endswith("/" + path)]
-
-    def find_or_report(self, name: object, problems: Problems) -> Path | None:
-        """`find`, with the reason counted in `problems` where there is no such photo."""
-        if not isinstance(name, str) or not name.strip():
-            problems.add("image names are not text", repr(name)[:80])
-            return None
-        photo = self.find(name.strip())
-        if photo is None:
-            printable = name.encode("utf-8", "replace").decode()  # JSON can hold half a character
-            problems.add(self._why_not(name), printable)
-        return photo
-
-    def _why_not(self, name: str) -> str:
-        if leaves(name):
-            return "image names leave the folder"
-        return "image names fit more than one photo" if self._fitting(name.strip()) else "images are missing"
+def _names(header: list[str]) -> list[str]:
+    return [name.strip().lower() for name in header]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .caption_list import CaptionList
 from .caption_tables import METADATA, add_rows, is_table
-from .checks import split_in
+from .cells import split_in
 
 LOOKED_FOR = "metadata.jsonl or metadata.csv with the columns file_name and text"
 

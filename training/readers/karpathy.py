@@ -11,12 +11,11 @@ from pathlib import Path
 from runtime.errors import DataError, shown
 
 from .caption_list import CaptionList, OnceEach
-from .checks import text_of
+from .cells import split_in, text_of
 from .files import head, read_json
 from .records import Problems
 
 LOOKED_FOR = "Karpathy's JSON named dataset*.json"
-_SPLITS = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 
 
 def recognise(path: Path) -> list[Path]:
@@ -43,7 +42,7 @@ def read(file: Path, captions: CaptionList) -> None:
                 image=row.get("filename"),
                 image_id=text_of(row.get("cocoid")) or key or str(row.get("filename")),
                 captions=[_text(s) for s in sentences if first_caption(text_of(s.get("sentid")))],
-                split=_SPLITS.get(split) if isinstance(split, str) else None,
+                split=split_in(split) if isinstance(split, str) else None,
                 folder=row.get("filepath"),
             )
 

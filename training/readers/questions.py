@@ -5,6 +5,7 @@ from pathlib import Path
 from runtime.errors import DataError, SettingError, shown
 
 from . import cocoqa, daquar, easy_vqa, tables, vqa_official
+from .files import outputs_in
 from .records import Dataset, Problems, QuestionRecord
 from .splits import with_missing_splits
 
@@ -46,6 +47,8 @@ def read_questions(path: str | Path, format: str | None = None) -> Dataset:
             f"{shown(path)} is no data set of questions that is known; give a folder of VQA JSON, COCO-QA, DAQUAR or "
             "easy-VQA, a CSV or JSONL file with the columns image, question and answer, or a data set of captions."
         )
+    for file in outputs_in(path):
+        problems.add("files are what a model said, and nothing to learn from", file.name)
     for name in names:
         records += FORMATS[name].read(path, problems)
     if not records:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from runtime.errors import DataError, shown
 
-from .checks import QuestionList, split_in, text_of
-from .files import ImageFolder, head, read_json
+from .cells import same_id, split_in, text_of
+from .checks import QuestionList
+from .files import head, read_json
+from .image_folder import ImageFolder
 from .records import Problems, QuestionRecord
 
 _KIND_OF_FILE = re.compile(r"(openended|multiplechoice)_|_?(questions|annotations)", re.IGNORECASE)
@@ -61,6 +63,7 @@ def read(path: Path, problems: Problems) -> list[QuestionRecord]:
 
 
 def _read_pair(questions_file: Path, annotations_file: Path | None, rows: QuestionList) -> None:
+    rows.begin(questions_file)
     content, questions = _list_in(questions_file, "questions")
     annotations = _annotations(annotations_file, rows.problems) if annotations_file else None
     asked = set()
@@ -112,7 +115,8 @@ def _belong_together(question: dict, annotation: dict | None, problems: Problems
     if annotation is None:
         problems.add("questions have no annotation", question.get("question_id"))
         return False
-    if annotation and annotation.get("image_id", question.get("image_id")) != question.get("image_id"):
+    image = question.get("image_id")
+    if annotation and not same_id(annotation.get("image_id", image), image):
         problems.add("annotations name another image than their question", question.get("question_id"))
         return False
     return True

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from encoders.cnn import ImageEncoder
-from encoders.images import PHOTO_SUFFIXES, Preprocessing
+from encoders.images import Preprocessing
+from encoders.photo_files import photos_under
 from runtime.checkpoint import save_folder
 from runtime.device import autocast
 from runtime.errors import DataError, SettingError, shown
@@ -59,7 +60,7 @@ def class_folders(root: Path) -> tuple[list[Path], list[int], list[str]]:
         raise DataError(f"{shown(root)} is not a folder; give one that holds a folder of photos for each class.")
     paths, labels, names = [], [], []
     for folder in sorted(p for p in root.iterdir() if p.is_dir()):
-        inside = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES)
+        inside = sorted(photos_under(folder))
         if inside:
             labels += [len(names)] * len(inside)
             names.append(folder.name)

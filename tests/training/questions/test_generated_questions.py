@@ -189,6 +189,38 @@ def test_a_bike_with_a_motor_is_no_bicycle():
     assert questions["What is the man riding?"] == "motorcycle"
 
 
+def test_motor_bike_in_two_words_is_a_motorcycle_for_all_captions():
+    questions = asked(*["a man rides a bike"] * 4, "a man rides a motor bike")
+    assert questions["What is the man riding?"] == "motorcycle"
+
+
+def test_everyday_things_of_coco():
+    assert asked(*["A man is eating a hot dog ."] * 5)["What is the man eating?"] == "hot dog"
+    assert asked(*["A woman is talking on a cell phone ."] * 5)["What is the woman talking on?"] == "phone"
+    assert asked(*["A man standing in a train station ."] * 5)["Where is the man?"] == "train station"
+    assert asked(*["A red fire hydrant on a street ."] * 5, kind="colour").popitem()[1] == "red"
+    assert not any("animal" in q for q in asked(*["A man eats a hot dog and chicken ."] * 5))
+
+
+def test_stuff_is_not_counted():
+    assert asked(*["A broccoli and a bread on a plate ."] * 5, kind="number") == {"How many plates are there?": "1"}
+
+
+def test_a_group_of_things_is_no_people():
+    remotes = asked(*["A group of remotes on a table ."] * 5)
+    assert not any("people" in q for q in remotes)
+    people = asked(*["A couple of people are sitting on a bench ."] * 5)
+    assert people["How many people are there?"] == "2"
+    assert people["What are the people doing?"] == "sitting"
+
+
+def test_people_who_fly_kites_are_not_flying():
+    assert asked(*["A bird flying over a lake ."] * 5)["What is the bird doing?"] == "flying"
+    kite = asked(*["A man flying a kite ."] * 5)
+    assert kite["What is the man flying?"] == "kite"
+    assert "What is the man doing?" not in kite
+
+
 def test_the_mouth_is_its_owners():
     captions = ["A man watches a dog with a ball in its mouth ."] * 3
     assert asked(*captions)["What is in the dog's mouth?"] == "ball"
@@ -197,7 +229,7 @@ def test_the_mouth_is_its_owners():
 
 def test_who():
     assert asked(*RIDER)["Who is riding?"] == "man"
-    assert asked(*["Two girls dance ."] * 5)["Who are dancing?"] == "girls"
+    assert asked(*["Two girls dance ."] * 5)["Who is dancing?"] == "girls"
     unsure = ["A woman rides a bike ."] * 3 + ["A girl rides a bike ."] * 2
     assert not any(q.startswith("Who") for q in asked(*unsure))
     assert not any(q.startswith("Who") for q in asked(*["A man throws a ball ."] * 5))  # who is throwing what?

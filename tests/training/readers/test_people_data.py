@@ -1,0 +1,269 @@
+"""Data as people bring it: exported by other tools, moved between computers, zipped, copied beside a model's output."""
+
+import json
+from pathlib import Path
+from unicodedata import normalize
+
+import pytest
+from PIL import Image
+
+from runtime.errors import DataError
+from training.readers import read_captions
+from training.readers.cells import listed, same_id, split_in, text_of
+from training.readers.image_folder import ImageFolder
+from training.readers.questions import read_questions
+
+
+def photo(path: Path, format: str = "JPEG") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (4, 4)).save(path, format)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A folder with three photos, and whatever a test writes beside them."""
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        photo(tmp_path / name)
+    return tmp_path
+
+
+def write(path: Path, content, encoding: str = "utf-8") -> Path:
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding=encoding)
+    return path
+
+
+def captions_of(data) -> dict[str, tuple]:
+    return {record.image.name: record.captions for record in data.records}
+
+
+# What a model said
+
+
+OUTPUTS = {
+    "out.jsonl": json.dumps({"image": "a.jpg", "caption": "two dogs", "log_prob": -3.1, "words": []}),
+    "captions.json": json.dumps({"image": "a.jpg", "caption": "two dogs", "log_prob": -3.1, "words": []}) + "\n{}",
+    "list.json": json.dumps([{"image": "a.jpg", "caption": "two dogs", "log_prob": -3.1}]),
+    "album.csv": "\ufeffimage,caption,error\na.jpg,two dogs,\n",
+    "answers.jsonl": json.dumps({"image": "a.jpg", "question": "what?", "answers": [{"answer": "x"}], "sure": True}),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_what_a_model_said_is_not_read(folder, name):
+    write(folder / "own.csv", "image,caption\na.jpg,a ball\n")
+    write(folder / "questions.csv", "image,question,answer\na.jpg,what?,ball\n")
+    write(folder / name, OUTPUTS[name])
+    assert captions_of(read_captions(folder)) == {"a.jpg": ("a ball",)}
+    assert [record.answers for record in read_questions(folder).records] == [("ball",)]
+
+
+def test_what_a_model_said_is_told(folder):
+    write(folder / "own.csv", "image,caption\na.jpg,a ball\n")
+    write(folder / "album.csv", OUTPUTS["album.csv"])
+    assert read_captions(folder).problems.sentences() == [
+        "1 files are what a model said, and nothing to learn from, such as album.csv"
+    ]
+    (folder / "own.csv").unlink()
+    with pytest.raises(DataError, match="no data set of captions"):
+        read_captions(folder)
+
+
+def test_two_files_that_say_the_same_of_a_photo_count_once(folder):
+    write(folder / "captions.csv", "image,caption\na.jpg,a ball\na.jpg,a ball\nb.jpg,a box\n")
+    write(folder / "captions.txt", "image,caption\na.jpg,a ball\na.jpg,a red ball\nc.jpg,a cup\n")
+    data = read_captions(folder)
+    assert captions_of(data) == {"a.jpg": ("a ball", "a ball", "a red ball"), "b.jpg": ("a box",), "c.jpg": ("a cup",)}
+    assert data.problems.counts == {"images have the same captions twice, which count once": 1}
+
+
+def test_two_files_that_ask_the_same_of_a_photo_count_once_and_for_testing(folder):
+    write(folder / "all.csv", "image,question,answer\na.jpg,what?,ball\na.jpg,what?,ball\na.jpg,what?,box\n")
+    write(folder / "test.csv", "image,question,answer\na.jpg,what?,box\nb.jpg,what?,ball\n")
+    data = read_questions(folder)
+    assert [(record.answers[0], record.split) for record in data.records] == [
+        ("ball", "train"), ("ball", "train"), ("box", "test"), ("ball", "test"),
+    ]  # fmt: skip
+    assert data.problems.counts == {"questions are in two files and count once": 1}
+
+
+# Quotation marks
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        (['a.jpg,"stop" on a wall', 'b.jpg,"stop', "c.jpg,a ball"], 3),
+        (['b.jpg,"stop', 'c.jpg,"a ball"', "a.jpg,a box"], 2),
+        (["", 'b.jpg,"stop', 'c.jpg,a 5"'], 3),
+        (['b.jpg,"stop', *["c.jpg,a ball"] * 12_000], 2),  # beyond the csv module's longest field
+        (["b.jpg," + "stop " * 40_000], 2),
+    ],
+    ids=["at the end", "closed by the next", "closed by an inch", "very long", "a long word"],
+)
+def test_a_quotation_mark_that_is_not_closed_is_told_with_its_line(folder, rows, line):
+    write(folder / "captions.csv", "\n".join(["image,caption", *rows, ""]))
+    with pytest.raises(DataError, match=rf"captions\.csv cannot be read at line {line}: ") as told:
+        read_captions(folder)
+    assert "\n" not in str(told.value)
+
+
+def test_quotation_marks_that_are_closed(folder):
+    write(folder / "captions.csv", 'image,caption\na.jpg,"stop\nsign"\n\nb.jpg,"a ""red"" box"\nc.jpg,a 5" cup')
+    assert captions_of(read_captions(folder)) == {
+        "a.jpg": ("stop sign",), "b.jpg": ('a "red" box',), "c.jpg": ('a 5" cup',),
+    }  # fmt: skip
+
+
+# Splits
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("testdev", "test"), ("Validation", "val"), ("minival", "val"), ("trainval", "train"), ("restval", "train"),
+     ("test-dev2015", "test"), ("coco_val2014", "val"), ("banana", None), ("latest", None), ("", None)],
+)  # fmt: skip
+def test_the_names_of_splits(name, split):
+    assert split_in(name) == split
+
+
+@pytest.mark.parametrize("unknown", ["later", "0", "traim"])
+def test_rows_of_an_unknown_split_are_left_out_and_told(folder, unknown):
+    write(folder / "q.csv", f"image,question,answer,split\na.jpg,red?,yes,\nb.jpg,red?,yes,{unknown}\n")
+    data = read_questions(folder)
+    assert [(record.image.name, record.split) for record in data.records] == [("a.jpg", "train")]
+    assert data.problems.counts == {"questions are in no known split": 1}
+    write(folder / "c.csv", f"image,caption,split\na.jpg,red,\nb.jpg,red,{unknown}\n")
+    data = read_captions(folder)
+    assert captions_of(data) == {"a.jpg": ("red",)}
+    assert data.problems.counts == {"images are in no known split": 1}
+
+
+def test_an_empty_split_in_json_is_none(folder):
+    write(folder / "q.jsonl", '{"image": "a.jpg", "question": "red?", "answer": "yes", "split": NaN}')
+    assert [record.split for record in read_questions(folder).records] == ["train"]
+
+
+# What pandas makes of a cell
+
+
+@pytest.mark.parametrize(
+    ("cell", "texts"),
+    [
+        ("['yes', 'no']", ["yes", "no"]), ('["yes", "no"]', ["yes", "no"]), ("['yes' 'no']", ["yes", "no"]),
+        ("['yes'\n 'no']", ["yes", "no"]), ("('yes', 'no')", ["yes", "no"]), ("['yes', nan]", ["yes"]),
+        ('["yes", NaN]', ["yes"]), ("['nan bread']", ["nan bread"]), ("[1, 2]", [1, 2]), ("yes", ["yes"]),
+        ("[broken", ["[broken"]), ("(a dog)", ["(a dog)"]), ("[" * 5000, ["[" * 5000]), (["a", None], ["a", None]),
+        (r"['\d']", [r"\d"]), (7, [7]),
+    ],
+)  # fmt: skip
+def test_lists_in_a_cell(cell, texts):
+    assert listed(cell) == texts
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(42.0, "42"), (0.5, "0.5"), (float("nan"), None), (float("inf"), None), (True, None), (3, "3"), (" a ", "a")],
+)
+def test_numbers_as_texts(value, text):
+    assert text_of(value) == text
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [("42", 42, True), ("000042", 42, True), (42.0, "42", True), ("a", "a", True), ("a", "b", False), (4, 42, False),
+     ([1], [1], True)],
+)  # fmt: skip
+def test_ids(one, other, same):
+    assert same_id(one, other) == same
+
+
+def test_answers_that_are_lists_or_missing(folder):
+    header = "image,question,answers\n"
+    write(folder / "q.csv", header + "a.jpg,red?,\"['yes', 'yes', 'no']\"\nb.jpg,red?,NaN\nc.jpg,how many?,2\n")
+    write(folder / "more.jsonl", '{"image": "b.jpg", "question": "red?", "answers": [{"answer": "no"}]}')
+    data = read_questions(folder)
+    assert [record.answers for record in data.records] == [("no",), ("yes", "yes", "no"), ("2",)]
+    assert data.problems.counts == {"answers are empty": 1}
+
+
+def test_an_answer_that_is_not_a_number_is_no_answer(folder):
+    write(folder / "q.jsonl", '{"image":"a.jpg","question":"what?","answer":NaN}')
+    with pytest.raises(DataError, match="1 answers are empty"):
+        read_questions(folder)
+
+
+def test_a_list_where_one_caption_was_expected(folder):
+    content = {"images": [{"id": 1, "file_name": "a.jpg"}],
+               "annotations": [{"image_id": "1", "caption": ["a ball", "a red ball"]}]}  # fmt: skip
+    write(folder / "captions_train.json", content)
+    assert captions_of(read_captions(folder)) == {"a.jpg": ("a ball", "a red ball")}
+
+
+def test_question_ids_may_restart_in_each_file_and_ids_may_be_texts(folder):
+    for split, image in (("train", "a.jpg"), ("val", "b.jpg")):
+        write(folder / f"{split}_questions.json", {"questions": [
+            {"question_id": 1, "image_id": image, "question": f"is it in {split}?"}]})  # fmt: skip
+        write(folder / f"{split}_annotations.json", {"annotations": [{"question_id": "1", "answers": ["yes"]}]})
+    data = read_questions(folder)
+    assert {(record.image.name, record.split) for record in data.records} == {("a.jpg", "train"), ("b.jpg", "val")}
+    assert len({record.question_id for record in data.records}) == 2 and not data.problems.counts
+
+
+# Names and places of photos
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("/data/upload/4/a.jpg", "a.jpg"), ("C:\\me\\a.jpg", "a.jpg"), ("\\\\server\\share\\a.jpg", "a.jpg"),
+        ("https://host/x/a.jpg", "a.jpg"), ("s3://bucket/val/d.jpg", "val/d.jpg"), ("/x/train/d.jpg", "train/d.jpg"),
+        ("../images/a.jpg", "a.jpg"), ("/x/d.jpg", None), ("/x/gone.jpg", None), ("test/d.jpg", None),
+    ],
+)  # fmt: skip
+def test_paths_of_another_computer(folder, name, found):
+    for split in ("train", "val"):
+        photo(folder / split / "d.jpg")
+    assert ImageFolder(folder).find(name) == (folder / found if found else None)
+
+
+@pytest.mark.parametrize(("here", "there"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_composed_and_decomposed_names_are_the_same(tmp_path, here, there):
+    name = "été/café.jpg"
+    photo(tmp_path / "x" / normalize(here, name))
+    photos = ImageFolder(tmp_path)
+    for asked in (name, "café.jpg", "data/x/" + name, "/home/x/" + name):
+        assert photos.find(normalize(there, asked)) == tmp_path / "x" / normalize(here, name)
+
+
+@pytest.mark.parametrize(("name", "alphabet"), [("фото/кот.jpg", "cp866"), ("猫.jpg", "cp932"), ("Käse.jpg", "cp1252")])
+def test_names_that_a_zip_misread(tmp_path, name, alphabet):
+    misread = name.encode(alphabet).decode("cp437")
+    photo(tmp_path / misread)
+    assert ImageFolder(tmp_path).find(name) == tmp_path / misread
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "B.JPE", "photo", "c.dat"])
+def test_photos_need_no_usual_suffix(tmp_path, name):
+    photo(tmp_path / name)
+    photo(tmp_path / "._x.jpg")
+    write(tmp_path / "captions.csv", f"image,caption\n{name},a ball\n._x.jpg,junk\n")
+    data = read_captions(tmp_path)
+    assert captions_of(data) == {name: ("a ball",)} and data.problems.counts == {"images are missing": 1}
+
+
+# Files
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_encodings(folder, encoding):
+    write(folder / "captions.csv", "image\tcaption\r\na.jpg\tun café\r\n", encoding)
+    write(folder / "questions.jsonl", '{"image": "a.jpg", "question": "où?", "answer": "là"}', encoding)
+    assert captions_of(read_captions(folder)) == {"a.jpg": ("un café",)}
+    assert [record.question for record in read_questions(folder).records] == ["où?"]
+
+
+def test_short_rows_are_told_with_their_line(folder):
+    write(folder / "captions.csv", "image,caption,split\na.jpg,a ball\nb.jpg,a box,test\n")
+    assert read_captions(folder).problems.sentences() == [
+        "1 lines have fewer columns than the header, such as captions.csv line 2"
+    ]

@@ -1,0 +1,109 @@
+"""The photos under one folder, found by the names that a data set's files give them."""
+
+import re
+from pathlib import Path, PurePosixPath
+from unicodedata import normalize
+
+from encoders.photo_files import photos_under
+from runtime.archive import leaves
+
+from .records import Problems
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, file://
+_ZIP_READS = "cp437"  # as which zips read a name whose alphabet they do not tell
+_ALPHABETS = ("cp866", "cp1251", "cp1252", "cp850", "cp932", "gbk", "big5", "cp949", "cp1253", "cp1255", "cp1256")
+
+
+class ImageFolder:
+    """The photos under one folder, listed once; `find` only ever gives one of them.
+
+    Names come from a data set's files, which a stranger wrote, so nothing outside the folder can be named: of a name
+    that is absolute (on another computer, as a rule) or has `..`, only its end is looked at. A link that the folder's
+    owner put inside it is followed: photos are often kept elsewhere. (A stranger's zip can bring none:
+    `runtime.archive` refuses them.)
+    """
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root)
+        self._by_path: dict[str, Path] = {}
+        self._by_name: dict[str, list[str]] = {}
+        for photo in photos_under(self.root):
+            path = photo.relative_to(self.root).as_posix()
+            self._by_path[path] = photo
+            self._by_name.setdefault(_composed(photo.name), []).append(path)
+
+    def __len__(self) -> int:
+        return len(self._by_path)
+
+    def find(self, name: str) -> Path | None:
+        """The photo of that name: by its path under the folder, else the only one whose path ends like it.
+
+        So `a.jpg` finds `images/a.jpg`, and `data/images/a.jpg` does too; `val/a.jpg` does not find `train/a.jpg`. A
+        path of another computer, such as `/home/me/val/a.jpg`, finds the photo whose path shares most of its end.
+        Composed and decomposed letters are the same.
+        """
+        fitting = self._fitting(name)
+        return self._by_path[fitting[0]] if len(fitting) == 1 else None
+
+    def _fitting(self, name: str) -> list[str]:
+        """The paths under the folder that a name may mean."""
+        name = name.replace("\\", "/").removeprefix("./")
+        if name in self._by_path:
+            return [name]
+        composed = self._as_listed(_composed(name))
+        alike = self._by_name.get(composed.rsplit("/", 1)[-1], [])
+        if leaves(name) or _ADDRESS.match(name):
+            return _sharing_most(PurePosixPath(composed).parts, alike)
+        return [path for path in alike if _ends_like(composed, _composed(path))]
+
+    def _as_listed(self, name: str) -> str:
+        """A name, as a zip misread it where only so there is a photo of it."""
+        if name.isascii() or name.rsplit("/", 1)[-1] in self._by_name:
+            return name
+        misread = {_misread(name, alphabet) for alphabet in _ALPHABETS} - {None}
+        known = [candidate for candidate in misread if candidate.rsplit("/", 1)[-1] in self._by_name]
+        return known[0] if len(known) == 1 else name
+
+    def find_or_report(self, name: object, problems: Problems) -> Path | None:
+        """`find`, with the reason counted in `problems` where there is no such photo."""
+        if not isinstance(name, str) or not name.strip():
+            problems.add("image names are not text", repr(name)[:80])
+            return None
+        photo = self.find(name.strip())
+        if photo is None:
+            printable = name.encode("utf-8", "replace").decode()  # JSON can hold half a character
+            problems.add(self._why_not(name.strip()), printable)
+        return photo
+
+    def _why_not(self, name: str) -> str:
+        if self._fitting(name):
+            return "image names fit more than one photo"
+        return "image names leave the folder" if leaves(name) else "images are missing"
+
+
+def _composed(name: str) -> str:
+    """A name with each accent in its letter, as macOS does not write it and everyone else does."""
+    return name if name.isascii() else normalize("NFC", name)
+
+
+def _ends_like(name: str, path: str) -> bool:
+    return name == path or path.endswith("/" + name) or name.endswith("/" + path)
+
+
+def _sharing_most(parts: tuple[str, ...], paths: list[str]) -> list[str]:
+    """Those of some paths that share the longest end with a path of these parts."""
+    shared = {path: _shared_end(parts, PurePosixPath(_composed(path)).parts) for path in paths}
+    return [path for path, length in shared.items() if length == max(shared.values())]
+
+
+def _shared_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return next((length for length, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def _misread(name: str, alphabet: str) -> str | None:
+    """A name of another alphabet as a zip reads it that does not tell the alphabet."""
+    try:
+        return _composed(name.encode(alphabet).decode(_ZIP_READS))
+    except UnicodeError:
+        return None
