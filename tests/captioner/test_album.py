@@ -39,6 +39,19 @@ def caption(text: str) -> Caption:
     return Caption(text, tuple(Word(word, 0.5) for word in text.split()), -1.0, attention=None)
 
 
+def test_photos_are_told_by_their_content_and_linked_folders_are_entered(tmp_path):
+    for name in ("album/IMG.JFIF", "album/photo", "elsewhere/b.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        square("red", "left").save(tmp_path / name, "JPEG")
+    (tmp_path / "album" / "._b.jpg").write_bytes(b"what macOS knows of b.jpg")
+    (tmp_path / "album" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "up").symlink_to(tmp_path / "album")
+    entries = album(small_captioner(), photos_in([tmp_path / "album"]), root=tmp_path / "album")
+    assert [(entry.name, entry.error) for entry in entries] == [
+        ("IMG.JFIF", None), ("linked/b.jpg", None), ("photo", None),
+    ]  # fmt: skip
+
+
 def test_every_photo_is_there_in_order_with_what_the_captioner_says_of_it(folder, entries):
     model = small_captioner()
     assert [entry.path for entry in entries] == photos_in([folder])

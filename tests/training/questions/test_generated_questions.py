@@ -436,7 +436,7 @@ def test_the_page_of_samples_shows_what_the_command_prints(shared_data):
     from training.readers import read_captions
 
     page = (Path(__file__).parents[3] / "docs" / "generated-questions.md").read_text(encoding="utf-8")
-    lines = samples(read_captions(shared_data / "flickr8k").records, count=100, seed=1)
+    lines = samples(read_captions(shared_data / "coco_captions").split("train"), count=100, seed=1)
     for number, question, answer, kind, image in re.findall(
         r"^(\d+)\. \*\*(.*)\*\* (.*) \((.*), (.*)\)$", "\n".join(lines), re.MULTILINE
     ):
