@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from encoders.images import PHOTO_SUFFIXES
+from encoders.images import is_photo
 from runtime.archive import ArchiveLimits, unpack
 from runtime.errors import PhotoError, SettingError, shown
 
@@ -38,7 +38,7 @@ class Entry:
 
 
 def photos_in(sources: Iterable[Path]) -> list[Path]:
-    """The photos named, and those in the folders named (at any depth, by suffix, in alphabetical order).
+    """The photos named, and those in the folders named (at any depth, in alphabetical order; see `is_photo`).
 
     Raises:
         SettingError: there are none.
@@ -47,7 +47,7 @@ def photos_in(sources: Iterable[Path]) -> list[Path]:
     found = []
     for source in sources:
         if source.is_dir():
-            found += sorted(p for p in source.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file())
+            found += sorted(filter(is_photo, source.rglob("*")))
         else:
             found.append(source)
     if not found:
