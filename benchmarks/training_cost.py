@@ -102,20 +102,21 @@ def trained(task: CaptionTask, how: FitSettings, out: Path, memory_mb: dict) -> 
 def caching_share(data: Path, photos: int) -> dict:
     """Photos a second of the cache, files opened, against the encoder's on a batch in memory; in turn."""
     paths = sorted(r.image for r in read_captions(data).records)[:photos]
-    model = grown("bundled-captioner", [], min_count=1).eval()
+    model = grown("bundled-captioner", [], min_count=1)
+    encoder = model.network.encoder.eval()
     side, rates = model.preprocessing.size, {"encoder": [], "cache": []}
     batch = torch.randint(0, 256, (BATCH, 3, side, side), dtype=torch.uint8)
 
     def encode(count: int) -> None:
         with torch.no_grad(), autocast(torch.device("cpu")):
             for _ in range(-(-count // BATCH)):
-                model.encoder(model.preprocessing.normalise(batch))
+                encoder(model.preprocessing.normalise(batch))
 
     encode(2 * BATCH)  # warm
     for _ in range(ROUNDS):
         for what in ("encoder", "cache", "encoder"):
             with tempfile.TemporaryDirectory() as folder:
-                cache = FeatureCache(paths, model.encoder, model.preprocessing, Path(folder))
+                cache = FeatureCache(paths, encoder, model.preprocessing, Path(folder))
                 began = time.perf_counter()
                 encode(photos) if what == "encoder" else list(cache.fill())
                 rates[what].append(photos / (time.perf_counter() - began))

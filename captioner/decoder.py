@@ -10,15 +10,42 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, pad
 
 from encoders.attention import SoftAttention
-from encoders.linear import Linear, in_blocks, linear
+from encoders.linear import Linear, linear, round_up_to_block
 from encoders.recurrent import Recurrent
 from encoders.text import PAD, UNK
+from runtime.errors import SettingError
 
-WORDS = 256  # words are scored in multiples of so many, for the reason that `in_blocks` gives
+WORDS = 256  # words are scored in multiples of so many, for the reason that `round_up_to_block` gives
 
 
 @dataclass(frozen=True)
-class State:
+class DecoderSettings:
+    """Sizes of the decoder; see `Decoder`.
+
+    Raises:
+        SettingError: a size below 1, or a dropout that is no share.
+    """
+
+    embedding_size: int = 512
+    hidden_size: int = 512
+    attention_size: int = 512
+    cell: str = "lstm"
+    layers: int = 1
+    dropout: float = 0.3
+    projection_size: int = 0
+
+    def __post_init__(self):
+        if self.projection_size < 0:
+            raise SettingError(f"projection_size is {self.projection_size}; choose 0 for none, or a size such as 512.")
+        for name in ("embedding_size", "hidden_size", "attention_size"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more, such as 512.")
+        if not 0 <= self.dropout < 1:
+            raise SettingError(f"dropout is {self.dropout}; choose a share from 0 up to 1.")
+
+
+@dataclass(frozen=True)
+class DecoderState:
     """Where B captions stand. The B rows lie photo by photo, the same number Q for each photo (its captions or beams).
 
     Attributes:
@@ -36,7 +63,7 @@ class State:
     def __len__(self) -> int:
         return len(self.recurrent)
 
-    def select(self, rows: Tensor) -> "State":
+    def select(self, rows: Tensor) -> "DecoderState":
         """The state of these rows, (P', Q') with the rows of one photo in each line, in the order given.
 
         `rows` may stay on the CPU when the state is elsewhere.
@@ -48,7 +75,7 @@ class State:
         else:
             features, keys = self.features[photos], self.keys[photos]
         flat = rows.reshape(-1)
-        return State(features, keys, self.recurrent[flat], None if self.p is None else self.p[flat])
+        return DecoderState(features, keys, self.recurrent[flat], None if self.p is None else self.p[flat])
 
 
 class Decoder(nn.Module):
@@ -92,16 +119,18 @@ class Decoder(nn.Module):
         with torch.no_grad():
             self.embedding.weight[PAD] = 0
 
-    def start(self, features: Tensor) -> State:
+    def start(self, features: Tensor) -> DecoderState:
         """Before the first word: features (B, L, D) -> a state of B rows, one a photo."""
         if self.projection is not None:
             features = dropout(torch.relu(self.projection(features)), self.dropout, self.training)
         shape = (len(features), len(self.recurrent.layers), self.recurrent.parts, self.recurrent.hidden_size)
         recurrent = torch.tanh(self.first(features.mean(dim=1))).view(shape)
         keys = self.attention.keys(features)
-        return State(features.to(keys.dtype), keys, recurrent)  # autocast would convert them again for every word
+        return DecoderState(
+            features.to(keys.dtype), keys, recurrent
+        )  # autocast would convert them again for every word
 
-    def advance(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+    def advance(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The word before (B,) and the state -> o (B, E), from which `words` scores the next word; the new state."""
         photos = len(state.features)
         y = dropout(self.embedding(tokens), self.dropout, self.training)  # (B, E)
@@ -116,7 +145,7 @@ class Decoder(nn.Module):
         """o (..., E) -> logits (..., V)."""
         return linear(dropout(o, self.dropout, self.training), self.embedding.weight, self.bias)
 
-    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The word before (B,) and the state -> logits (B, V) of the next word, and the new state."""
         o, state = self.advance(tokens.to(self.bias.device), state)  # searches keep their tokens on the CPU
         return self.words(o), state
@@ -151,7 +180,7 @@ class Decoder(nn.Module):
             lost[:, :, 0] = False
             given = given.masked_fill(lost, UNK)
         valid = torch.arange(steps, device=tokens.device) < (lengths - 1).unsqueeze(2)  # (P, Q, T-1)
-        photos = [min(P, in_blocks(n)) for n in _still_needed(valid.any(1))]  # each step, the first so many
+        photos = [min(P, round_up_to_block(n)) for n in _still_needed(valid.any(1))]  # each step, the first so many
         captions = _still_needed(valid.any(0))
 
         state = self.start(features)
@@ -183,11 +212,11 @@ def _still_needed(any_valid: Tensor) -> list[int]:
     return [count for count in counts.tolist() if count]
 
 
-def _shrink(state: State, photos: int, captions: int) -> State:
+def _shrink(state: DecoderState, photos: int, captions: int) -> DecoderState:
     """The state of the first so many photos and of the first so many captions of each."""
     P = len(state.features)
     Q = len(state) // P
     if (photos, captions) == (P, Q):
         return state
     recurrent = state.recurrent.unflatten(0, (P, Q))[:photos, :captions].flatten(0, 1)
-    return State(state.features[:photos], state.keys[:photos], recurrent)
+    return DecoderState(state.features[:photos], state.keys[:photos], recurrent)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from encoders.linear import in_blocks
+from encoders.linear import round_up_to_block
 from runtime.errors import SettingError
 
-DEAD = float("-inf")
+NEVER = float("-inf")
 Step = Callable[[Tensor, object], tuple[Tensor, object]]
 
 
@@ -86,7 +86,7 @@ class Hypothesis:
     def score(self, length_penalty: float) -> float:
         return self.log_prob / max(1, len(self.log_probs)) ** length_penalty
 
-    def say(self, token: int, log_prob: float, row: int, *, end: int) -> "Hypothesis":
+    def extend(self, token: int, log_prob: float, row: int, *, end: int) -> "Hypothesis":
         """This sentence with one more token, or ended."""
         log_probs = (*self.log_probs, log_prob)
         if token == end:
@@ -95,22 +95,33 @@ class Hypothesis:
 
 
 def search(
-    step: Step, state, *, start: int, end: int, banned: Sequence[int] = (), settings: SearchSettings
+    step: Step,
+    state,
+    *,
+    start: int,
+    end: int,
+    banned: Sequence[int] = (),
+    settings: SearchSettings,
+    seeds: Sequence[int] = (),
 ) -> list[list[Hypothesis]]:
     """The `settings.n` best (or sampled) sentences for each of the B rows of `state`, best first.
 
     Args:
         start, end: the tokens that a sentence begins and ends with.
         banned: tokens never said.
+        seeds: of sampling, one for each row; `settings.seed` and those after it unless given.
     """
-    method = sampled if settings.sample else beam
-    found = method(step, state, start=start, end=end, banned=banned, settings=settings)
+    if settings.sample:
+        seeds = seeds or range(settings.seed, settings.seed + len(state))
+        found = sample(step, state, start=start, end=end, banned=banned, settings=settings, seeds=seeds)
+    else:
+        found = beam(step, state, start=start, end=end, banned=banned, settings=settings)
     ranked = [sorted(h, key=lambda h: (h.ended, h.score(settings.length_penalty)), reverse=True) for h in found]
     return [hypotheses[: settings.n] for hypotheses in ranked]
 
 
 def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):
-    """Beam search. An item is done when `_settled`, or at `max_length`."""
+    """Beam search. An item is done when `_finished`, or at `max_length`."""
     width, items = settings.beam, len(state)
     found: list[list[Hypothesis]] = [[] for _ in range(items)]
     live = {item: [Hypothesis()] for item in range(items)}  # the same number of sentences for each item
@@ -119,25 +130,26 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
         tokens = [h.tokens[-1] if h.tokens else start for h in rows]
         logits, state = step(torch.tensor(tokens + [start] * (len(state) - len(rows))), state)
         log_p = _log_p(logits[: len(rows)], rows, banned, settings)
-        grown = {}
+        extended = {}
         for item, best in zip(live, _best(log_p, rows, len(live), 2 * width), strict=True):
-            said = [rows[row].say(word, p, row, end=end) for row, word, p in best]
-            found[item] += [h for h in said[:width] if h.ended]
-            going = [h for h in said if not h.ended][:width]
-            if going and not _settled(found[item], going, settings):
-                grown[item] = going
-        if not grown:
+            candidates = [rows[row].extend(word, p, row, end=end) for row, word, p in best]
+            found[item] += [h for h in candidates[:width] if h.ended]
+            going = [h for h in candidates if not h.ended][:width]
+            if going and not _finished(found[item], going, settings):
+                extended[item] = going
+        if not extended:
             return found
-        most = max(map(len, grown.values()))  # less than `width` only where there are hardly any words
+        most = max(map(len, extended.values()))  # less than `width` only where there are hardly any words
         live = {
-            item: going + [replace(going[0], log_probs=(DEAD,))] * (most - len(going)) for item, going in grown.items()
+            item: going + [replace(going[0], log_probs=(NEVER,))] * (most - len(going))
+            for item, going in extended.items()
         }
         kept = [[h.rows[-1] for h in sentences] for sentences in live.values()]
-        # Items are let go a block at a time; till then a last one is told again to no purpose.
-        kept += kept[-1:] * (min(items, in_blocks(len(kept))) - len(kept))
+        # Items are let go a block at a time; till then the last one is repeated as padding.
+        kept += kept[-1:] * (min(items, round_up_to_block(len(kept))) - len(kept))
         state = state.select(torch.tensor(kept))
     for item, sentences in live.items():
-        found[item] += [h for h in sentences if h.log_prob > DEAD][: max(0, width - len(found[item]))]
+        found[item] += [h for h in sentences if h.log_prob > NEVER][: max(0, width - len(found[item]))]
     return found
 
 
@@ -156,27 +168,39 @@ def _best(log_p: Tensor, rows: list[Hypothesis], items: int, count: int) -> list
         [
             (row + place // vocabulary, place % vocabulary, p)
             for place, p, whole in zip(*item, strict=True)
-            if whole > DEAD
+            if whole > NEVER
         ]
         for row, *item in zip(first, places.tolist(), own, best.tolist(), strict=True)
     ]
 
 
-def _settled(found: list[Hypothesis], going: list[Hypothesis], settings: SearchSettings) -> bool:
-    """Whether to stop: the n best sentences that have ended beat every one that still grows.
+def _finished(found: list[Hypothesis], going: list[Hypothesis], settings: SearchSettings) -> bool:
+    """Whether to stop: the n best sentences that have ended beat every one that still goes on.
 
-    A growing one could still overtake them, since its score is divided by its length; waiting for that costs an
+    A longer one could still overtake them, since its score is divided by its length; waiting for that costs an
     eighth of all steps and gains nothing (`docs/log.md`).
     """
     if len(found) < settings.n:
         return False
-    ended, growing = ([h.score(settings.length_penalty) for h in hypotheses] for hypotheses in (found, going))
-    return sorted(ended, reverse=True)[settings.n - 1] >= max(growing)
+    ended, unfinished = ([h.score(settings.length_penalty) for h in hypotheses] for hypotheses in (found, going))
+    return sorted(ended, reverse=True)[settings.n - 1] >= max(unfinished)
 
 
-def sampled(step: Step, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):
-    """Ancestral sampling, n sentences an item: the word drawn is the word fed back."""
-    random = torch.Generator().manual_seed(settings.seed)
+def sample(
+    step: Step,
+    state,
+    *,
+    start: int,
+    end: int,
+    banned: Sequence[int],
+    settings: SearchSettings,
+    seeds: Sequence[int],
+):
+    """Ancestral sampling, n sentences an item: the word drawn is the word fed back.
+
+    Each item has a generator of its own, so that what is drawn for it does not depend on the others.
+    """
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     items, n = len(state), settings.n
     state = state.select(torch.arange(items).unsqueeze(1).expand(items, n))
     rows = [Hypothesis()] * (items * n)
@@ -184,9 +208,10 @@ def sampled(step: Step, state, *, start: int, end: int, banned: Sequence[int], s
     for _ in range(settings.max_length):
         logits, state = step(tokens, state)
         log_p = _log_p(logits, rows, banned, settings)
-        tokens = torch.multinomial(_narrowed(log_p, settings), 1, generator=random)  # (rows, 1)
+        items_p = zip(_filtered(log_p, settings).split(n), generators, strict=True)
+        tokens = torch.cat([torch.multinomial(p, 1, generator=g) for p, g in items_p])  # (rows, 1)
         drawn = zip(rows, tokens.flatten().tolist(), log_p.gather(1, tokens).flatten().tolist(), strict=True)
-        rows = [h if h.ended else h.say(token, p, row, end=end) for row, (h, token, p) in enumerate(drawn)]
+        rows = [h if h.ended else h.extend(token, p, row, end=end) for row, (h, token, p) in enumerate(drawn)]
         if all(h.ended for h in rows):
             break
         tokens = tokens.squeeze(1)
@@ -196,12 +221,12 @@ def sampled(step: Step, state, *, start: int, end: int, banned: Sequence[int], s
 def _log_p(logits: Tensor, rows: list[Hypothesis], banned: Sequence[int], settings: SearchSettings) -> Tensor:
     """log-probabilities (rows, V), but -inf for banned tokens and for any that would repeat a run of `no_repeat`."""
     log_p = torch.log_softmax(logits.float(), dim=1).cpu()
-    log_p[:, list(banned)] = DEAD
+    log_p[:, list(banned)] = NEVER
     if settings.no_repeat:
         for row, h in enumerate(rows):
             again = _repeats(h.tokens, settings.no_repeat)
             if again:
-                log_p[row, again] = DEAD
+                log_p[row, again] = NEVER
     return log_p
 
 
@@ -213,12 +238,12 @@ def _repeats(tokens: tuple[int, ...], n: int) -> list[int]:
     return [tokens[i + n - 1] for i in range(len(tokens) - n + 1) if tokens[i : i + n - 1] == now]
 
 
-def _narrowed(log_p: Tensor, settings: SearchSettings) -> Tensor:
+def _filtered(log_p: Tensor, settings: SearchSettings) -> Tensor:
     """Probabilities (rows, V) after temperature, top_k and top_p."""
     log_p = log_p / settings.temperature
     if settings.top_k:
         least = log_p.topk(min(settings.top_k, log_p.shape[1]), dim=1).values[:, -1:]
-        log_p = log_p.masked_fill(log_p < least, DEAD)
+        log_p = log_p.masked_fill(log_p < least, NEVER)
     p = torch.softmax(log_p, dim=1)
     if settings.top_p < 1:
         ranked, order = p.sort(dim=1, descending=True)

@@ -25,13 +25,12 @@ class SoftAttention(nn.Module):
         """2 W_v v, twice for the sake of `forward`: features (B, L, D) -> (B, L, A)."""
         return 2 * self.W_v(features)
 
-    def forward(self, h: Tensor, features: Tensor, keys: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, h: Tensor, features: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         """Look.
 
         Args:
             h: (B, Q, H), Q queries for each photo.
             features: (B, L, D); keys: (B, L, A), what `keys` made of them.
-            mask: bool (B, L), true where there is something to look at; everything unless given.
 
         Returns:
             z (B, Q, D) and p (B, Q, L), which sums to 1 over L.
@@ -39,8 +38,6 @@ class SoftAttention(nn.Module):
         # tanh x = 2 σ(2x) − 1. Processors compute σ three times as fast, and the softmax does not see the −1.
         s = (keys.unsqueeze(1) + 2 * self.W_h(h).unsqueeze(2)).sigmoid_()  # (B, Q, L, A)
         a = 2 * self.w(s).squeeze(3)  # (B, Q, L)
-        if mask is not None:
-            a = a.masked_fill(~mask.unsqueeze(1), float("-inf"))
         p = torch.softmax(a, dim=2, dtype=torch.promote_types(a.dtype, torch.float32))  # 8 bits would not sum to 1
         z = p.to(features.dtype) @ features  # (B, Q, L) x (B, L, D) -> (B, Q, D)
         return z, p

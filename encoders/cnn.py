@@ -69,6 +69,7 @@ class ImageEncoder(nn.Module):
     Attributes:
         feature_size: D.
         grid: (rows, cols); L = rows * cols.
+        folded_from: fingerprint of the weights as they were trained, where they were since folded for inference.
 
     Raises:
         SettingError: an unknown name, a stride or a size the backbone does not have, or weights that are nowhere.
@@ -77,6 +78,7 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, name: str = "compact", *, stride: int = 16, image_size: int = 224, imagenet: bool = False):
         super().__init__()
+        self.folded_from: str | None = None
         if name not in BACKBONES and not is_timm(name):
             raise SettingError(
                 f"there is no encoder {name!r}; choose one of {', '.join((*BACKBONES, *PACKAGED))}, or {PREFIX}NAME "

@@ -10,6 +10,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import torch
@@ -19,55 +20,100 @@ from torch.nn.functional import interpolate
 
 from runtime.errors import PhotoError, SettingError, shown
 
-MAX_PIXELS = 100_000_000  # 100 megapixels: more than any phone takes, about 300 MB decoded
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+from .formats import DECODERS, PHOTO_SUFFIXES, is_photo, kind_of, register_heif, without_text
+
+__all__ = ["PHOTO_SUFFIXES", "Photo", "Preprocessing", "is_photo", "max_pixels", "open_photo"]
+
+Photo: TypeAlias = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image
+MAX_MEGAPIXELS = 60  # more than phones take as a rule, about 180 MB decoded
+MAX_MEGAPIXELS_VARIABLE = "GLIMPSE_MAX_MEGAPIXELS"
 FITS = ("squash", "crop", "pad")
 INTERPOLATIONS = ("bilinear", "bicubic")
 
-# What is decoded. Left out on purpose: EPS, which Pillow would hand to Ghostscript, a program of its own.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _BARS = (124, 116, 104)  # the grey beside a padded photo: ImageNet's mean colour
 
-_UNSUPPORTED = {  # what people try that Pillow cannot read, known by its first bytes
-    b"ftypheic": "HEIC", b"ftypheix": "HEIC", b"ftypmif1": "HEIC", b"ftyphevc": "HEIC", b"<svg": "SVG", b"%PDF": "PDF",
-}  # fmt: skip
+# Pillow's warnings (of damaged metadata, of sizes that are checked below) are nothing a user can act on. Filtered here,
+# once and for Pillow alone: filters belong to the whole process, so a thread must not change them for a while.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def open_photo(source, *, smallest: int | None = None) -> Image.Image:
-    """Open a photo of any kind people have, upright and in RGB.
+def max_pixels() -> int:
+    """Pixels of the largest photo that is opened: of 60 megapixels, or as many as GLIMPSE_MAX_MEGAPIXELS says.
+
+    Raises:
+        SettingError: the variable is not a number above 0.
+    """
+    text = os.environ.get(MAX_MEGAPIXELS_VARIABLE, "").strip()
+    try:
+        megapixels = float(text or MAX_MEGAPIXELS)
+    except ValueError:
+        megapixels = math.nan
+    if not 0 < megapixels < 1e6:
+        raise SettingError(f"{MAX_MEGAPIXELS_VARIABLE} is {text!r}; give a number of megapixels, such as 60.")
+    return int(megapixels * 1e6)
+
+
+def open_photo(source: Photo, *, smallest: int | None = None) -> Image.Image:
+    """Open a photo of any kind people have, upright and in RGB. Its kind is known by its content, not by its name.
 
     The size is checked from the header before any pixel is decoded. EXIF rotation is applied, transparency is laid
-    on white, 16-bit is scaled to 8, and of an animation the first frame is taken.
+    on white, 16-bit is scaled to 8, and of an animation the first frame is taken. Threads may call this at once.
 
     Args:
         source: a path, bytes, an open binary file, or a PIL image.
-        smallest: a side in pixels. A JPEG much larger than that is decoded at 1/2, 1/4 or 1/8 of its size, which
-            is several times faster and loses nothing when the photo is then shrunk to that side.
+        smallest: a side in pixels. A JPEG or JPEG 2000 much larger than that is decoded at 1/2, 1/4 or 1/8 of its
+            size, which is several times faster and loses nothing when the photo is then shrunk to that side.
 
     Raises:
-        PhotoError: in one sentence, why this cannot be opened.
+        PhotoError: in one sentence, why this cannot be opened. SettingError: see `max_pixels`.
     """
     given = isinstance(source, Image.Image)
     name = shown(source) if isinstance(source, (str, os.PathLike)) else "the uploaded file"
     data = b"" if given else _read(source, name)
+    limit = max_pixels()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own bomb warning: the check below is stricter
-            image = source if given else Image.open(io.BytesIO(data), formats=_FORMATS)
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"{width} x {height} pixels")
-            if smallest and not given and image.format in ("JPEG", "MPO"):  # MPO: what many phones write as .jpg
-                image.draft("RGB", (smallest * 3 // 2, smallest * 3 // 2))
-            return _to_rgb(ImageOps.exif_transpose(image))
-    except Image.DecompressionBombError as error:  # ours, or Pillow's, which comes first for the largest
+        if given:
+            return _decoded(source, limit, None)
+        try:
+            return _decoded(_opened(data), limit, smallest)
+        except ValueError:  # too much text for Pillow's taste
+            if kind_of(data) != "PNG":
+                raise
+            return _decoded(_opened(without_text(data)), limit, smallest)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # ours, or Pillow's before ours
         size = re.search(r"\d[\d x]* pixels", str(error))
         raise PhotoError(
-            f"{name} has {size[0] if size else 'too many pixels'}, more than the {MAX_PIXELS // 10**6} megapixels "
-            "that are opened; make it smaller first."
+            f"{name} has {size[0] if size else 'too many pixels'}, more than the {limit / 1e6:g} megapixels that are "
+            f"opened; make it smaller first, or set {MAX_MEGAPIXELS_VARIABLE}."
         ) from None
     except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
         raise PhotoError(f"{name} {_why_unreadable(data, error)}") from error
+
+
+def _opened(data: bytes) -> Image.Image:
+    """The picture, its header read and no pixel decoded; by the decoder of its kind alone."""
+    kind = kind_of(data)
+    if kind == "HEIC":
+        register_heif()
+    if kind is not None and kind not in DECODERS:
+        raise Image.UnidentifiedImageError(kind)
+    return Image.open(io.BytesIO(data), formats=[DECODERS[kind]] if kind else _OTHERS)
+
+
+_OTHERS = tuple(format for format in DECODERS.values() if format != "HEIF")  # where no signature fits: let Pillow look
+
+
+def _decoded(image: Image.Image, limit: int, smallest: int | None) -> Image.Image:
+    width, height = image.size
+    if width * height > limit:
+        raise Image.DecompressionBombError(f"{width} x {height} pixels")
+    if smallest:
+        side = smallest * 3 // 2
+        if image.format in ("JPEG", "MPO"):  # MPO: what many phones write as .jpg
+            image.draft("RGB", (side, side))
+        elif image.format == "JPEG2000":
+            image.reduce = max(0, min(3, (min(image.size) // side).bit_length() - 1))  # halvings
+    return _to_rgb(ImageOps.exif_transpose(image))
 
 
 def _read(source, name: str) -> bytes:
@@ -93,13 +139,16 @@ def _read(source, name: str) -> bytes:
 
 
 def _why_unreadable(data: bytes, error: Exception) -> str:
-    head = data[:1024].lower()
-    for mark, kind in _UNSUPPORTED.items():
-        if mark.lower() in head:
-            return f"is a {kind} file, which is not supported; save it as JPEG or PNG first."
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "is not a picture, whatever its name says; give a JPEG, PNG, WebP, GIF, BMP or TIFF file."
-    return f"is damaged or cut short ({error or type(error).__name__}); copy or download it again."
+    kind = kind_of(data)
+    if kind is not None and kind not in DECODERS:
+        return f"is a {kind} file, which is not supported; save it as JPEG or PNG first."
+    if kind is None and isinstance(error, Image.UnidentifiedImageError):
+        return f"is not a picture, whatever its name says; give a {', '.join(DECODERS)} file."
+    unread = isinstance(error, Image.UnidentifiedImageError)
+    if unread and kind == "TIFF":
+        return "is a TIFF whose bands or numbers are not supported, or a damaged one; save it as JPEG or PNG first."
+    reason = f"its {kind} header cannot be read" if unread else error or type(error).__name__
+    return f"is damaged or cut short ({reason}); copy or download it again."
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -4,17 +4,17 @@ A word's step has three rows, one a beam. For so few, oneDNN spends more time on
 the product; `pack` rearranges them beforehand, with the operators that torch.compile itself uses for frozen weights.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from runtime.device import bf16_is_fast
-
 _FEW = 3  # rows the layout is chosen for; it serves any number
-BLOCK = 8  # rows; see `in_blocks`
+BLOCK = 8  # rows; see `round_up_to_block`
 
 
-def in_blocks(count: int) -> int:
+def round_up_to_block(count: int) -> int:
     """`count` rounded up to whole blocks of rows.
 
     oneDNN makes a kernel ready for each number of rows it meets, and keeps it: for all numbers there would be
@@ -30,36 +30,65 @@ class Linear(nn.Linear):
         return linear(x, self.weight, self.bias)
 
 
+@dataclass(frozen=True)
+class _Packed:
+    """A weight in oneDNN's layout, and the weight as it was then.
+
+    Attributes:
+        source: the weight's memory; kept, so that no later tensor can lie at the same address.
+        version: torch counts a tensor's changes.
+    """
+
+    source: Tensor
+    version: int
+    weight: Tensor
+
+    def is_of(self, weight: Tensor) -> bool:
+        """Whether the weight has not been changed, moved or given other data since."""
+        return (
+            self.version == weight._version
+            and self.source.data_ptr() == weight.data_ptr()
+            and (self.source.dtype, self.source.shape) == (weight.dtype, weight.shape)
+        )
+
+
+def packed(weight: Tensor) -> Tensor | None:
+    """The weight as `pack` laid it out; None where it did not, or where that is out of date."""
+    found = getattr(weight, "packed", None)
+    return found.weight if found is not None and found.is_of(weight) else None
+
+
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x (..., in), weight (out, in), bias (out,) -> (..., out)."""
-    packed = getattr(weight, "packed", None)
-    if packed is None or torch.is_grad_enabled() or x.dtype != torch.bfloat16 or packed[0] != weight._version:
-        return functional.linear(x, weight, bias)
-    return torch.ops.mkldnn._linear_pointwise(x, packed[1], bias, "none", [], "")
+    laid_out = None if torch.is_grad_enabled() or x.dtype != torch.bfloat16 else packed(weight)
+    return functional.linear(x, weight, bias) if laid_out is None else _packed_linear(x, laid_out, bias)
 
 
-def ready(model: nn.Module, few_rows: nn.Module, device: torch.device, *, exact: bool) -> nn.Module:
-    """A loaded model, on its device and in evaluation mode.
+def can_pack() -> bool:
+    """Whether this build of torch has the operators, and this processor the instructions they need."""
+    operators = torch.ops.mkldnn
+    needed = ("_is_mkldnn_bf16_supported", "_reorder_linear_weight", "_linear_pointwise")
+    return all(hasattr(operators, name) for name in needed) and operators._is_mkldnn_bf16_supported()
 
-    Args:
-        few_rows: the part of it that reads all its weights for a row or three: they are made bfloat16 where that is
-            fast, half the bytes, and laid out.
-        exact: keep all weights in float32, to train or save the model.
-    """
-    if not exact and bf16_is_fast(device):
-        few_rows.to(torch.bfloat16)
-    # Loaded weights come without the encoder's memory format, with which convolutions are a fifth faster.
-    model.to(device, memory_format=torch.channels_last).eval()
-    pack(few_rows)
-    return model
+
+def _reordered(weight: Tensor) -> Tensor:
+    return torch.ops.mkldnn._reorder_linear_weight(weight, _FEW)
+
+
+def _packed_linear(x: Tensor, reordered: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(x, reordered, bias, "none", [], "")
 
 
 @torch.no_grad()
 def pack(module: nn.Module) -> None:
-    """Lay out a module's bfloat16 matrices for `linear`. A weight that changes or moves later is simply not packed."""
-    operators = torch.ops.mkldnn
-    if not (hasattr(operators, "_reorder_linear_weight") and hasattr(operators, "_linear_pointwise")):
-        return  # a build of torch without oneDNN
+    """Lay out a module's bfloat16 matrices for `linear`.
+
+    A weight that is changed, moved, converted or swapped later counts as not packed. (What is written in place through
+    `weight.data` torch itself does not count as a change; call `pack` again after that.)
+    """
+    if not can_pack():
+        return
     for weight in module.parameters():
         if weight.ndim == 2 and weight.dtype == torch.bfloat16 and weight.device.type == "cpu":
-            weight.packed = (weight._version, operators._reorder_linear_weight(weight.detach(), _FEW))
+            source = weight.detach()
+            weight.packed = _Packed(source, weight._version, _reordered(source))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, pad
 
-from .linear import in_blocks
+from .linear import round_up_to_block
 from .recurrent import Recurrent
 from .text import PAD
 
@@ -33,7 +33,7 @@ class QuestionEncoder(nn.Module):
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         B, T = tokens.shape
         if B > 1:  # one question is a person's, who waits for its answer
-            tokens = pad(tokens, (0, in_blocks(T) - T, 0, in_blocks(B) - B), value=PAD)
+            tokens = pad(tokens, (0, round_up_to_block(T) - T, 0, round_up_to_block(B) - B), value=PAD)
         x = dropout(self.embedding(tokens), self.dropout, self.training)  # (B, T, E)
         h, _ = self.recurrent(x)
         last = lengths.clamp(min=1) - 1

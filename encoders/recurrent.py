@@ -15,7 +15,7 @@ from torch.nn.functional import dropout
 
 from runtime.errors import SettingError
 
-from .linear import linear
+from .linear import linear, packed
 
 
 class Cell(nn.Module):
@@ -148,7 +148,7 @@ class Recurrent(nn.Module):
             The top layer's h at every step, (B, T, H), and the state after the last one, (B, layers, parts, H).
         """
         state = self.zero_state(x) if state is None else state
-        if len(x) == 1 and hasattr(self.layers[0].weight_hh, "packed") and not torch.is_grad_enabled():
+        if len(x) == 1 and not torch.is_grad_enabled() and packed(self.layers[0].weight_hh) is not None:
             return self._alone(x, state)
         first = [part.contiguous() for part in state.permute(2, 1, 0, 3)]  # (layers, B, H) each
         weights = [w for cell in self.layers for w in (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)]

@@ -17,12 +17,13 @@ def small_captioner(vocabulary: Vocabulary = VOCABULARY) -> Captioner:
     torch.manual_seed(0)
     encoder = ImageEncoder("compact", image_size=32)
     sizes = DecoderSettings(embedding_size=32, hidden_size=24, attention_size=16, layers=2, dropout=0.2)
-    made = Captioner(encoder, vocabulary, Preprocessing(32, "crop"), sizes, about={"licence": "none"}).eval()
+    made = Captioner.build(encoder, vocabulary, Preprocessing(32, "crop"), sizes, about={"licence": "none"})
+    made.network.eval()
     with torch.no_grad():
-        for name, weight in made.decoder.named_parameters():
+        for name, weight in made.network.decoder.named_parameters():
             weight.normal_(std=0.5 if "weight" in name else 0.1)
-        made.decoder.embedding.weight.mul_(3)
-        made.decoder.bias[END] = -3.0  # not lost for words
+        made.network.decoder.embedding.weight.mul_(3)
+        made.network.decoder.bias[END] = -3.0  # not lost for words
     return made
 
 
@@ -30,4 +31,4 @@ def new(records, sizes=SIZES, seed=0):
     """One to be trained on these records, with their words and random weights."""
     torch.manual_seed(seed)
     vocabulary = Vocabulary.build(c for r in records if r.split == "train" for c in r.captions)
-    return Captioner(ImageEncoder("tiny", image_size=32), vocabulary, PRE, sizes)
+    return Captioner.build(ImageEncoder("tiny", image_size=32), vocabulary, PRE, sizes)

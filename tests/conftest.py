@@ -26,7 +26,7 @@ def bundle(tmp_path, monkeypatch):
 
     torch.manual_seed(3)
     sizes = captioner.DecoderSettings(embedding_size=8, hidden_size=8, attention_size=8)
-    made = captioner.Captioner(small_answerer().encoder, Vocabulary.build(["a red square"]), PRE, sizes)
+    made = captioner.Captioner.build(small_answerer().network.encoder, Vocabulary.build(["a red square"]), PRE, sizes)
     folder = made.save(tmp_path / "bundled", dtype=torch.float16)
     monkeypatch.setattr(vqa.shared, "shared_folder", lambda name: folder)
-    return captioner.load(folder)
+    return captioner.load(folder, exact=True)

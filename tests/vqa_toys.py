@@ -41,16 +41,17 @@ def small_answerer(answers=("red", "green", "blue", "yellow", "left", "right", "
     """A model that never learnt anything, with weights large enough to answer every question differently."""
     torch.manual_seed(0)
     sizes = {"embedding_size": 16, "question_size": 24, "attention_size": 8, "hidden_size": 32, "dropout": 0.2}
-    made = Answerer(
+    made = Answerer.build(
         ImageEncoder("tiny", image_size=32),
         Vocabulary.build(QUESTIONS),
         AnswerSet(tuple(answers)),
         PRE,
         HeadSettings(**sizes | settings),
         about={"licence": "none"},
-    ).eval()
+    )
+    made.network.eval()
     with torch.no_grad():
-        for name, weight in made.named_parameters():
+        for name, weight in made.network.named_parameters():
             if not name.startswith("encoder.") and weight.ndim > 1:
                 weight.normal_(std=0.1 if "output" in name else 0.5)  # no answer beyond doubt
     return made

@@ -29,7 +29,7 @@ def main(
     if top < 1:
         raise SettingError(f"top is {top}; ask for at least 1 answer.")
     answerer = load(model)
-    if attention and not answerer.head.glimpses:
+    if attention and not answerer.engine.glimpses:
         raise SettingError(
             "this model does not choose where to look; --attention needs one trained with --pooling glimpse."
         )

@@ -18,8 +18,8 @@ POOLINGS = {"mean": 0, "glimpse": 1, "two-glimpses": 2}  # how often a question 
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Photos made ready for questions.
+class Memory:
+    """What questions attend to: the encoded photos.
 
     Attributes:
         features: (P, L, D), normalised.
@@ -105,40 +105,40 @@ class Head(nn.Module):
         self.fusion = FUSIONS[fusion](question_size, feature_size * max(1, self.glimpses), hidden_size)
         self.output = nn.Linear(hidden_size, answers)
 
-    def look(self, features: Tensor) -> Seen:
+    def start(self, features: Tensor) -> Memory:
         """What all questions on a photo share, computed once: features (P, L, D)."""
         features = self.norm(features)
         keys = [attention.keys(features) for attention in self.attentions]
-        return Seen(features, torch.cat(keys, dim=2) if keys else None)
+        return Memory(features, torch.cat(keys, dim=2) if keys else None)
 
-    def pool(self, q: Tensor, seen: Seen) -> tuple[Tensor, Tensor]:
+    def pool(self, q: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """q (P, Q, H) -> the photo's vector v (P, Q, D · max(1, G)), and where each glimpse looked, p (P, Q, G, L)."""
         P, Q, _ = q.shape
         if not self.glimpses:
-            v = seen.features.mean(dim=1, keepdim=True).expand(P, Q, -1)
-            return v, v.new_zeros(P, Q, 0, seen.features.shape[1])
-        keys = seen.keys.chunk(self.glimpses, dim=2)
+            v = memory.features.mean(dim=1, keepdim=True).expand(P, Q, -1)
+            return v, v.new_zeros(P, Q, 0, memory.features.shape[1])
+        keys = memory.keys.chunk(self.glimpses, dim=2)
         vectors, looked = [], []
         for n, attention in enumerate(self.attentions):
             query = q if n == 0 else q + self.again[n - 1](vectors[-1])
-            z, p = attention(query, seen.features, keys[n])
+            z, p = attention(query, memory.features, keys[n])
             vectors.append(z)
             looked.append(p)
         return torch.cat(vectors, dim=2), torch.stack(looked, dim=2)
 
-    def forward(self, q: Tensor, seen: Seen, blind: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, q: Tensor, memory: Memory, blind: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Score the answers.
 
         Args:
             q: (P, Q, H), Q questions for each photo.
-            seen: of the P photos, from `look`.
+            memory: of the P photos, from `start`.
             blind: bool (P, Q), true for a question that is asked without its photo; none unless given.
 
         Returns:
             logits (P, Q, N) of the N answers, and where each of G glimpses looked, p (P, Q, G, L).
         """
         q = dropout(q, self.dropout, self.training)
-        v, p = self.pool(q, seen)
+        v, p = self.pool(q, memory)
         if not self.photo:
             v = torch.zeros_like(v)
         elif blind is not None:

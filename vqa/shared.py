@@ -7,9 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from encoders.cnn import ImageEncoder
 from runtime.bundled import BUNDLED_CAPTIONER, folder_of
-from runtime.checkpoint import WEIGHTS, fingerprint, read_config, read_tensors
+from runtime.checkpoint import WEIGHTS, read_config, read_tensors
 from runtime.errors import ModelError
 
 
@@ -34,8 +33,3 @@ def shared_tensors(name: str) -> dict[str, Tensor]:
     """Its weights, as `ImageEncoder.state_dict` names them."""
     tensors = read_tensors(shared_folder(name) / WEIGHTS)
     return {key.removeprefix("encoder."): tensor for key, tensor in tensors.items() if key.startswith("encoder.")}
-
-
-def encoder_fingerprint(encoder: ImageEncoder) -> str:
-    """What an encoder is known by: its exact weights and its shape."""
-    return fingerprint(encoder, encoder.config())

@@ -26,6 +26,8 @@ def folder(tmp_path_factory) -> Path:
         for colour in COLOURS:
             square(colour, side).save(folder / side / f"{colour}.png")
     (folder / "left" / "broken.jpg").write_text("not a photo")
+    (folder / "right" / "red.png").rename(folder / "right" / "red.JFIF")  # a photo whatever its name
+    (folder / "right" / "._red.png").write_bytes(b"what macOS puts beside a file")
     (folder / "notes.txt").write_text("not looked at")
     return folder
 

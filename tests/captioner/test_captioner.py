@@ -29,7 +29,7 @@ def model():
 @pytest.fixture(autouse=True)
 def exact(monkeypatch):
     """Full precision, also where a test machine has a faster one: numbers are compared here."""
-    for module in ("runtime.device", "encoders.linear"):
+    for module in ("runtime.device", "encoders.inference"):
         monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
 
 
@@ -45,11 +45,11 @@ def folder(model, tmp_path_factory):
 
 def replay(model, photo, caption):
     """The caption word by word through the decoder: each token's log-probability, the end's too, and each look."""
-    state = model.decoder.start(model.encode(model.preprocessing(photo).unsqueeze(0)))
+    state = model.network.start(model.encode(model.preprocessing(photo).unsqueeze(0)))
     log_probs, looks, said = [], [], START
     with torch.no_grad():
         for token in [*(model.vocabulary.ids[w.text] for w in caption.words), END]:
-            logits, state = model.decoder.step(torch.tensor([said]), state)
+            logits, state = model.network.step(torch.tensor([said]), state)
             log_probs.append(torch.log_softmax(logits[0], 0)[token].item())
             looks.append(state.p[0].view(GRID))
             said = token
@@ -100,7 +100,7 @@ def test_probabilities_and_attention_are_those_of_the_words(model, photos, how):
 
 
 def test_reduced_precision_gives_captions_too(model, photos, monkeypatch):
-    for module in ("runtime.device", "encoders.linear"):
+    for module in ("runtime.device", "encoders.inference"):
         monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: True)
     for caption in model(photos, SearchSettings(n=3)):
         assert caption.text
@@ -149,7 +149,7 @@ def test_a_list_with_a_bad_photo_raises_and_an_empty_one_is_empty(model, photos,
 def test_special_tokens_are_said_only_when_asked(photos):
     model = small_captioner()
     with torch.no_grad():
-        model.decoder.bias[[PAD, START, UNK]] = 60.0
+        model.network.decoder.bias[[PAD, START, UNK]] = 60.0
     assert not any("<" in caption.text for caption in model(photos, SearchSettings(beam=1)))
     said = model(photos, SearchSettings(beam=1, unknown=True))
     assert all("<unk>" in caption.text for caption in said)
@@ -159,7 +159,7 @@ def test_special_tokens_are_said_only_when_asked(photos):
 def test_a_model_with_nothing_to_say(photos):
     model = small_captioner()
     with torch.no_grad():
-        model.decoder.bias[END] = 200.0
+        model.network.decoder.bias[END] = 200.0
     caption = model(photos[0])
     assert (caption.text, caption.words, caption.attention.shape) == ("", (), (0, *GRID))
     assert caption.log_prob == pytest.approx(0, abs=1e-3)
@@ -178,24 +178,24 @@ def test_sampling_is_seeded(model, photos):
 
 
 def test_save_and_load_say_the_same(model, photos, folder):
-    again = load(folder)
+    again = load(folder, exact=True)
     assert again(photos) == model(photos)
-    assert (again.vocabulary, again.preprocessing, again.settings, again.about) == (
+    assert (again.vocabulary, again.preprocessing, again.network.settings, again.about) == (
         model.vocabulary,
         model.preprocessing,
-        model.settings,
+        model.network.settings,
         {"licence": "none"},
     )
-    assert not again.training
-    assert again.encoder.trunk.conv1.weight.is_contiguous(memory_format=torch.channels_last)
-    assert load(folder.parent).settings == model.settings  # a training run's folder, with `best` in it
+    assert not again.network.training
+    assert again.network.encoder.trunk.conv1.weight.is_contiguous(memory_format=torch.channels_last)
+    assert load(folder.parent).network.settings == model.network.settings  # a training run's folder, with `best` in it
 
 
 def test_half_precision_halves_the_file_and_loads_as_single(model, photos, folder, tmp_path):
     half = model.save(tmp_path / "half", dtype=torch.float16)
     assert (half / WEIGHTS).stat().st_size < 0.51 * (folder / WEIGHTS).stat().st_size
     again = load(half)
-    assert {w.dtype for w in again.parameters()} == {torch.float32}
+    assert {w.dtype for w in again.network.parameters()} == {torch.float32}
     for caption, exact in zip(again(photos), model(photos), strict=True):
         assert caption.words[0].probability == pytest.approx(exact.words[0].probability, abs=0.02)
 
@@ -294,7 +294,7 @@ def test_sizes_that_make_no_sense_are_refused(wrong, words):
 
 def test_an_encoder_for_photos_of_another_size_is_refused(model):
     with pytest.raises(SettingError, match="32 pixels, the preprocessing makes 64"):
-        Captioner(model.encoder, VOCABULARY, Preprocessing(64))
+        Captioner(model.network, VOCABULARY, Preprocessing(64))
 
 
 def test_results_are_frozen_and_compared_by_what_they_say():

@@ -42,7 +42,7 @@ def load():
 def command(model, load, monkeypatch, capsys):
     """Call the command on the small model: (exit status, standard output, standard error)."""
     monkeypatch.setattr(captioner.model, "load", load)
-    for module in ("runtime.device", "encoders.linear"):
+    for module in ("runtime.device", "encoders.inference"):
         monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
 
     def call(*arguments, model=model):

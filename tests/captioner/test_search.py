@@ -186,6 +186,17 @@ def test_a_row_of_a_batch_is_the_row_alone(how):
         assert [h.log_prob for h in found] == pytest.approx([h.log_prob for h in single], abs=1e-5)
 
 
+def test_a_row_is_sampled_by_its_own_seed():
+    seeds = [7, 1, 7, 3]
+    how = {"start": START, "end": END, "banned": (PAD,), "settings": SearchSettings(sample=True, n=5, max_length=8)}
+    together = search(random_table(3, 1.0), Told([0, 1, 0, 2]), seeds=seeds, **how)
+    for found, item, seed in zip(together, [0, 1, 0, 2], seeds, strict=True):
+        [alone] = search(random_table(3, 1.0), Told([item]), seeds=[seed], **how)
+        assert [h.tokens for h in alone] == [h.tokens for h in found]
+    assert [h.tokens for h in together[0]] == [h.tokens for h in together[2]]
+    assert len({tuple(h.tokens for h in found) for found in together}) == 3
+
+
 def test_finished_items_are_let_go():
     def logits(item, told):
         return torch.eye(V)[A if item == 7 else END] * 20

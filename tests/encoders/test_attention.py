@@ -27,57 +27,42 @@ def features() -> Tensor:
     return torch.randn(B, L, D, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
 
 
-@pytest.fixture
-def mask() -> Tensor:
-    return torch.tensor([[1, 1, 0, 1, 0, 1], [0, 0, 0, 0, 1, 0]], dtype=torch.bool)
-
-
-def by_hand(attention: SoftAttention, h: Tensor, v: Tensor, seen: list[int]) -> tuple[list[float], list[float]]:
+def by_hand(attention: SoftAttention, h: Tensor, v: Tensor) -> tuple[list[float], list[float]]:
     """One query (H,) on one photo (L, D): a = w tanh(W_v v + b + W_h h); p = softmax(a); z = sum of p v."""
     W_v, b, W_h = attention.W_v.weight.tolist(), attention.W_v.bias.tolist(), attention.W_h.weight.tolist()
     w = attention.w.weight[0].tolist()
     a = {}
-    for i in seen:
+    for i in range(L):
         rows = [sum(W_v[r][d] * v[i, d].item() for d in range(D)) + b[r] for r in range(A)]
         rows = [rows[r] + sum(W_h[r][n] * h[n].item() for n in range(H)) for r in range(A)]
         a[i] = sum(w[r] * math.tanh(rows[r]) for r in range(A))
-    total = sum(math.exp(a[i]) for i in seen)
-    p = [math.exp(a[i]) / total if i in a else 0.0 for i in range(L)]
+    total = sum(math.exp(a[i]) for i in range(L))
+    p = [math.exp(a[i]) / total for i in range(L)]
     return [sum(p[i] * v[i, d].item() for i in range(L)) for d in range(D)], p
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_equals_the_formula(attention, h, features, mask, masked: bool):
-    z, p = attention(h, features, attention.keys(features), mask if masked else None)
+def test_equals_the_formula(attention, h, features):
+    z, p = attention(h, features, attention.keys(features))
     assert z.shape == (B, Q, D) and p.shape == (B, Q, L)
     for b in range(B):
-        seen = mask[b].nonzero().flatten().tolist() if masked else list(range(L))
         for q in range(Q):
-            slow_z, slow_p = by_hand(attention, h[b, q], features[b], seen)
+            slow_z, slow_p = by_hand(attention, h[b, q], features[b])
             assert z[b, q].tolist() == pytest.approx(slow_z, abs=1e-12)
             assert p[b, q].tolist() == pytest.approx(slow_p, abs=1e-12)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_gradients(attention, h, features, mask, masked: bool):
+def test_gradients(attention, h, features):
     def look(h, features, *weights):
-        return attention(h, features, attention.keys(features), mask if masked else None)
+        return attention(h, features, attention.keys(features))
 
     inputs = [h.requires_grad_(), features.requires_grad_(), *attention.parameters()]
     assert torch.autograd.gradcheck(look, inputs)
 
 
-def test_weights_are_shares_and_nothing_masked_is_seen(attention, h, features, mask):
-    keys = attention.keys(features)
-    for given in (None, mask):
-        p = attention(h, features, keys, given)[1]
-        assert (p >= 0).all()
-        torch.testing.assert_close(p.sum(dim=2), torch.ones(B, Q, dtype=torch.float64))
-    assert (p[~mask.unsqueeze(1).expand(B, Q, L)] == 0).all()
-    hidden = features.masked_fill(~mask.unsqueeze(2), 1e3)  # what is behind the mask makes no difference
-    torch.testing.assert_close(
-        attention(h, hidden, attention.keys(hidden), mask)[0], attention(h, features, keys, mask)[0]
-    )
+def test_weights_are_shares(attention, h, features):
+    p = attention(h, features, attention.keys(features))[1]
+    assert (p >= 0).all()
+    torch.testing.assert_close(p.sum(dim=2), torch.ones(B, Q, dtype=torch.float64))
 
 
 def test_shares_sum_to_1_in_half_precision(attention, h, features):

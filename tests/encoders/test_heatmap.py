@@ -39,6 +39,15 @@ def test_the_brightest_spot_is_the_hot_cell(fit: str, size: tuple[int, int], row
     assert np.abs(shining - middle).max() < max(cell) / 4
 
 
+@pytest.mark.parametrize("rows, cols", [(2, 5), (5, 2), (3, 4)])
+def test_a_grid_may_have_more_rows_than_columns_or_fewer(rows: int, cols: int):
+    attention = torch.full((rows, cols), 0.01)
+    attention[rows - 1, 1] = 0.9
+    picture = light(overlay(grey(120, 90), attention, Preprocessing(size=64)))
+    shining = np.argwhere(picture > 0.95 * picture.max()).mean(axis=0) + 0.5
+    assert (np.floor(shining / (90, 120) * (rows, cols)) == (rows - 1, 1)).all()
+
+
 def test_what_a_crop_does_not_show_is_dim():
     picture = light(overlay(grey(120, 60), torch.ones(4, 4), Preprocessing(size=64, fit="crop")))
     assert (picture[:, :28] < picture[:, 34:86].min()).all() and (picture[:, 92:] < picture[:, 34:86].min()).all()

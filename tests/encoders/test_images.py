@@ -6,6 +6,7 @@ import re
 import struct
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +16,8 @@ import pytest
 import torch
 from PIL import Image, ImageFile
 
-from encoders.images import FITS, MAX_PIXELS, Preprocessing, open_photo
+from encoders.formats import DECODERS, kind_of, register_heif
+from encoders.images import FITS, Preprocessing, is_photo, max_pixels, open_photo
 from runtime.errors import PhotoError, SettingError
 
 RED, GREEN, BLUE, WHITE = (200, 30, 40), (20, 180, 60), (30, 60, 190), (255, 255, 255)
@@ -42,14 +44,28 @@ def floats(value: float) -> Image.Image:
     return Image.fromarray(np.full((8, 16), value, dtype=np.float32))
 
 
-def png(width: int, height: int, depth: int, colour: int, pixels: bytes = b"") -> bytes:
+def png(width: int, height: int, depth: int, colour: int, pixels: bytes = b"", more=()) -> bytes:
     """A PNG as its specification has it: Pillow writes no 16-bit colour, and no header without a picture."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
+    texts = b"".join(chunk(name, body) for name, body in more)
+    data = chunk(b"IDAT", zlib.compress(pixels))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + texts + data + chunk(b"IEND", b"")
+
+
+def red_png(*more: tuple[bytes, bytes]) -> bytes:
+    return png(1, 1, 8, 2, b"\0" + bytes(RED), more)
+
+
+def tiff(bands: int, bits: int, form: int) -> bytes:
+    """A TIFF of one pixel; form 1 is whole numbers, 3 floats."""
+    tags = {256: 1, 257: 1, 258: bits, 259: 1, 262: 2, 273: 8, 277: bands, 278: 1, 279: bands * bits // 8, 339: form}
+    size = bands * bits // 8
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<I", 8 + size) + bytes(size) + struct.pack("<H", len(tags)) + entries + bytes(4)
 
 
 def noisy(size: tuple[int, int]) -> Image.Image:
@@ -74,6 +90,8 @@ def one_sentence(error: pytest.ExceptionInfo) -> str:
     return text
 
 
+register_heif()  # to save some
+LONG = zlib.compress(bytes(2 << 20))  # longer than Pillow takes
 FRAMES = [plain("RGB", c) for c in (GREEN, RED, BLUE)]
 OPENED = {  # file -> the colour of its first pixel
     "jpeg": (saved(plain("RGB", RED), "JPEG"), RED),
@@ -107,6 +125,13 @@ OPENED = {  # file -> the colour of its first pixel
     "phone's several pictures": (saved(FRAMES[0], "MPO", save_all=True, append_images=FRAMES[1:]), GREEN),
     "damaged exif": (saved(plain("RGB", RED), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x09\x00rubbish"), RED),
     "1 x 1": (saved(plain("RGB", RED, (1, 1)), "PNG"), RED),
+    "heic": (saved(plain("RGB", RED), "HEIF"), RED),
+    "avif": (saved(plain("RGB", RED), "AVIF"), RED),
+    "jpeg 2000": (saved(plain("RGB", RED), "JPEG2000"), RED),
+    "ppm": (saved(plain("RGB", RED), "PPM"), RED),
+    "png with a long compressed text": (red_png((b"zTXt", b"prompt\0\0" + LONG)), RED),
+    "png with a long international text": (red_png((b"iTXt", b"prompt\0\1\0\0\0" + LONG)), RED),
+    "png with a long profile": (red_png((b"iCCP", b"icc\0\0" + LONG)), RED),
     "20000 x 10": (saved(plain("RGB", RED, (20000, 10)), "JPEG"), RED),
     "10 x 20000": (saved(plain("RGB", RED, (10, 20000)), "PNG"), RED),
 }
@@ -119,14 +144,19 @@ REFUSED = {  # file -> words of the sentence
     "cut png": (PNG[: len(PNG) // 2], "damaged or cut short"),
     "cut gif": (GIF[: len(GIF) // 2], "damaged or cut short"),
     "corrupt png": (PNG[:200] + bytes(99) + PNG[299:], "damaged or cut short"),
-    "corrupt tiff": (saved(plain("RGB", RED), "TIFF")[:12] + bytes(200), "damaged or cut short|not a picture"),
-    "bomb": (png(12000, 12000, 1, 0), "12000 x 12000 pixels.*100 megapixels"),
-    "bomb that Pillow itself refuses": (png(60000, 60000, 8, 2), "3600000000 pixels.*100 megapixels"),
-    "gif bomb": (GIF[:6] + b"\xff" * 4 + GIF[10:], "4294836225 pixels.*100 megapixels"),
-    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), "HEIC file, which is not supported"),
+    "corrupt tiff": (saved(plain("RGB", RED), "TIFF")[:12] + bytes(200), "damaged"),
+    "bomb": (png(12000, 12000, 1, 0), "12000 x 12000 pixels.*60 megapixels"),
+    "bomb that Pillow itself refuses": (png(60000, 60000, 8, 2), "3600000000 pixels.*60 megapixels"),
+    "gif bomb": (GIF[:6] + b"\xff" * 4 + GIF[10:], "4294836225 pixels.*60 megapixels"),
+    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), "damaged or cut short"),
+    "floats in colour": (tiff(3, 32, 3), "TIFF whose bands or numbers are not supported"),
+    "many bands": (tiff(12, 16, 1), "TIFF whose bands or numbers are not supported"),
+    "jpeg xl": (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(64), "JPEG XL file, which is not supported"),
+    "film": (b"\0\0\0\x18ftypisom" + bytes(64), "video file, which is not supported"),
+    "many opening brackets": (b"<!" * 4000, "not a picture"),
     "svg": (b'<?xml version="1.0"?>\n<!-- drawn -->\n<SVG xmlns="x"></SVG>', "SVG file, which is not supported"),
     "pdf": (b"%PDF-1.7\n" + bytes(64), "PDF file, which is not supported"),
-    "eps, a program": (saved(plain("RGB", RED), "EPS"), "not a picture"),
+    "eps, a program": (saved(plain("RGB", RED), "EPS"), "PostScript file, which is not supported"),
 }
 
 
@@ -135,7 +165,7 @@ def test_opens_as_rgb_with_the_right_pixels(kind: str):
     data, colour = OPENED[kind]
     photo = open_photo(data)
     assert photo.mode == "RGB"
-    assert photo.size == lazily(data).size
+    assert photo.size == ((1, 1) if "long" in kind else lazily(data).size)  # Pillow itself does not open those
     assert np.abs(np.subtract(photo.getpixel((0, 0)), colour)).max() <= 2
     for fit in FITS:
         assert Preprocessing(size=32, fit=fit).pixels(photo).shape == (3, 32, 32)
@@ -147,6 +177,63 @@ def test_opens_as_rgb_with_the_right_pixels(kind: str):
 ])  # fmt: skip
 def test_opens_pil_images_of_any_mode(mode: str, colour, seen: int):
     assert open_photo(plain(mode, colour)).getpixel((3, 3)) == (seen, seen, seen)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_every_kind_is_known_by_its_first_bytes(tmp_path: Path, kind: str):
+    data = saved(plain("RGB", RED), DECODERS[kind])
+    assert kind_of(data) == kind
+    for name in ("photo", "PHOTO.JPG", "photo.jfif", "photo.txt", "photo.png"):
+        path = tmp_path / name
+        path.write_bytes(data)
+        assert is_photo(path)
+        assert np.abs(np.subtract(open_photo(path).getpixel((0, 0)), RED)).max() <= 2
+
+
+def test_what_is_no_photo(tmp_path: Path):
+    for name, data in {
+        "._a.jpg": JPEG,
+        ".DS_Store": JPEG,
+        "a.csv": b"image,caption\n",
+        "b.svg": b"<svg>",
+        "c": b"",
+    }.items():
+        (tmp_path / name).write_bytes(data)
+        assert not is_photo(tmp_path / name)
+    (tmp_path / "folder.jpg").mkdir()
+    assert not is_photo(tmp_path / "folder.jpg") and not is_photo(tmp_path / "nowhere.jpg")
+    (tmp_path / "damaged.jfif").write_bytes(b"not a photo")
+    assert is_photo(tmp_path / "damaged.jfif"), "so that it is reported, not passed over in silence"
+
+
+def test_threads_leave_the_process_s_warnings_alone(monkeypatch):
+    monkeypatch.setattr(warnings, "catch_warnings", None)  # what threads must not use
+    before = list(warnings.filters)
+    data = [OPENED[kind][0] for kind in ("jpeg", "damaged exif", "palette, transparent bytes", "rgba half clear")] * 8
+    with ThreadPoolExecutor(8) as pool:
+        assert len(list(pool.map(open_photo, data))) == len(data)
+    assert warnings.filters == before
+    with pytest.raises(UserWarning):
+        warnings.warn("one of ours", UserWarning, stacklevel=1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_bomb_is_a_bomb_where_warnings_are_errors():
+    with pytest.raises(PhotoError, match=r"144000000 pixels.*60 megapixels.*GLIMPSE_MAX_MEGAPIXELS"):
+        open_photo(REFUSED["bomb"][0])
+
+
+def test_the_limit_of_size_can_be_set(monkeypatch):
+    monkeypatch.setenv("GLIMPSE_MAX_MEGAPIXELS", "0.025")
+    with pytest.raises(PhotoError, match=r"200 x 150 pixels, more than the 0\.025 megapixels"):
+        open_photo(JPEG)
+    monkeypatch.setenv("GLIMPSE_MAX_MEGAPIXELS", "0.03")
+    assert open_photo(JPEG).size == (200, 150)
+    for wrong in ("many", "0", "-1", "nan"):
+        monkeypatch.setenv("GLIMPSE_MAX_MEGAPIXELS", wrong)
+        with pytest.raises(SettingError, match="GLIMPSE_MAX_MEGAPIXELS is") as error:
+            open_photo(JPEG)
+        one_sentence(error)
 
 
 def test_floats_that_are_no_numbers_are_no_light():
@@ -231,7 +318,7 @@ def test_bombs_are_refused_before_a_pixel_is_decoded(monkeypatch, kind: str):
 
 
 def test_pil_images_are_refused_as_files_are():
-    for data, words in (REFUSED["cut jpeg"], (png(MAX_PIXELS // 10000 + 1, 10000, 1, 0), "10001 x 10000 pixels")):
+    for data, words in (REFUSED["cut jpeg"], (png(max_pixels() // 10000 + 1, 10000, 1, 0), "6001 x 10000 pixels")):
         with pytest.raises(PhotoError, match=words) as error:
             open_photo(lazily(data))
         one_sentence(error)
@@ -272,14 +359,14 @@ def test_a_file_opened_as_text(tmp_path: Path):
         open_photo(file)
 
 
-@pytest.mark.parametrize("format", ["JPEG", "MPO"])
+@pytest.mark.parametrize("format", ["JPEG", "MPO", "JPEG2000"])
 def test_decoding_a_large_jpeg_small_shifts_no_colour(format: str):
     data, preprocessing = saved(noisy((1600, 1200)), format, quality=90), Preprocessing(size=112)
     small = open_photo(data, smallest=112)
     assert small.size == (400, 300)  # a quarter: the least that still has one and a half times the side
     change = preprocessing.pixels(small).int() - preprocessing.pixels(open_photo(data)).int()
     assert change.abs().max() <= 8
-    assert change.float().mean(dim=(1, 2)).abs().max() < 0.5
+    assert change.float().mean(dim=(1, 2)).abs().max() < (1.5 if format == "JPEG2000" else 0.5)
 
 
 @pytest.mark.parametrize("wrong", [

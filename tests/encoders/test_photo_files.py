@@ -5,7 +5,8 @@ import os
 import pytest
 from PIL import Image
 
-from encoders.photo_files import is_photo, photos_under
+from encoders.formats import is_photo
+from encoders.photo_files import photos_under
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM"])

@@ -63,7 +63,9 @@ def forwards(models, monkeypatch):
 def alike(models) -> Models:
     """The same captioner, and an answerer that has its encoder."""
     own = models.answerer
-    shared = Answerer(models.captioner.encoder, own.vocabulary, own.answers, models.captioner.preprocessing).eval()
+    encoder = models.captioner.network.encoder
+    shared = Answerer.build(encoder, own.vocabulary, own.answers, models.captioner.preprocessing)
+    shared.network.eval()
     return Models(models.captioner, shared)
 
 

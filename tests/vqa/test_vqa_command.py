@@ -2,7 +2,6 @@
 
 import json
 import sys
-from contextlib import nullcontext
 
 import pytest
 import typer
@@ -35,7 +34,8 @@ def photo(tmp_path_factory):
 @pytest.fixture
 def command(model, monkeypatch, capsys):
     """Call the command on the small model: (exit status, standard output, standard error)."""
-    monkeypatch.setattr(vqa.model, "autocast", lambda device: nullcontext())
+    for module in ("runtime.device", "encoders.inference"):
+        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
 
     def call(*arguments, model=model):
         monkeypatch.setattr(sys, "argv", ["vqa", *map(str, arguments), "--model", str(model)])

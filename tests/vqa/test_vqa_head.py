@@ -59,7 +59,7 @@ EQUATIONS = {
 @pytest.mark.parametrize(("pooling", "fusion"), KINDS)
 def test_it_is_its_equations(pooling, fusion, q, features):
     model = head(pooling, fusion)
-    logits, p = model(q, model.look(features))
+    logits, p = model(q, model.start(features))
     assert logits.shape == (P, Q, N) and p.shape == (P, Q, POOLINGS[pooling], L)
     for i, j in itertools.product(range(P), range(Q)):
         v, looked = seen_one_by_one(model, q[i, j], features[i])
@@ -72,20 +72,20 @@ def test_it_is_its_equations(pooling, fusion, q, features):
 @pytest.mark.parametrize(("pooling", "fusion"), KINDS)
 def test_every_weight_learns(pooling, fusion, q, features):
     model = head(pooling, fusion).train()
-    model(q, model.look(features))[0].square().sum().backward()
+    model(q, model.start(features))[0].square().sum().backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in model.parameters())
 
 
 @pytest.mark.parametrize(("pooling", "fusion"), KINDS)
 def test_questions_and_photos_do_not_disturb_each_other(pooling, fusion, q, features):
     model = head(pooling, fusion)
-    logits, p = model(q, model.look(features))
+    logits, p = model(q, model.start(features))
     for j in range(Q):
-        alone, looked = model(q[:, j : j + 1], model.look(features))
+        alone, looked = model(q[:, j : j + 1], model.start(features))
         torch.testing.assert_close(alone[:, 0], logits[:, j])
         torch.testing.assert_close(looked[:, 0], p[:, j])
     order = [2, 0, 1]
-    permuted, looked = model(q[order], model.look(features[order]))
+    permuted, looked = model(q[order], model.start(features[order]))
     torch.testing.assert_close(permuted, logits[order])
     torch.testing.assert_close(looked, p[order])
 
@@ -95,9 +95,9 @@ def test_a_blind_question_knows_nothing_of_the_photo(pooling, fusion, q, feature
     model = head(pooling, fusion)
     blind = torch.zeros(P, Q, dtype=torch.bool)
     blind[:, 1] = True
-    first, _ = model(q, model.look(features), blind)
-    other, _ = model(q, model.look(features.flip(0) * 3 + 1), blind)
-    seeing, _ = model(q, model.look(features))
+    first, _ = model(q, model.start(features), blind)
+    other, _ = model(q, model.start(features.flip(0) * 3 + 1), blind)
+    seeing, _ = model(q, model.start(features))
     torch.testing.assert_close(first[:, 1], other[:, 1])
     assert not torch.isclose(first[:, 0], other[:, 0]).all()
     torch.testing.assert_close(first[:, 0], seeing[:, 0])
@@ -107,8 +107,8 @@ def test_a_blind_question_knows_nothing_of_the_photo(pooling, fusion, q, feature
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_the_question_only_twin_never_sees_a_photo(pooling, q, features):
     model = head(pooling, photo=False)
-    logits, p = model(q, model.look(features))
-    other, _ = model(q, model.look(features + 5))
+    logits, p = model(q, model.start(features))
+    other, _ = model(q, model.start(features + 5))
     torch.testing.assert_close(logits, other)
     assert p.shape == (P, Q, 0, L)
 
@@ -116,13 +116,13 @@ def test_the_question_only_twin_never_sees_a_photo(pooling, q, features):
 def test_the_scale_of_the_features_does_not_matter(q, features):
     model = head()
     torch.testing.assert_close(
-        model(q, model.look(features * 100))[0], model(q, model.look(features))[0], rtol=1e-4, atol=1e-6
+        model(q, model.start(features * 100))[0], model(q, model.start(features))[0], rtol=1e-4, atol=1e-6
     )
 
 
 def test_dropout_only_in_training(q, features):
     model = head(dropout=0.5)
-    seen = model.look(features)
+    seen = model.start(features)
     torch.testing.assert_close(model(q, seen), model(q, seen))
     model.train()
     assert not torch.equal(model(q, seen)[0], model(q, seen)[0])

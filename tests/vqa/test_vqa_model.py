@@ -2,7 +2,6 @@
 
 import json
 import pickle
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,11 @@ import captioner
 import encoders.stream
 import vqa.model
 import vqa.shared
+from runtime.bundled import folder_of
 from runtime.checkpoint import CONFIG, WEIGHTS
 from runtime.errors import ModelError, PhotoError, QuestionError, SettingError
 from vqa import AnswerSet, HeadSettings, load
-from vqa.look import LONGEST, cleaned
+from vqa.question import LONGEST, clean_question
 
 MORE = [*QUESTIONS, "is the square blue?", "red?", "what is the colour of the side it is on?", "무슨 색이에요?"]
 
@@ -25,8 +25,8 @@ MORE = [*QUESTIONS, "is the square blue?", "red?", "what is the colour of the si
 @pytest.fixture(autouse=True)
 def exact(monkeypatch):
     """Full precision, also where a test machine has a faster one: numbers are compared here."""
-    for package in (vqa, captioner):
-        monkeypatch.setattr(package.model, "autocast", lambda device: nullcontext())
+    for module in ("runtime.device", "encoders.inference"):
+        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_many_questions_at_once_are_answered_like_each_alone(photos, pooling, ce
 
 def test_attention_is_over_the_grid_and_sums_to_one(look, model):
     answers = look.ask(QUESTIONS[0])
-    assert answers[0].attention.shape == (2, *model.encoder.grid)
+    assert answers[0].attention.shape == (2, *model.network.grid)
     torch.testing.assert_close(answers[0].attention.sum((1, 2)), torch.ones(2))
     assert all(torch.equal(a.attention, answers[0].attention) for a in answers)
 
@@ -155,7 +155,7 @@ def test_a_question_that_cannot_be_read_is_one_sentence(look, question, words):
 
 
 def test_control_characters_are_taken_out(look):
-    assert cleaned(" what\x00 colour\r\nis\u202e it?\ud800 ") == "what colour is it?"
+    assert clean_question(" what\x00 colour\r\nis\u202e it?\ud800 ") == "what colour is it?"
     assert same(look.ask("what\x07colour \x1b is\tthe\nsquare?"), look.ask("what colour is the square?"))
     assert look.ask("a " * (LONGEST // 2))
 
@@ -170,17 +170,17 @@ def test_save_and_load_answer_the_same(model, photos, folder):
     for photo in photos[:2]:
         looks = zip(again.look(photo).ask_all(MORE), model.look(photo).ask_all(MORE), strict=True)
         assert all(same(one, other) for one, other in looks)
-    assert not again.training and again.about == {"licence": "none"}
-    assert load(folder.parent).settings == model.settings  # a training run's folder, with `best` in it
+    assert not again.network.training and again.about == {"licence": "none"}
+    assert load(folder.parent).network.settings == model.network.settings  # a training run's folder, with `best` in it
 
 
 @pytest.mark.parametrize("settings", [{}, {"cell": "gru", "layers": 2}, {"cell": "rnn"}])
 def test_a_question_read_in_half_the_bytes_is_nearly_the_same(photos, tmp_path, monkeypatch, settings):
     """One question goes word by word over weights that are laid out, several through torch's kernel."""
-    monkeypatch.setattr("encoders.linear.bf16_is_fast", lambda device: True)
+    monkeypatch.setattr("encoders.inference.bf16_is_fast", lambda device: True)
     folder = small_answerer(**settings).save(tmp_path / "m")
     exact, fast = load(folder, exact=True).look(photos[0]), load(folder).look(photos[0])
-    assert {w.dtype for w in fast.answerer.question.parameters()} == {torch.bfloat16}
+    assert {w.dtype for w in fast.answerer.network.question.parameters()} == {torch.bfloat16}
     together = fast.ask_all(QUESTIONS, 8)
     for question, among in zip(QUESTIONS, together, strict=True):
         wanted = {a.text: a.probability for a in exact.ask(question, 8)}
@@ -196,7 +196,7 @@ def test_everything_about_a_model_comes_back(photos, tmp_path):
     made = small_answerer(**settings)
     made.temperature, made.threshold = 1.7, 0.21
     again = load(made.save(tmp_path / "m"))
-    assert again.settings == HeadSettings(**settings) == made.settings
+    assert again.network.settings == HeadSettings(**settings) == made.network.settings
     assert (again.temperature, again.threshold, again.encoder_from) == (1.7, 0.21, None)
     assert (again.vocabulary, again.answers, again.preprocessing) == (made.vocabulary, made.answers, made.preprocessing)
 
@@ -205,7 +205,7 @@ def test_half_precision_halves_the_file_and_loads_as_single(model, photos, folde
     half = model.save(tmp_path / "half", dtype=torch.float16)
     assert (half / WEIGHTS).stat().st_size < 0.52 * (folder / WEIGHTS).stat().st_size
     again = load(half, exact=True)
-    assert {w.dtype for w in again.parameters()} == {torch.float32}
+    assert {w.dtype for w in again.network.parameters()} == {torch.float32}
     [one, other] = (m.look(photos[0]).ask(QUESTIONS[0])[0].probability for m in (model, again))
     assert one == pytest.approx(other, abs=0.02)
 
@@ -269,7 +269,7 @@ def test_damaged_weights_are_refused(folder, tmp_path, content):
 def sharing(bundle, tmp_path):
     """The folder of an answerer on that captioner's encoder."""
     made = small_answerer()
-    made.encoder, made.encoder_from = bundle.encoder, captioner.BUNDLED
+    made.network.encoder, made.encoder_from = bundle.network.encoder, captioner.BUNDLED
     return made.save(tmp_path / "sharing", dtype=torch.float16)
 
 
@@ -280,18 +280,45 @@ def test_a_shared_encoder_is_stored_once_and_encodes_once(bundle, sharing, photo
     assert answerer.sees_like(bundle) and answerer.encoder_from == "bundled-captioner"
     features = bundle.encode(bundle.preprocessing(photos[0]).unsqueeze(0))
     assert same(answerer.look_at(features).ask(QUESTIONS[0]), answerer.look(photos[0]).ask(QUESTIONS[0]))
-    lent = load(sharing, encoder=bundle.encoder)
-    weight = bundle.encoder.trunk[0][0].weight
-    assert lent.encoder is bundle.encoder and lent.encoder.trunk[0][0].weight.data_ptr() == weight.data_ptr()
+    lent = load(sharing, encoder=bundle.network.encoder)
+    weight = bundle.network.encoder.trunk[0][0].weight
+    assert (
+        lent.network.encoder is bundle.network.encoder
+        and lent.network.encoder.trunk[0][0].weight.data_ptr() == weight.data_ptr()
+    )
     assert same(lent.look(photos[0]).ask(QUESTIONS[0]), answerer.look(photos[0]).ask(QUESTIONS[0]))
+
+
+def test_an_encoder_that_is_lent_is_left_as_it_is(bundle, sharing, photos):
+    """Another request may be using it while the answerer is loaded."""
+    tensors = [*bundle.network.encoder.parameters(), *bundle.network.encoder.buffers()]
+    before = [(tensor.data_ptr(), tensor._version) for tensor in tensors]
+    load(sharing, encoder=bundle.network.encoder)
+    assert [(tensor.data_ptr(), tensor._version) for tensor in tensors] == before
+    assert bundle.network.encoder.folded_from is None
+
+
+def test_a_folded_encoder_serves_both(bundle, sharing, photos, tmp_path):
+    fast = captioner.load(bundle.save(tmp_path / "folder"))
+    assert fast.network.encoder.folded_from
+    lent = load(sharing, encoder=fast.network.encoder)
+    assert lent.sees_like(fast) and lent.network.encoder is fast.network.encoder
+    assert same(lent.look(photos[0]).ask(QUESTIONS[0]), load(sharing).look(photos[0]).ask(QUESTIONS[0]))
+
+
+def test_a_look_is_its_model_s_whatever_comes_after(model, photos, folder):
+    models = {"answerer": load(folder, exact=True)}
+    look = models["answerer"].look(photos[0])
+    models["answerer"] = small_answerer(answers=["other"])
+    assert same(look.ask(QUESTIONS[0]), model.look(photos[0]).ask(QUESTIONS[0]))
 
 
 def test_a_shared_encoder_that_has_changed_is_refused(bundle, sharing, tmp_path):
     with torch.no_grad():
-        bundle.encoder.trunk[0][0].weight[0] += 1
+        bundle.network.encoder.trunk[0][0].weight[0] += 1
     assert not load(sharing).sees_like(bundle)
     with pytest.raises(ModelError, match=r"was trained on the encoder [0-9a-f]{16} of bundled-captioner, and the one"):
-        load(sharing, encoder=bundle.encoder)
+        load(sharing, encoder=bundle.network.encoder)
     bundle.save(tmp_path / "bundled")
     with pytest.raises(ModelError, match="use it with the glimpse it came with, or train it again") as caught:
         load(sharing)
@@ -304,11 +331,8 @@ def test_a_shared_encoder_that_is_missing_is_refused(sharing, monkeypatch, tmp_p
         load(sharing)
 
 
-def test_an_encoder_is_shared_with_the_bundled_captioner_alone():
-    assert (vqa.shared.shared_folder("bundled-captioner") / CONFIG).is_file()
-    for name in ("bundled-vqa", "bundled-nothing"):
-        with pytest.raises(ModelError, match=f"the encoder of '{name}', which is not installed"):
-            vqa.shared.shared_folder(name)
+def test_the_shared_folder_is_the_bundled_captioner_s():
+    assert vqa.shared.shared_folder(captioner.BUNDLED) == folder_of(captioner.BUNDLED)
 
 
 def test_features_of_another_shape_are_refused(model):
@@ -319,4 +343,4 @@ def test_features_of_another_shape_are_refused(model):
 def test_an_encoder_of_another_size_is_refused():
     made = small_answerer()
     with pytest.raises(SettingError, match="the encoder is for photos of 32 pixels"):
-        vqa.Answerer(made.encoder, made.vocabulary, AnswerSet(("yes",)), vqa.model.Preprocessing(size=48))
+        vqa.Answerer(made.network, made.vocabulary, AnswerSet(("yes",)), vqa.model.Preprocessing(size=48))

@@ -129,10 +129,14 @@ def start(o: SimpleNamespace, captions: list[str]):
     torch.manual_seed(o.seed)  # a new encoder's weights
     form = o.fit and o.fit.value
     if o.start_from:
-        return grown(o.start_from, captions, min_count=o.min_count, image_size=o.image_size, fit=form, dropout=o.dropout)
+        return grown(
+            o.start_from, captions, min_count=o.min_count, image_size=o.image_size, fit=form, dropout=o.dropout
+        )
     preprocessing = changed(starting_preprocessing(o.encoder, o.encoder_weights), o.image_size, form)
     encoder = start_encoder(o.encoder, o.encoder_weights, stride=o.stride, preprocessing=preprocessing)
-    sizes = DecoderSettings(o.embedding, o.hidden, o.attention, o.cell, o.layers, 0.3 if o.dropout is None else o.dropout, o.projection)
+    sizes = DecoderSettings(
+        o.embedding, o.hidden, o.attention, o.cell, o.layers, 0.3 if o.dropout is None else o.dropout, o.projection
+    )
     return new_captioner(
         encoder, captions, preprocessing, sizes,
         min_count=o.min_count, max_size=o.max_size, unit=o.unit, seed=o.seed,

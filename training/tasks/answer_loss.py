@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from encoders.text import PAD, UNK
-from vqa.model import Answerer
+from vqa.network import AnswerNetwork
 
 
 @dataclass  # Fabric rebuilds a batch when it converts or moves it, so it cannot be frozen
@@ -54,7 +54,7 @@ class AnswerLoss(nn.Module):
 
     def __init__(
         self,
-        answerer: Answerer,
+        answerer: AnswerNetwork,
         *,
         finetune_encoder: bool = False,
         smoothing: float = 0.0,
@@ -80,7 +80,7 @@ class AnswerLoss(nn.Module):
             tokens = tokens.masked_fill(lost & (tokens != PAD), UNK)
         if self.blind:
             blind = torch.rand(batch.lengths.shape, device=tokens.device) < self.blind
-        logits, _ = self.answerer.logits(self.answerer.head.look(features), tokens, batch.lengths, blind)
+        logits, _ = self.answerer.answer(self.answerer.start(features), tokens, batch.lengths, blind)
         log_p = torch.log_softmax(logits.float()[batch.asked], dim=1)  # (N, A)
         worth = batch.worth[batch.asked]
         loss = -(worth * log_p.gather(1, batch.answers[batch.asked])).sum()

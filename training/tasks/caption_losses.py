@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from captioner.model import Captioner
+from captioner.network import CaptionNetwork
 from captioner.search import SearchSettings, search
 from encoders.text import END, PAD, START, UNK, pad
 from training.metrics.cider import CiderD
@@ -64,7 +64,7 @@ class LikelihoodLoss(nn.Module):
 
     def __init__(
         self,
-        captioner: Captioner,
+        captioner: CaptionNetwork,
         *,
         finetune_encoder: bool = False,
         trainable_layers: int = 0,
@@ -121,7 +121,7 @@ class SelfCriticalLoss(nn.Module):
         samples: captions found for each photo, at least 2.
     """
 
-    def __init__(self, captioner: Captioner, *, references: Sequence[Sequence[Sequence[int]]], samples: int = 5):
+    def __init__(self, captioner: CaptionNetwork, *, references: Sequence[Sequence[Sequence[int]]], samples: int = 5):
         super().__init__()
         self.captioner, self.samples = captioner, samples
         self._cider = CiderD([[[*caption, END] for caption in photo] for photo in references])

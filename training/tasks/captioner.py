@@ -129,7 +129,7 @@ class CaptionTask:
         self.source = (
             PhotoCache(paths, captioner.preprocessing, cache)
             if settings.finetune_encoder
-            else FeatureCache(paths, captioner.encoder, captioner.preprocessing, cache)
+            else FeatureCache(paths, captioner.network.encoder, captioner.preprocessing, cache)
         )
         self.tokens = [[captioner.vocabulary.encode(c) for c in r.captions] for r in self.records]
         self.model = self._loss()
@@ -139,9 +139,9 @@ class CaptionTask:
         s = self.settings
         if s.objective == "cider":
             trained = sum(r.split == "train" for r in self.records)
-            return SelfCriticalLoss(self.captioner, references=self.tokens[:trained], samples=s.samples)
+            return SelfCriticalLoss(self.captioner.network, references=self.tokens[:trained], samples=s.samples)
         return LikelihoodLoss(
-            self.captioner,
+            self.captioner.network,
             finetune_encoder=s.finetune_encoder,
             trainable_layers=s.trainable_layers,
             smoothing=s.smoothing,
@@ -212,7 +212,7 @@ class CaptionTask:
         return [captions[i] for i in order.tolist()]
 
     def _view_size(self, epoch: int) -> int:
-        last, stride = self.captioner.preprocessing.size, self.captioner.encoder.stride
+        last, stride = self.captioner.preprocessing.size, self.captioner.network.encoder.stride
         return growing_size(epoch, self.epochs, first=self.settings.start_size, last=last, stride=stride)
 
     def rate_scale(self, name: str) -> float:
@@ -225,7 +225,7 @@ class CaptionTask:
             photos = self.source[part]
             if self.settings.finetune_encoder:
                 photos = self.captioner.encode(self.captioner.preprocessing.normalise(photos))
-            features = photos.float().to(self.captioner.device)
+            features = photos.float().to(self.captioner.network.device)
             said += self.captioner.describe(features, SearchSettings(beam=self.settings.beam))
         return said
 

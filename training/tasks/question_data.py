@@ -11,7 +11,7 @@ from training.readers import read_captions
 from training.readers.questions import FORMATS, formats_of, read_questions
 from training.readers.records import Dataset, Problems, QuestionRecord
 from training.readers.several import keep_apart
-from vqa.look import cleaned
+from vqa.question import clean_question
 
 CAPTIONS = "captions"  # the format of questions that are made from captions
 
@@ -110,7 +110,7 @@ def _has_captions(path: Path) -> bool:
 
 def _can_be_asked(record: QuestionRecord, problems: Problems) -> bool:
     try:
-        cleaned(record.question)
+        clean_question(record.question)
     except QuestionError:
         problems.add("questions are too long to be asked", record.question_id)
         return False

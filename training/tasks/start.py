@@ -89,15 +89,15 @@ def grown(
     seen = Vocabulary.build(captions, min_count=min_count, unit=known.unit)
     vocabulary = replace(known, tokens=known.tokens + tuple(t for t in seen.tokens if t not in known.ids))
     preprocessing = changed(before.preprocessing, image_size, fit)
-    encoder = ImageEncoder(**before.encoder.config() | {"image_size": preprocessing.size})
-    settings = before.settings if dropout is None else replace(before.settings, dropout=dropout)
-    after = Captioner(encoder, vocabulary, preprocessing, settings)
-    tensors = before.state_dict()
+    encoder = ImageEncoder(**before.network.encoder.config() | {"image_size": preprocessing.size})
+    settings = before.network.settings if dropout is None else replace(before.network.settings, dropout=dropout)
+    after = Captioner.build(encoder, vocabulary, preprocessing, settings)
+    tensors = before.network.state_dict()
     more = len(vocabulary) - len(known)
     for name in ("decoder.embedding.weight", "decoder.bias"):
         mean = tensors[name].mean(dim=0, keepdim=True)
         tensors[name] = torch.cat((tensors[name], mean.expand(more, *mean.shape[1:])))
-    fill(after, tensors, shown(start_from))
+    fill(after.network, tensors, shown(start_from))
     return after
 
 
@@ -115,7 +115,7 @@ def new_captioner(
     """A captioner with a fresh decoder, and the vocabulary of these captions."""
     vocabulary = Vocabulary.build(captions, min_count=min_count, max_size=max_size, unit=unit)
     torch.manual_seed(seed)
-    return Captioner(encoder, vocabulary, preprocessing, settings)
+    return Captioner.build(encoder, vocabulary, preprocessing, settings)
 
 
 def changed(preprocessing: Preprocessing, image_size: int | None, fit: str | None) -> Preprocessing:

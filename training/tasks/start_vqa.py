@@ -9,6 +9,7 @@ from torch import Tensor
 
 from encoders.cnn import ImageEncoder
 from encoders.images import Preprocessing
+from encoders.inference import encoder_fingerprint
 from encoders.text import Vocabulary
 from runtime.bundled import BUNDLED_CAPTIONER, folder_of
 from runtime.checkpoint import fill
@@ -17,7 +18,7 @@ from training.readers.records import QuestionRecord
 from vqa.answers import AnswerSet
 from vqa.head import HeadSettings
 from vqa.model import Answerer, load
-from vqa.shared import encoder_fingerprint, shared_config, shared_tensors
+from vqa.shared import shared_config, shared_tensors
 
 from .start import changed, start_encoder, starting_preprocessing
 
@@ -61,7 +62,7 @@ def new_answerer(
     vocabulary = Vocabulary.build((r.question for r in records), min_count=min_count, max_size=max_size, unit=unit)
     answers = AnswerSet.build((r.answers for r in records), top=most_answers, min_count=min_answers)
     torch.manual_seed(seed)
-    return Answerer(encoder, vocabulary, answers, preprocessing, settings)
+    return Answerer.build(encoder, vocabulary, answers, preprocessing, settings)
 
 
 def grown_answerer(
@@ -89,10 +90,10 @@ def grown_answerer(
     vocabulary = replace(known, tokens=known.tokens + tuple(t for t in seen.tokens if t not in known.ids))
     answers = before.answers.grow((r.answers for r in records), top=most_answers, min_count=min_answers)
     preprocessing = changed(before.preprocessing, image_size, fit)
-    encoder = ImageEncoder(**before.encoder.config() | {"image_size": preprocessing.size})
-    after = Answerer(encoder, vocabulary, answers, preprocessing, before.settings)
+    encoder = ImageEncoder(**before.network.encoder.config() | {"image_size": preprocessing.size})
+    after = Answerer.build(encoder, vocabulary, answers, preprocessing, before.network.settings)
     more = {"vocabulary": len(vocabulary) - len(known), "answers": len(answers) - len(before.answers)}
-    fill(after, _with_means(before.state_dict(), more), shown(Path(str(start_from))))
+    fill(after.network, _with_means(before.network.state_dict(), more), shown(Path(str(start_from))))
     return after
 
 
@@ -112,7 +113,7 @@ def share_encoder(answerer: Answerer) -> None:
     """
     theirs = ImageEncoder(**shared_config(BUNDLED_CAPTIONER))
     fill(theirs, shared_tensors(BUNDLED_CAPTIONER), BUNDLED_CAPTIONER)
-    if encoder_fingerprint(theirs) != encoder_fingerprint(answerer.encoder):
+    if encoder_fingerprint(theirs) != encoder_fingerprint(answerer.network.encoder):
         raise SettingError(
             f"this model's encoder is not the one of {BUNDLED_CAPTIONER} at {theirs.image_size} pixels; leave out "
             f"--share-encoder, or train with --encoder-weights {BUNDLED_CAPTIONER} and without --finetune-encoder."

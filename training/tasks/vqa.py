@@ -131,12 +131,12 @@ class VqaTask:
         self.source = (
             PhotoCache(paths, answerer.preprocessing, cache)
             if settings.finetune_encoder
-            else FeatureCache(paths, answerer.encoder, answerer.preprocessing, cache)
+            else FeatureCache(paths, answerer.network.encoder, answerer.preprocessing, cache)
         )
         self.tokens = [answerer.vocabulary.encode(r.question) for r in self.records]
         self.targets = [answerer.answers.targets(r.answers) for r in self.records]
         self.model = AnswerLoss(
-            answerer,
+            answerer.network,
             finetune_encoder=settings.finetune_encoder,
             smoothing=settings.smoothing,
             blind=settings.blind,
@@ -189,8 +189,8 @@ class VqaTask:
 
     def _views(self, photos: Tensor, epoch: int, step: int, part: slice, among: int) -> Tensor:
         """Fresh looks at these photos, or the photos themselves where nothing about them is to change."""
-        s, side = self.settings, photos.shape[2]
-        size = growing_size(epoch, self.epochs, first=s.start_size, last=side, stride=self.answerer.encoder.stride)
+        s, side, stride = self.settings, photos.shape[2], self.answerer.network.encoder.stride
+        size = growing_size(epoch, self.epochs, first=s.start_size, last=side, stride=stride)
         if s.smallest_view == 1 and not s.mirror and size == side:
             return photos
         whole = {"stretch": 1.0, "light": 0.0} if s.smallest_view == 1 else {}
@@ -222,14 +222,15 @@ class VqaTask:
         sheets = [(row, questions[first : first + most]) for row, questions in self.asked.get(split, {}).items()
                   for first in range(0, len(questions), most)]  # fmt: skip
         asked, best, kept, flat = [], ([], []), [], []
+        network = self.answerer.network
         for part in (sheets[first : first + VALIDATED] for first in range(0, len(sheets), VALIDATED)):
-            seen = self.answerer.head.look(self._features(torch.tensor([row for row, _ in part])))
-            tokens, lengths, *_ = (x.to(self.answerer.device) for x in self._block([q for _, q in part]))
+            memory = network.start(self._features(torch.tensor([row for row, _ in part])))
+            tokens, lengths, *_ = (x.to(network.device) for x in self._block([q for _, q in part]))
             there = torch.tensor([[n < len(q) for n in range(lengths.shape[1])] for _, q in part])
             asked += [question for _, questions in part for question in questions]
             for blind, found in zip((False, True), best, strict=True):
                 hidden = torch.full_like(lengths, blind, dtype=torch.bool)
-                logits, p = (x.float().cpu()[there] for x in self.answerer.logits(seen, tokens, lengths, hidden))
+                logits, p = (x.float().cpu()[there] for x in network.answer(memory, tokens, lengths, hidden))
                 found += [self.answerer.answers[i] for i in logits.argmax(1).tolist()]
                 if not blind:
                     flat.append(entropy(p).flatten())
@@ -242,7 +243,7 @@ class VqaTask:
         photos = self.source[rows]
         if self.settings.finetune_encoder:
             photos = self.answerer.encode(self.answerer.preprocessing.normalise(photos))
-        return photos.float().to(self.answerer.device)
+        return photos.float().to(self.answerer.network.device)
 
     def validate(self) -> dict[str, float]:
         """Scores of the `val` questions; accuracy decides, and of equals the model that is surer of what is right.
@@ -264,7 +265,7 @@ class VqaTask:
     def alarms(self, scores: dict[str, float] | None) -> list[Alarm]:
         if scores is None:
             return photo_alarms(list(self.row_of))
-        blind = not self.answerer.head.photo  # as it is meant to be
+        blind = not self.answerer.network.head.photo  # as it is meant to be
         return [] if blind else answer_alarms(scores, sum(map(len, self.asked["val"].values())))
 
     def scores(self, split: str) -> dict[str, float]:

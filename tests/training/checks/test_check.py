@@ -36,7 +36,7 @@ def result(generator):
 def captioner(texts, min_count=1):
     torch.manual_seed(0)
     vocabulary = Vocabulary.build(texts, min_count=min_count)
-    return Captioner(ImageEncoder("tiny", image_size=32), vocabulary, PRE, DecoderSettings(16, 16, 8))
+    return Captioner.build(ImageEncoder("tiny", image_size=32), vocabulary, PRE, DecoderSettings(16, 16, 8))
 
 
 def of(records):

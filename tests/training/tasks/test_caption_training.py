@@ -39,7 +39,7 @@ def train(records, tmp_path, *, settings=None, epochs=2, captioner=None, name="r
 
 
 def flat(captioner):
-    return torch.cat([t.flatten().double() for t in captioner.state_dict().values()])
+    return torch.cat([t.flatten().double() for t in captioner.network.state_dict().values()])
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,12 @@ def test_the_loss_is_the_mean_cross_entropy_of_words_and_ends(records):
     captioner = new(records, DecoderSettings(32, 32, 16, dropout=0.0))
     tokens, lengths, _ = caption_tokens([[[4, 5], [6]], [[7, 8, 9]]])
     batch = CaptionBatch(torch.randn(2, 4, 256), tokens, lengths, torch.arange(2))
-    logits, looked = captioner.decoder(batch.photos, tokens, lengths)
+    logits, looked = captioner.network.decoder(batch.photos, tokens, lengths)
     words = torch.tensor([7, 8, 9, END, 4, 5, END, 6, END])  # the photo with the longest caption first
     plain = cross_entropy(logits, words)
-    assert LikelihoodLoss(captioner)(batch).item() == pytest.approx(plain.item())
+    assert LikelihoodLoss(captioner.network)(batch).item() == pytest.approx(plain.item())
     penalty = ((1 - looked[torch.tensor([[True, False], [True, True]])]) ** 2).mean()
-    loss = LikelihoodLoss(captioner, look_everywhere=0.5)(batch)
+    loss = LikelihoodLoss(captioner.network, look_everywhere=0.5)(batch)
     assert loss.item() == pytest.approx((plain + 0.5 * penalty).item())
 
 
@@ -137,9 +137,9 @@ def test_it_learns_to_say_what_it_sees_end_to_end(records, tmp_path):
 
 def test_a_frozen_encoder_does_not_move_and_the_decoder_does(records, tmp_path):
     captioner = new(records)
-    before = {name: t.clone() for name, t in captioner.state_dict().items()}
+    before = {name: t.clone() for name, t in captioner.network.state_dict().items()}
     train(records, tmp_path, captioner=captioner)
-    same = {name: torch.equal(t, before[name]) for name, t in captioner.state_dict().items()}
+    same = {name: torch.equal(t, before[name]) for name, t in captioner.network.state_dict().items()}
     assert all(same[name] for name in same if name.startswith("encoder."))
     assert not any(same[name] for name in same if name.startswith("decoder."))
 
@@ -163,7 +163,8 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(records, tmp_path, sett
 
 def test_self_critical_training_makes_the_better_of_its_own_captions_likelier(records, tmp_path):
     task, _ = train(records, tmp_path, epochs=3)
-    captioner = task.captioner.eval()
+    captioner = task.captioner
+    captioner.network.eval()
     tokens = [task.tokens[row] for row in task.train_rows.tolist()]
     said, lengths, order = caption_tokens(tokens)
     rows = task.train_rows[order]
@@ -174,9 +175,9 @@ def test_self_critical_training_makes_the_better_of_its_own_captions_likelier(re
         scores = [loss._cider(row, c) for row, photo in zip(batch.rows.tolist(), drawn, strict=True) for c in photo]
         return sum(scores) / len(scores)
 
-    loss = SelfCriticalLoss(captioner, references=tokens, samples=4)
+    loss = SelfCriticalLoss(captioner.network, references=tokens, samples=4)
     before = reward()
-    optimiser = torch.optim.Adam(captioner.decoder.parameters(), 0.005)
+    optimiser = torch.optim.Adam(captioner.network.decoder.parameters(), 0.005)
     for _ in range(20):
         optimiser.zero_grad()
         loss(batch).backward()
@@ -185,7 +186,7 @@ def test_self_critical_training_makes_the_better_of_its_own_captions_likelier(re
 
 
 def test_a_found_caption_ends_with_its_end_and_has_no_unknown_word(records):
-    loss = SelfCriticalLoss(new(records).eval(), references=[[[4]]], samples=3)
+    loss = SelfCriticalLoss(new(records).network.eval(), references=[[[4]]], samples=3)
     drawn = [caption for photo in loss._find(torch.randn(4, 4, 256)) for caption in photo]
     assert any(c[-1] == END for c in drawn)
     assert not any(END in c[:-1] or UNK in c or START in c for c in drawn)
@@ -198,22 +199,24 @@ def test_data_without_a_split_is_refused(records, tmp_path):
 
 
 def test_a_grown_captioner_keeps_what_it_knew_and_meets_new_words_at_the_mean(records, tmp_path):
-    before = new(records).eval()
+    before = new(records)
+    before.network.eval()
     before.save(tmp_path / "m")
     assert (
         starting_preprocessing(None, tmp_path / "m") == PRE
         and starting_preprocessing(None, tmp_path) == Preprocessing()
     )
-    after = grown(tmp_path / "m", ["a zebra", "zebra"], min_count=2).eval()
+    after = grown(tmp_path / "m", ["a zebra", "zebra"], min_count=2)
+    after.network.eval()
     known = len(before.vocabulary)
     assert after.vocabulary.tokens == (*before.vocabulary.tokens, "zebra")
-    assert torch.equal(after.decoder.embedding.weight[:known], before.decoder.embedding.weight)
-    assert torch.equal(after.decoder.embedding.weight[known], before.decoder.embedding.weight.mean(0))
+    assert torch.equal(after.network.decoder.embedding.weight[:known], before.network.decoder.embedding.weight)
+    assert torch.equal(after.network.decoder.embedding.weight[known], before.network.decoder.embedding.weight.mean(0))
     features = before.encode(torch.randn(2, 3, 32, 32))
     greedy = SearchSettings(beam=1, max_length=4)
     assert [c.text for c in before.describe(features, greedy)] == [c.text for c in after.describe(features, greedy)]
     larger = grown(tmp_path / "m", [], image_size=48, min_count=1)
-    assert larger.encoder.grid == (3, 3) and torch.equal(flat(larger), flat(before))
+    assert larger.network.encoder.grid == (3, 3) and torch.equal(flat(larger), flat(before))
 
 
 def test_encoder_weights_come_from_a_file_and_never_from_a_pickle(tmp_path):

@@ -79,7 +79,7 @@ def task_of(records, tmp_path, weights):
     torch.manual_seed(0)
     vocabulary = Vocabulary.build(c for r in records for c in r.captions)
     sizes = DecoderSettings(embedding_size=16, hidden_size=16, attention_size=8)
-    model = Captioner(ImageEncoder("tiny", image_size=32), vocabulary, Preprocessing(size=32), sizes)
+    model = Captioner.build(ImageEncoder("tiny", image_size=32), vocabulary, Preprocessing(size=32), sizes)
     task = CaptionTask(
         model, records, CaptionSettings(batch=8, beam=1), epochs=2, seed=1, cache=tmp_path, weights=weights
     )

@@ -59,7 +59,7 @@ def train(task, tmp_path, *, name="run", resume=False, **how):
 
 
 def flat(answerer):
-    return torch.cat([t.flatten().double() for t in answerer.state_dict().values()])
+    return torch.cat([t.flatten().double() for t in answerer.network.state_dict().values()])
 
 
 @pytest.mark.parametrize("wrong", [
@@ -118,12 +118,12 @@ def test_the_loss_is_the_cross_entropy_against_what_answers_are_worth(tmp_path):
         answers=torch.tensor([[[2, 0], [7, 0]]]),
         worth=torch.tensor([[[0.75, 0.25], [1.0, 0.0]]]),
     )
-    logits, _ = answerer.logits(answerer.head.look(photos), tokens, lengths)
+    logits, _ = answerer.network.answer(answerer.network.start(photos), tokens, lengths)
     log_p = logits.log_softmax(2)[0]
     plain = -(0.75 * log_p[0, 2] + 0.25 * log_p[0, 0] + log_p[1, 7]) / 2
-    assert AnswerLoss(answerer)(batch).item() == pytest.approx(plain.item())
+    assert AnswerLoss(answerer.network)(batch).item() == pytest.approx(plain.item())
     smooth = 0.8 * plain - 0.2 * log_p.mean()
-    assert AnswerLoss(answerer, smoothing=0.2)(batch).item() == pytest.approx(smooth.item())
+    assert AnswerLoss(answerer.network, smoothing=0.2)(batch).item() == pytest.approx(smooth.item())
 
 
 def test_ten_answers_become_soft_targets(data, tmp_path):
@@ -140,11 +140,11 @@ def test_ten_answers_become_soft_targets(data, tmp_path):
 def test_word_dropout_replaces_words_and_never_padding():
     answerer = small_answerer()
     seen = []
-    answerer.logits = lambda look, tokens, lengths, blind: seen.append(tokens) or (torch.zeros(1, 1, 8), None)
+    answerer.network.answer = lambda memory, tokens, lengths, blind: seen.append(tokens) or (torch.zeros(1, 1, 8), None)
     tokens = torch.full((1, 1, 400), 5)
     tokens[..., 200:] = 0
     batch = VqaBatch(torch.randn(1, 4, 256), tokens, torch.tensor([[200]]), torch.tensor([[[0]]]), torch.ones(1, 1, 1))
-    AnswerLoss(answerer, word_dropout=0.5)(batch)
+    AnswerLoss(answerer.network, word_dropout=0.5)(batch)
     lost = seen[0][0, 0] == UNK
     assert 50 < lost[:200].sum() < 150 and not lost[200:].any()
 
@@ -176,9 +176,9 @@ def test_the_question_only_twin_cannot(records, tmp_path):
 
 def test_a_frozen_encoder_does_not_move_and_the_rest_does(records, tmp_path):
     task = task_of(records, tmp_path)
-    before = {name: t.clone() for name, t in task.answerer.state_dict().items()}
+    before = {name: t.clone() for name, t in task.answerer.network.state_dict().items()}
     train(task, tmp_path)
-    same = {name: torch.equal(t, before[name]) for name, t in task.answerer.state_dict().items()}
+    same = {name: torch.equal(t, before[name]) for name, t in task.answerer.network.state_dict().items()}
     assert all(same[name] for name in same if name.startswith("encoder."))
     assert not any(same[name] for name in same if name.startswith(("question.", "head.")))
 
@@ -275,14 +275,15 @@ def test_a_grown_answerer_keeps_what_it_knew_and_meets_new_words_and_answers_at_
     before.save(tmp_path / "m")
     image = next(data.glob("*.png"))
     more = [QuestionRecord(image, str(n), "is the zebra red?", ("stripes",), "train") for n in range(2)]
-    after = grown_answerer(tmp_path / "m", more, min_count=2, min_answers=2).eval()
+    after = grown_answerer(tmp_path / "m", more, min_count=2, min_answers=2)
+    after.network.eval()
     assert after.vocabulary.tokens == (*before.vocabulary.tokens, "zebra")
     assert after.answers.answers == (*before.answers.answers, "stripes")
     for name in ("question.embedding.weight", "head.output.weight", "head.output.bias"):
-        old, new_ = before.state_dict()[name], after.state_dict()[name]
+        old, new_ = before.network.state_dict()[name], after.network.state_dict()[name]
         assert torch.equal(new_[:-1], old) and torch.allclose(new_[-1], old.mean(0))
     larger = grown_answerer(tmp_path / "m", [], image_size=48)
-    assert larger.encoder.grid == (3, 3) and torch.equal(flat(larger), flat(before))
+    assert larger.network.encoder.grid == (3, 3) and torch.equal(flat(larger), flat(before))
 
 
 def test_the_default_encoder_is_the_bundled_captioner_s_and_can_be_shared(bundle, monkeypatch, tmp_path, records):

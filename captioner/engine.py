@@ -1,0 +1,46 @@
+"""What a captioner runs on: three functions from tensors to tensors.
+
+`captioner.network.CaptionNetwork` offers them in PyTorch. Another engine needs no search and no preprocessing of its
+own.
+"""
+
+from typing import Protocol
+
+from torch import Tensor
+
+
+class DecodingState(Protocol):
+    """Where B sentences stand; what `captioner.search` needs of it, and where each row looked.
+
+    Attributes:
+        p: (B, L), the attention before the last word; None before the first.
+    """
+
+    p: Tensor | None
+
+    def __len__(self) -> int:
+        """B."""
+
+    def select(self, rows: Tensor) -> "DecodingState":
+        """The state of these rows, (P, Q) with the Q rows of one photo in each line, in the order given."""
+
+
+class Engine(Protocol):
+    """The captioner's functions.
+
+    Attributes:
+        image_size: S, the side of the photos it takes.
+        grid: (rows, cols) of the features; L = rows * cols.
+    """
+
+    image_size: int
+    grid: tuple[int, int]
+
+    def encode(self, photos: Tensor) -> Tensor:
+        """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
+
+    def start(self, features: Tensor) -> DecodingState:
+        """Features (B, L, D) -> the state before the first word, one row a photo."""
+
+    def step(self, tokens: Tensor, state: DecodingState) -> tuple[Tensor, DecodingState]:
+        """The word before (B,) and the state -> logits (B, V) of the next word, and the new state."""

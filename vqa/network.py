@@ -1,0 +1,98 @@
+"""The answerer's network: photos and questions -> answer scores. Knows tensors only; `vqa.predictor` knows the rest."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding
+
+from encoders.cnn import ImageEncoder
+from encoders.question import QuestionEncoder
+from runtime.device import autocast
+
+from .head import Head, HeadSettings, Memory
+
+
+class AnswerNetwork(nn.Module):
+    """An image encoder, a question encoder and a head: the engine of an `Answerer` in PyTorch, and what training fits.
+
+    Args:
+        encoder: the photo's side.
+        vocabulary_size: V, of questions.
+        answers: N, how many answers there are to choose from.
+        settings: of the question's side and the head.
+    """
+
+    def __init__(
+        self, encoder: ImageEncoder, *, vocabulary_size: int, answers: int, settings: HeadSettings | None = None
+    ):
+        super().__init__()
+        self.settings = s = settings or HeadSettings()
+        self.encoder = encoder
+        self.question = QuestionEncoder(
+            vocabulary_size=vocabulary_size,
+            embedding_size=s.embedding_size,
+            hidden_size=s.question_size,
+            cell=s.cell,
+            layers=s.layers,
+            dropout=s.dropout,
+        )
+        self.head = Head(
+            question_size=s.question_size,
+            feature_size=encoder.feature_size,
+            answers=answers,
+            pooling=s.pooling,
+            attention_size=s.attention_size,
+            fusion=s.fusion,
+            hidden_size=s.hidden_size,
+            dropout=s.dropout,
+            photo=s.photo,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        return self.head.output.bias.device
+
+    @property
+    def image_size(self) -> int:
+        """S, the side of the photos it takes."""
+        return self.encoder.image_size
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, cols) of the features; L = rows * cols."""
+        return self.encoder.grid
+
+    @property
+    def feature_size(self) -> int:
+        """D."""
+        return self.encoder.feature_size
+
+    @property
+    def glimpses(self) -> int:
+        """G, how often a question chooses where to look."""
+        return self.head.glimpses
+
+    @torch.no_grad()
+    def encode(self, photos: Tensor) -> Tensor:
+        """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
+        with autocast(self.device):
+            return self.encoder(photos.to(self.device)).float()
+
+    def start(self, features: Tensor) -> Memory:
+        """What all questions on P photos share, computed once: features (P, L, D)."""
+        return self.head.start(features.to(self.device))
+
+    def answer(
+        self, memory: Memory, tokens: Tensor, lengths: Tensor, blind: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Score every answer to Q questions on each of P photos; arguments and results as of `vqa.engine.Engine`."""
+        tokens, lengths = tokens.to(self.device), lengths.to(self.device)
+        q = self._encode_questions(tokens.flatten(0, 1), lengths.flatten()).unflatten(0, lengths.shape)
+        return self.head(q.to(self.head.output.weight.dtype), memory, blind)
+
+    def _encode_questions(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Questions (N, T) -> (N, H). The same is asked about many photos: each different question is encoded once."""
+        if len(lengths) == 1:
+            return self.question(tokens, lengths)
+        different, which = torch.cat((lengths.unsqueeze(1), tokens), dim=1).unique(dim=0, return_inverse=True)
+        vectors = self.question(different[:, 1:], different[:, 0])
+        return embedding(which, vectors)  # vectors[which], with a deterministic gradient
