@@ -34,23 +34,17 @@ def place(tmp_path_factory):
 
 def forged(folder) -> list[dict]:
     """Files that are no uploads of this server, there or not, marked as Gradio's client marks them or not."""
-    paths = [
-        folder / "secret.png",
-        folder / "secret.zip",
-        folder / "pipe.png",
-        folder,
-        folder / "missing.png",
+    names = ("secret.png", "secret.zip", "pipe.png", "", "missing.png")
+    others = (
         "/dev/zero",
         "/etc/passwd",
         "../../etc/passwd",
-        "",
         "a\0b.png",
-        "x" * 5000,
         "file:///etc/passwd",
         "http://127.0.0.1:1/a.png",
-    ]
-    marked = [{"path": str(path), "meta": {"_type": "gradio.FileData"}} for path in paths]
-    return [*({"path": str(path)} for path in paths), *marked, {"path": None, "url": "http://127.0.0.1:1/a.png"}, {}]
+    )
+    paths = [*(str(folder / name) for name in names), *others]
+    return [{"path": path, **mark} for mark in ({}, MARK) for path in paths]
 
 
 def events(config) -> list[tuple[int, list[int]]]:
