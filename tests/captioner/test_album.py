@@ -110,9 +110,15 @@ def test_no_text_of_the_table_is_a_formula(tmp_path, start):
             assert row[0] == f"'{name}" and not any(cell.startswith(start) for cell in row)
 
 
-@pytest.mark.parametrize(("write", "file"), [(write_coco, "captions.json"), (write_csv, "captions.csv")])
-def test_the_files_are_data_sets_that_training_reads(folder, entries, tmp_path, write, file):
-    write(entries, tmp_path / file)
+@pytest.mark.parametrize("write", [write_csv, write_jsonl])
+def test_tables_of_captions_are_no_data_to_learn_from(entries, tmp_path, write):
+    write(entries, tmp_path / {write_csv: "captions.csv", write_jsonl: "captions.jsonl"}[write])
+    with pytest.raises(DataError, match="no data set of captions"):
+        read_captions(tmp_path)
+
+
+def test_the_coco_file_is_a_data_set_that_training_reads(folder, entries, tmp_path):
+    write_coco(entries, tmp_path / "captions.json")
     for entry in entries:
         if entry.caption:
             (tmp_path / "photos" / entry.name).parent.mkdir(parents=True, exist_ok=True)

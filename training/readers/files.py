@@ -19,7 +19,7 @@ JSON_LINES = (".jsonl", ".ndjson")
 ROWS = (".csv", ".tsv", ".json", *JSON_LINES)  # what `read_rows` reads
 _OUTPUTS = (  # the columns of what `python -m captioner`, its albums and `python -m vqa` write
     {"image", "caption", "log_prob"}, {"image", "caption", "error"}, {"image", "question", "answers", "sure"},
-    {"image", "error"},
+    {"image", "question", "error"},
 )  # fmt: skip
 _END = "\x1a"  # a row of our own behind the last: where it is inside another, that one is not closed
 _BEGINS_A_ROW = re.compile(r"[^,;\t\"]*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif|heic)[,;\t]", re.IGNORECASE)

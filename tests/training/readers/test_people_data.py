@@ -44,6 +44,7 @@ OUTPUTS = {
     "captions.json": json.dumps({"image": "a.jpg", "caption": "two dogs", "log_prob": -3.1, "words": []}) + "\n{}",
     "list.json": json.dumps([{"image": "a.jpg", "caption": "two dogs", "log_prob": -3.1}]),
     "album.csv": "\ufeffimage,caption,error\na.jpg,two dogs,\n",
+    "failed.jsonl": json.dumps({"image": "a.jpg", "question": "what?", "error": "a.jpg is damaged."}),
     "answers.jsonl": json.dumps({"image": "a.jpg", "question": "what?", "answers": [{"answer": "x"}], "sure": True}),
 }
 
@@ -207,6 +208,14 @@ def test_question_ids_may_restart_in_each_file_and_ids_may_be_texts(folder):
     data = read_questions(folder)
     assert {(record.image.name, record.split) for record in data.records} == {("a.jpg", "train"), ("b.jpg", "val")}
     assert len({record.question_id for record in data.records}) == 2 and not data.problems.counts
+
+
+def test_an_image_id_may_be_a_text_in_one_file_and_a_number_in_the_other(tmp_path):
+    photo(tmp_path / "000000000042.jpg")
+    write(tmp_path / "questions.json", {"questions": [{"question_id": 1, "image_id": "42", "question": "is it red?"}]})
+    write(tmp_path / "annotations.json", {"annotations": [{"question_id": 1, "image_id": 42.0, "answers": ["yes"]}]})
+    data = read_questions(tmp_path)
+    assert [record.answers for record in data.records] == [("yes",)] and not data.problems.counts
 
 
 # Names and places of photos
