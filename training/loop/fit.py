@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from runtime.device import best_device, bf16_is_fast
-from runtime.errors import GlimpseError
+from runtime.errors import GlimpseError, SettingError
 
 from .alarms import Alarm, newly
 from .distributed import connected
@@ -63,6 +63,10 @@ class _Run:
     def __init__(self, task: Task, settings: FitSettings, out: Path, *, resume: bool):
         self.task, self.settings, self.out = task, settings, out
         out.mkdir(parents=True, exist_ok=True)
+        if settings.precision == "bf16" and not bf16_is_fast(
+            best_device()
+        ):  # and torch's LSTM does not run in it at all
+            raise SettingError("this processor has no bfloat16; choose --precision auto or 32.")
         bf16 = settings.precision == "bf16" or (settings.precision == "auto" and bf16_is_fast(best_device()))
         self.fabric = connected("bf16-mixed" if bf16 else "32-true")
         self.model, self.optimiser = self.fabric.setup(task.model, _optimiser(task, settings))

@@ -35,7 +35,9 @@ def read_several(paths: Sequence[Path], format: str | None = None) -> Dataset:
         formats.append(found.format)
         problems.merge(found.problems)
         made.update(found.made)
-    return Dataset("+".join(formats), keep_apart(records, problems), problems, tuple(sorted(made)))
+    if len(paths) > 1:  # within one data set, it is for its owner to mend
+        records = keep_apart(records, problems)
+    return Dataset("+".join(formats), records, problems, tuple(sorted(made)))
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -109,7 +109,7 @@ def test_captions_and_questions_in_one_folder_are_told_apart(questions, data, tm
         (["nowhere"], "nowhere does not exist"),
         (["{data}", "--kind", "photos"], "there is no kind 'photos'"),
         (["{data}", "--format", "xml"], "format 'xml' is not known; choose one of flickr8k"),
-        (["{data}", "{data}"], "one data set, not on 2"),
+        (["{data}", "{data}"], "is given twice; give each data set once"),
         (["{data}", "--encoder", "tiny", "--start-from", "x"], "leave out --encoder"),
     ],
 )

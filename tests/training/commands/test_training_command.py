@@ -58,7 +58,7 @@ def test_a_run_goes_on_with_tuning_then_cider_then_scores_then_sharing(trained, 
                     for folder in (tmp_path / "shared", tmp_path / "cider" / "best"))  # fmt: skip
     assert small < 0.52 * whole
     shared = captioner.load(tmp_path / "shared")
-    assert shared.about["note"] == "for research" and shared.encoder.grid == (3, 3)
+    assert shared.about["note"] == "for research" and shared.network.grid == (3, 3)
 
 
 def test_a_finished_run_can_be_resumed_and_stays_as_it_is(trained, data):
@@ -93,5 +93,5 @@ def test_a_split_or_a_data_set_that_is_not_there_is_one_sentence(trained, tmp_pa
         call("evaluate", trained, "--data", data, "--split", "trial")
     with pytest.raises(GlimpseError, match="does not exist"):
         call("evaluate", trained, "--data", tmp_path / "nothing")
-    with pytest.raises(GlimpseError, match="one data set, not on 2"):
+    with pytest.raises(GlimpseError, match="is given twice; give each data set once"):
         call("evaluate", trained, "--data", data, "--data", data)

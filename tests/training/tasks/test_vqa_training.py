@@ -13,6 +13,7 @@ import training.tasks.start_vqa
 from encoders.cnn import ImageEncoder
 from encoders.text import UNK
 from runtime.checkpoint import WEIGHTS, read_tensors
+from runtime.device import best_device, bf16_is_fast
 from runtime.errors import DataError, SettingError
 from training.loop.fit import fit
 from training.loop.task import Epoch, FitSettings
@@ -183,6 +184,13 @@ def test_a_frozen_encoder_does_not_move_and_the_rest_does(records, tmp_path):
     assert not any(same[name] for name in same if name.startswith(("question.", "head.")))
 
 
+def test_bfloat16_is_refused_where_there_is_none(records, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.loop.fit.bf16_is_fast", lambda device: False)
+    with pytest.raises(SettingError, match="no bfloat16; choose --precision auto or 32"):
+        train(task_of(records, tmp_path), tmp_path, precision="bf16")
+
+
+@pytest.mark.skipif(not bf16_is_fast(best_device()), reason="this processor has no bfloat16")
 def test_bfloat16_trains_too(records, tmp_path):
     task = task_of(records, tmp_path, WHOLE, epochs=1)
     [epoch] = train(task, tmp_path, precision="bf16")
