@@ -30,11 +30,7 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
             given_zip = gr.UploadButton("Upload a data set as a zip", file_types=[".zip"])
             take_uploads_only(given_zip)
             begin = gr.Dropdown(site.kept.beginnings("captioner"), label="Begin with", interactive=True)
-            with gr.Accordion("How it learns", open=False):
-                epochs = gr.Slider(1, 50, 10, step=1, label="Epochs", info="Passes over the photos")
-                rate = gr.Number(1e-3, label="Learning rate", info="Lower it when the scores fall")
-                count = gr.Slider(1, 10, 2, step=1, label="New words", info="Learnt when they occur this often")
-                tune = gr.Checkbox(False, label="Train the encoder too", info="Much slower; better with many photos")
+            epochs, rate, count, tune = learning_controls()
         with gr.Column():
             report = gr.HTML(NO_DATA)
             anyway = gr.Checkbox(False, label="Train all the same", visible=False)
@@ -63,10 +59,40 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
             kind, site.kept.data_sets.find(given), epochs=int(epochs), learning_rate=rate, min_count=int(count),
             finetune_encoder=tune, anyway=anyway, **options,
         )  # fmt: skip
-        return list_runs(run.name)
+        return run_choices(site, run.name)
 
-    def list_runs(name: str | None):
-        return gr.update(choices=[run.name for run in site.kept.runs.list()], value=name, visible=bool(name))
+    gr.on([data.change, begin.change, tune.change], check, [kind, data, begin, count, tune], [report, anyway, start],
+          concurrency_limit=1, trigger_mode="always_last", **HIDDEN)  # fmt: skip
+    start.click(train, [kind, data, begin, anyway, epochs, rate, count, tune], chosen, **HIDDEN)
+    keep_choices(site, blocks, kind, given_zip, data, begin, chosen)
+
+
+def learning_controls() -> list:
+    """How a run learns, folded away: epochs, learning rate, how often a new word must occur, the encoder too."""
+    with gr.Accordion("How it learns", open=False):
+        return [
+            gr.Slider(1, 50, 10, step=1, label="Epochs", info="Passes over the photos"),
+            gr.Number(1e-3, label="Learning rate", info="Lower it when the scores fall"),
+            gr.Slider(1, 10, 2, step=1, label="New words", info="Learnt when they occur this often"),
+            gr.Checkbox(False, label="Train the encoder too", info="Much slower; better with many photos"),
+        ]
+
+
+def run_choices(site: Site, name: str | None):
+    """The list of runs, with this one chosen."""
+    return gr.update(choices=[run.name for run in site.kept.runs.list()], value=name, visible=bool(name))
+
+
+def keep_choices(
+    site: Site,
+    blocks: gr.Blocks,
+    kind: gr.Radio,
+    given_zip: gr.UploadButton,
+    data: gr.Dropdown,
+    begin: gr.Dropdown,
+    chosen: gr.Dropdown,
+) -> None:
+    """Keep the lists of data sets, beginnings and runs to what there is: on another kind, a new zip, a new visit."""
 
     @told()
     def choices(kind: str):
@@ -85,11 +111,8 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
         found = kept.runs.list()
         shown = [run.name for run in found if run.state == "running"] or [run.name for run in found]
         sets, begins = kept.data_sets.list("captioner"), kept.beginnings("captioner")
-        return gr.update(choices=sets), gr.update(choices=begins), list_runs(shown[0] if shown else None)
+        return gr.update(choices=sets), gr.update(choices=begins), run_choices(site, shown[0] if shown else None)
 
     given_zip.upload(unpacked, [kind, given_zip], data, concurrency_limit=1, **HIDDEN)
     kind.change(choices, kind, [data, begin], show_progress="hidden", **HIDDEN)
-    gr.on([data.change, begin.change, tune.change], check, [kind, data, begin, count, tune], [report, anyway, start],
-          concurrency_limit=1, trigger_mode="always_last", **HIDDEN)  # fmt: skip
-    start.click(train, [kind, data, begin, anyway, epochs, rate, count, tune], chosen, **HIDDEN)
     blocks.load(arrive, None, [data, begin, chosen], show_progress="hidden", **HIDDEN)

@@ -23,9 +23,8 @@ def curves(run, now) -> tuple:
     return gr.update(value=losses), gr.update(value=scores, label=label)
 
 
-def watch_panel(site: Site) -> gr.Dropdown:
-    """A run as it goes; which one is chosen comes back."""
-    chosen = gr.Dropdown([], label="Run", interactive=True, visible=False)
+def run_display() -> tuple[list, gr.DownloadButton]:
+    """What is shown of a run, in the order that `view` fills it in, and the button that hands over a packed model."""
     plot = {"buttons": [], "x_axis_format": ".6~g"}
     with gr.Column(visible=False) as shown:
         state = gr.HTML()
@@ -41,7 +40,14 @@ def watch_panel(site: Site) -> gr.Dropdown:
             score = gr.LinePlot(x="epoch", y="score", label="Score", **plot)
         samples = gr.HTML()
     timer = gr.Timer(POLL, active=False)
-    outputs = [shown, state, scores, loss, score, samples, stop, resume, use, download, timer]
+    return [shown, state, scores, loss, score, samples, stop, resume, use, download, timer], packed
+
+
+def watch_panel(site: Site) -> gr.Dropdown:
+    """A run as it goes; which one is chosen comes back."""
+    chosen = gr.Dropdown([], label="Run", interactive=True, visible=False)
+    outputs, packed = run_display()
+    *_, stop, resume, use, download, timer = outputs
 
     @told()
     def view(name: str | None) -> tuple:

@@ -11,7 +11,7 @@ from runtime.errors import PhotoError
 from training.checks.check import Report
 from training.checks.show import clock, facts
 
-from .runs import Progress, Run
+from .run import Progress, Run
 
 THUMBNAIL = 96  # pixels
 EPOCHS_SHOWN = 4  # of what the model said of a photo

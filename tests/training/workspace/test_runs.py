@@ -18,7 +18,8 @@ import captioner
 from runtime.checkpoint import change_config
 from runtime.errors import DataError, SettingError
 from training.workspace import process
-from training.workspace.runs import NICENESS, POINTS, Run, Runs
+from training.workspace.run import POINTS, Run
+from training.workspace.runs import NICENESS, Runs
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the stand-ins for a training are shell scripts")
 FOREVER = "exec sleep 60"

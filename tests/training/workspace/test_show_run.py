@@ -10,7 +10,7 @@ from toys import coco_folder, square
 from training.checks.check import LeftOut, check
 from training.checks.show import clock, facts
 from training.readers import read_captions
-from training.workspace.runs import Progress
+from training.workspace.run import Progress
 from training.workspace.show_run import check_html, learnt_html, scores_html, standing_html, thumbnail_html
 
 

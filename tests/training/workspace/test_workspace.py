@@ -12,7 +12,7 @@ from runtime.errors import DataError, SettingError
 from training.checks.check import Report, check
 from training.readers import read_captions
 from training.workspace.data_sets import checked, report_from
-from training.workspace.runs import Run
+from training.workspace.run import Run
 from training.workspace.workspace import GIVEN, NEW, Workspace
 
 
