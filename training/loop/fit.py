@@ -63,9 +63,7 @@ class _Run:
     def __init__(self, task: Task, settings: FitSettings, out: Path, *, resume: bool):
         self.task, self.settings, self.out = task, settings, out
         out.mkdir(parents=True, exist_ok=True)
-        if settings.precision == "bf16" and not bf16_is_fast(
-            best_device()
-        ):  # and torch's LSTM does not run in it at all
+        if settings.precision == "bf16" and not bf16_is_fast(best_device()):  # torch's LSTM does not run in it there
             raise SettingError("this processor has no bfloat16; choose --precision auto or 32.")
         bf16 = settings.precision == "bf16" or (settings.precision == "auto" and bf16_is_fast(best_device()))
         self.fabric = connected("bf16-mixed" if bf16 else "32-true")
