@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the bundled VQA model on the bundled captioner's encoder, in about half an hour on two cores. Stop it whenever you
+# Makes the bundled VQA model on the bundled captioner's encoder, in about a quarter of an hour on two cores. Stop it when
 # like: started again with the same folders, it goes on where it was.
 #
 #   examples/bundled_vqa.sh COCO COCO_CAPTIONS DAQUAR FLICKR8K RUNS
@@ -12,7 +12,7 @@ run=$5/vqa
 resume=
 [ -e "$run/resume.pt" ] && resume=--resume
 [ -e "$run/done" ] || python -m training vqa "${data[@]}" --share-encoder --out "$run" --min-count 3 --min-answers 4 \
-    --dropout 0.5 --weight-decay 0.05 --epochs 8 --patience 0 --no-scores --cache "$5/cache" $resume
+    --dropout 0.5 --weight-decay 0.05 --epochs 6 --patience 0 --no-scores --cache "$5/cache" $resume
 touch "$run/done"
 
 # 2. Half precision, with a note on the terms; then the test photos, once, written into its config.json.
