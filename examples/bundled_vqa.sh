@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the bundled VQA model on the bundled captioner's encoder, in about a quarter of an hour on two cores. Stop it when
+# Makes the bundled VQA model on the bundled captioner's encoder, in about half an hour on two cores. Stop it whenever you
 # like: started again with the same folders, it goes on where it was.
 #
 #   examples/bundled_vqa.sh COCO COCO_CAPTIONS DAQUAR FLICKR8K RUNS
