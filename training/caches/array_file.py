@@ -78,13 +78,21 @@ class ArrayFile:
             os.fsync(self._file.fileno())
 
     def read(self, rows: Iterable[int]) -> Tensor:
-        """(B, ...), in the order of the rows asked for."""
+        """(B, ...), in the order of the rows asked for.
+
+        Raises:
+            DataError: the file was cut short since it was opened.
+        """
         rows = [int(row) for row in rows]
         found = np.empty((len(rows), *self.row), self.dtype)
         with self._lock:
             for row, into in zip(rows, found, strict=True):
                 self._file.seek(self.offset + row * self.size)
-                self._file.readinto(memoryview(into).cast("B"))
+                left = memoryview(into).cast("B")
+                while left:  # one call may give less than was asked for
+                    if not (got := self._file.readinto(left)):
+                        raise DataError(f"{shown(self.file)} was cut short; delete it, and it is made again.")
+                    left = left[got:]
         return torch.from_numpy(found)
 
 

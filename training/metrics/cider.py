@@ -5,7 +5,7 @@ that one must see the whole corpus at each call.
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Hashable, Sequence
 
 N, SIGMA = 4, 6.0
@@ -25,8 +25,8 @@ class CiderD:
     def __init__(self, references: Sequence[Sequence[Tokens]]):
         images = [[_ngrams(tokens) for tokens in image] for image in references]
         frequency: Counter = Counter(gram for image in images for gram in set().union(*image))
-        top = math.log(max(len(images), 1))
-        self._rarity = defaultdict(lambda: top, {g: top - math.log(count) for g, count in frequency.items()})
+        self._rarest = math.log(max(len(images), 1))
+        self._rarity = {gram: self._rarest - math.log(count) for gram, count in frequency.items()}
         self._references = [[self._vector(grams) for grams in image] for image in images]
 
     def __call__(self, image: int, candidate: Tokens) -> float:
@@ -45,7 +45,7 @@ class CiderD:
         """tf-idf weights for each n, their norms, and the length (in bigrams, as the original counts it)."""
         vectors: list[dict] = [{} for _ in range(N)]
         for gram, count in grams.items():
-            vectors[len(gram) - 1][gram] = count * self._rarity[gram]
+            vectors[len(gram) - 1][gram] = count * self._rarity.get(gram, self._rarest)
         norms = [math.sqrt(sum(w * w for w in v.values())) for v in vectors]
         return vectors, norms, sum(count for gram, count in grams.items() if len(gram) == 2)
 

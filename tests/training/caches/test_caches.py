@@ -1,6 +1,7 @@
 """Decoded photos and computed features on disk: right rows, found again, resumed, refused when there is no room."""
 
 import errno
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -143,3 +144,27 @@ def test_photos_are_opened_only_a_little_ahead():
         assert [next(rows) for _ in range(5)] == [0, 1, 2, 3, 4]
         assert len(opened) <= 14
         assert list(rows) == list(range(5, 1000))
+
+
+def test_a_read_that_gives_less_goes_on(tmp_path):
+    """One `readinto` may give fewer bytes than were asked for: across signals, on network disks, beyond 2 GiB."""
+    rows = np.arange(24, dtype=np.float16).reshape(4, 6)
+    array = ArrayFile.create(tmp_path / "a.npy", np.float16, rows.shape)
+    array.write(0, rows)
+
+    class Slow:
+        def __init__(self, file):
+            self.file, self.seek = file, file.seek
+
+        def readinto(self, into):
+            return self.file.readinto(into[:5])
+
+    array._file = Slow(array._file)
+    assert np.array_equal(array.read([2, 0]), rows[[2, 0]])
+
+
+def test_a_file_that_was_cut_short_is_told(tmp_path):
+    array = ArrayFile.create(tmp_path / "a.npy", np.float16, (4, 6))
+    os.truncate(tmp_path / "a.npy", array.offset + 2 * array.size)
+    with pytest.raises(DataError, match=r"a\.npy was cut short; delete it"):
+        array.read([0, 3])

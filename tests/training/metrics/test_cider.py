@@ -30,3 +30,11 @@ def test_a_missing_end_costs():
 
 def test_an_empty_candidate_scores_nothing():
     assert CiderD([["a b".split()], ["c d".split()]])(0, []) == 0
+
+
+def test_scoring_leaves_nothing_behind():
+    cider = CiderD([["a b".split()], ["c d".split()]])
+    known = len(cider._rarity)
+    for n in range(5):
+        cider(0, ["a", f"new{n}"])
+    assert len(cider._rarity) == known
