@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
-from page import page
+from page_server import page
 from serving import blobs
 
 SETTLE = 5  # seconds

@@ -1,6 +1,6 @@
 """What a visitor waits for: `python app.py` until its page is served, and a photo until its caption has come.
 
-    python benchmarks/page.py [--rounds N]
+    python benchmarks/page_server.py [--rounds N]
 
 The page is asked over its API on loopback, as `gradio_client` asks it; the photo is made up, 640 x 480.
 """
