@@ -42,11 +42,12 @@ def load(
     """
     folder = folder_of(model)
     config = read_config(folder, kind="vqa")
+    lent = encoder
     try:
-        shared, wanted = config["encoder"].get("from"), config["encoder"].get("fingerprint")
-        lent = encoder if shared else None
+        shared = bool(config["encoder"].get("from"))
+        encoder = _shared_encoder(folder, config["encoder"], lent) if shared else None
         with torch.device("meta"):  # the weights follow: no need to draw random ones first
-            answerer = _built(config, lent)
+            answerer = _built(config, encoder)
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error) if isinstance(error, SettingError) else repr(error)
         raise ModelError(
@@ -54,34 +55,45 @@ def load(
         ) from None
     network = answerer.network
     path = model_folder(folder) / WEIGHTS
-    tensors = read_tensors(path)
-    if shared and not lent:
-        tensors |= {f"encoder.{name}": tensor for name, tensor in shared_tensors(shared).items()}
-    own = nn.ModuleDict({"question": network.question, "head": network.head}) if lent else network
-    fill(own, tensors, shown(path))
-    if shared and (found := encoder_fingerprint(network.encoder)) != wanted:
-        raise ModelError(
-            f"{shown(folder)} was trained on the encoder {wanted} of {shared}, and the one here is {found}; use it "
-            "with the glimpse it came with, or train it again."
-        )
-    own_encoder = None if lent else network.encoder
+    own = nn.ModuleDict({"question": network.question, "head": network.head}) if shared else network
+    fill(own, read_tensors(path), shown(path))
+    own_encoder = None if shared and lent else network.encoder
     prepare_for_inference(
         network, few_rows=network.question, encoder=own_encoder, device=device or best_device(), exact=exact
     )
     return answerer
 
 
+def _shared_encoder(folder, source: dict, lent: ImageEncoder | None) -> ImageEncoder:
+    """The encoder that a folder was trained on and does not store: the one lent, or read from the model that has it.
+
+    Raises:
+        ModelError: it is another one by now. That is said before anything is built on it, which would not fit.
+    """
+    name, wanted = source["from"], source.get("fingerprint")
+    encoder = lent
+    if encoder is None:
+        with torch.device("meta"):
+            encoder = ImageEncoder(**shared_config(name))
+        fill(encoder, shared_tensors(name), name)
+    if (found := encoder_fingerprint(encoder)) != wanted:
+        raise ModelError(
+            f"{shown(folder)} was trained on the encoder {wanted} of {name}, and the one here is {found}; use it with "
+            "the glimpse it came with, or train it again."
+        )
+    return encoder
+
+
 def _built(config: dict, encoder: ImageEncoder | None) -> Answerer:
     """The answerer that a folder's config describes, without its weights, around this encoder if one is given."""
-    shared = config["encoder"].get("from")
     return Answerer.build(
-        encoder or ImageEncoder(**(shared_config(shared) if shared else config["encoder"])),
+        encoder or ImageEncoder(**config["encoder"]),
         Vocabulary(tuple(config["vocabulary"]["tokens"]), config["vocabulary"]["unit"]),
         AnswerSet.from_list(config["answers"]),
         Preprocessing(**config["preprocessing"]),
         HeadSettings(**config["head"]),
         temperature=config["temperature"],
         threshold=config["threshold"],
-        encoder_from=shared,
+        encoder_from=config["encoder"].get("from"),
         about=config["about"],
     )

@@ -13,6 +13,7 @@ import captioner
 import encoders.stream
 import vqa.model
 import vqa.shared
+from encoders.cnn import ImageEncoder
 from runtime.bundled import folder_of
 from runtime.checkpoint import CONFIG, WEIGHTS
 from runtime.errors import ModelError, PhotoError, QuestionError, SettingError
@@ -323,6 +324,17 @@ def test_a_shared_encoder_that_has_changed_is_refused(bundle, sharing, tmp_path)
     with pytest.raises(ModelError, match="use it with the glimpse it came with, or train it again") as caught:
         load(sharing)
     assert "\n" not in str(caught.value)
+
+
+def test_a_shared_encoder_of_another_kind_is_refused_as_changed_and_not_as_damage(sharing, monkeypatch):
+    """So it is with models of an earlier release, whose bundle had another network, size and number of features."""
+    with torch.device("meta"):
+        other = ImageEncoder("resnet18", image_size=64)
+    weights = {name: torch.zeros(tensor.shape, dtype=tensor.dtype) for name, tensor in other.state_dict().items()}
+    monkeypatch.setattr(vqa.model, "shared_config", lambda name: other.config())
+    monkeypatch.setattr(vqa.model, "shared_tensors", lambda name: weights)
+    with pytest.raises(ModelError, match="use it with the glimpse it came with, or train it again"):
+        load(sharing)
 
 
 def test_a_shared_encoder_that_is_missing_is_refused(sharing, monkeypatch, tmp_path):

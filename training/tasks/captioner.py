@@ -167,20 +167,21 @@ class CaptionTask:
             if not found:
                 raise DataError(f"the data has no {name} photo that can be opened; check it with `training check`.")
         self.train_rows, self.val_rows = torch.tensor(rows["train"]), torch.tensor(rows["val"])
-        self._by_set: dict[str, list[int]] = {}
+        by_set: dict[str, list[int]] = {}
         for row in rows["train"]:
-            self._by_set.setdefault(self.records[row].data_set, []).append(row)
+            by_set.setdefault(self.records[row].data_set, []).append(row)
+        self._by_set = {name: torch.tensor(of_it) for name, of_it in by_set.items()}
         self.steps = -(-len(self._order(0)) // self.settings.batch)
 
     def _order(self, epoch: int) -> Tensor:
         """The rows of an epoch in random order: each training photo as often as its data set's weight says."""
-        rows = []
-        for name, all_of_it in self._by_set.items():
-            whole, rest = divmod(round(self.weights.get(name, 1.0) * len(all_of_it)), len(all_of_it))
-            some = torch.randperm(len(all_of_it), generator=generator(self.seed, "share", name, epoch))[:rest]
-            rows += all_of_it * whole + [all_of_it[i] for i in some.tolist()]
-        order = torch.randperm(len(rows), generator=generator(self.seed, "order", epoch))
-        return torch.tensor(rows)[order]
+        parts = []
+        for name, rows in self._by_set.items():
+            whole, rest = divmod(round(self.weights.get(name, 1.0) * len(rows)), len(rows))
+            some = torch.randperm(len(rows), generator=generator(self.seed, "share", name, epoch))[:rest]
+            parts += [rows] * whole + [rows[some]]
+        rows = torch.cat(parts)
+        return rows[torch.randperm(len(rows), generator=generator(self.seed, "order", epoch))]
 
     def batch(self, epoch: int, step: int, part: slice = WHOLE) -> CaptionBatch:
         rows = self._order(epoch)[step * self.settings.batch :][: self.settings.batch]
