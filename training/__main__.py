@@ -10,6 +10,7 @@ import typer
 
 from runtime.bundled import folder_of
 from runtime.command import SOME_FAILED, run, say
+from runtime.errors import SettingError
 
 from .commands.captioner import captioner, evaluate_captions
 from .commands.check import check
@@ -49,6 +50,8 @@ def evaluate(
     if _kind(model) == "vqa":
         whole = evaluate_answers(model, data, generate=generate, **same)
     else:
+        if generate:
+            raise SettingError("--generate makes questions, and a captioner is scored on captions; leave it out.")
         whole = evaluate_captions(model, data, beam=beam, length_penalty=length_penalty, **same)
     if not whole:
         raise typer.Exit(SOME_FAILED)

@@ -93,5 +93,7 @@ def test_a_split_or_a_data_set_that_is_not_there_is_one_sentence(trained, tmp_pa
         call("evaluate", trained, "--data", data, "--split", "trial")
     with pytest.raises(GlimpseError, match="does not exist"):
         call("evaluate", trained, "--data", tmp_path / "nothing")
+    with pytest.raises(GlimpseError, match="--generate makes questions, and a captioner is scored on captions"):
+        call("evaluate", trained, "--data", data, "--generate")
     with pytest.raises(GlimpseError, match="is given twice; give each data set once"):
         call("evaluate", trained, "--data", data, "--data", data)
