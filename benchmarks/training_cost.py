@@ -26,11 +26,13 @@ from PIL import Image, ImageDraw, ImageFont
 from runtime.command import say
 from runtime.device import autocast
 from training.caches.features import BATCH, FeatureCache
+from training.config.fit import FitSettings
+from training.config.task import CaptionSettings
 from training.loop.fit import fit
-from training.loop.task import Epoch, FitSettings, Step
+from training.loop.task import Epoch, Step
 from training.readers import read_captions
-from training.tasks.captioner import CaptionSettings, CaptionTask
-from training.tasks.start import grown
+from training.tasks.captioner import CaptionTask
+from training.tasks.start import extend_captioner
 
 HELD_OUT, ROUNDS, EPOCHS = 64, 3, 6
 AGAIN = 3  # epochs of the smaller sizes, of which the median counts, and fewer of the larger: a noisy machine
@@ -67,7 +69,7 @@ def one_size(data: Path, photos: int, epochs: int) -> dict:
     records = sorted(read_captions(data).records, key=lambda r: str(r.image))[: photos + HELD_OUT]
     records = [replace(r, split="train" if n < photos else "val") for n, r in enumerate(records)]
     captions = [caption for r in records[:photos] for caption in r.captions]
-    model = grown("bundled-captioner", captions, min_count=5)
+    model = extend_captioner("bundled-captioner", captions, min_count=5)
     began, found = time.perf_counter(), {"photos": photos, "memory_mb": {"start": own_memory() / 1e6}}
     with tempfile.TemporaryDirectory() as folder:
         task = CaptionTask(model, records, CaptionSettings(), epochs=epochs, seed=1, cache=Path(folder))
@@ -102,7 +104,7 @@ def trained(task: CaptionTask, how: FitSettings, out: Path, memory_mb: dict) -> 
 def caching_share(data: Path, photos: int) -> dict:
     """Photos a second of the cache, files opened, against the encoder's on a batch in memory; in turn."""
     paths = sorted(r.image for r in read_captions(data).records)[:photos]
-    model = grown("bundled-captioner", [], min_count=1)
+    model = extend_captioner("bundled-captioner", [], min_count=1)
     encoder = model.network.encoder.eval()
     side, rates = model.preprocessing.size, {"encoder": [], "cache": []}
     batch = torch.randint(0, 256, (BATCH, 3, side, side), dtype=torch.uint8)

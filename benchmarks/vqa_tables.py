@@ -14,23 +14,22 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 import typer
 
 from runtime.command import run, say
-from training.commands.options import console
-from training.commands.show import draw_fill, draw_fit
-from training.commands.vqa import picked, start, vqa, with_preset
+from training.commands.options import command
+from training.commands.show import console, draw_fill, draw_fit
+from training.config.commands import VqaConfig
 from training.loop.fit import fit
 from training.loop.seed import generator
-from training.loop.task import FitSettings
 from training.readers.records import SPLITS, Problems, QuestionRecord
 from training.readers.several import coco_id, keep_apart
 from training.readers.splits import with_missing_splits
 from training.tasks.question_data import read_all
-from training.tasks.vqa import VqaSettings, VqaTask
+from training.tasks.start_vqa import start_answerer
+from training.tasks.vqa import VqaTask
 from vqa.fusion import FUSIONS
 from vqa.head import POOLINGS
 from vqa.model import load
@@ -38,13 +37,14 @@ from vqa.model import load
 QUESTION_ONLY = "question-only"
 
 
-def training_options(data: Sequence[str], out: Path, given: Sequence[str]) -> SimpleNamespace:
+def training_options(data: Sequence[str], out: Path, given: Sequence[str]) -> VqaConfig:
     """The options of `training vqa`, as that command would take them."""
-    trainer = typer.Typer()
-    trainer.command()(vqa)
+    taken: list[VqaConfig] = []
+    trainer = typer.Typer(pretty_exceptions_enable=False)
+    trainer.command()(command(VqaConfig, taken.append))
     named = [part for path in data for part in ("--data", path)]
-    context = typer.main.get_command(trainer).make_context("vqa", [*named, "--out", str(out), *given])
-    return with_preset(context, context.params)
+    trainer([*named, "--out", str(out), *given], standalone_mode=False)
+    return taken[0]
 
 
 def folded(records: Sequence[QuestionRecord], folds: int, seed: int) -> Iterator[list[QuestionRecord]]:
@@ -61,13 +61,13 @@ def folded(records: Sequence[QuestionRecord], folds: int, seed: int) -> Iterator
         yield keep_apart(with_missing_splits(split, seed=seed)[0], Problems())
 
 
-def trained(o: SimpleNamespace, records: list[QuestionRecord], out: Path, cache: Path) -> dict[str, float]:
+def trained(config: VqaConfig, records: list[QuestionRecord], out: Path, cache: Path) -> dict[str, float]:
     """Train one model and judge it on test; or what an earlier run found."""
     found = out / "scores.json"
     if not found.exists():
-        how = picked(FitSettings, o)
-        answerer = start(o, [r for r in records if r.split == "train"])
-        task = VqaTask(answerer, records, picked(VqaSettings, o), epochs=how.epochs, seed=how.seed, cache=cache,
+        how = config.fit
+        answerer = start_answerer(config.model, [r for r in records if r.split == "train"], seed=how.seed)
+        task = VqaTask(answerer, records, config.task, epochs=how.epochs, seed=how.seed, cache=cache,
                        splits=SPLITS)  # fmt: skip
         draw_fill((done for done, _ in task.prepare()), len(task.source), "photos", console)
         draw_fit(fit(task, how, out), console)
@@ -95,16 +95,16 @@ def main() -> None:
     ours = given[: given.index("--")] if "--" in given else given
     theirs = given[len(ours) + 1 :]
     a = arguments.parse_args(ours)
-    options = training_options(a.data, a.out, theirs)
-    records = read_all([Path(path) for path in a.data], options.format).records
+    config = training_options(a.data, a.out, theirs)
+    records = read_all(config.data.data, config.data.format).records
     variants = {f"{pooling} {fusion}": {"pooling": pooling, "fusion": fusion, "photo": True}
                 for pooling in a.poolings for fusion in a.fusions}  # fmt: skip
     variants[QUESTION_ONLY] = {"photo": False}
     table: dict[str, list] = {name: [] for name in variants}
-    for n, split in enumerate(folded(records, a.folds, options.seed) if a.folds else [records]):
+    for n, split in enumerate(folded(records, a.folds, config.fit.seed) if a.folds else [records]):
         for name, changes in variants.items():
-            o = SimpleNamespace(**vars(options) | changes)
-            table[name].append(trained(o, split, a.out / f"{n}-{name.replace(' ', '-')}", a.out / "cache"))
+            varied = VqaConfig.of(**config.leaves() | changes)
+            table[name].append(trained(varied, split, a.out / f"{n}-{name.replace(' ', '-')}", a.out / "cache"))
             say(f"fold {n + 1}, {name}: {json.dumps(table[name][-1])}")
     print(json.dumps({"data": a.data, "options": theirs, "table": {k: summary(v) for k, v in table.items()}}))
 

@@ -14,13 +14,15 @@ from vqa_toys import SIZES
 
 from captioner import DecoderSettings
 from encoders.cnn import ImageEncoder
+from training.config.fit import FitSettings
+from training.config.task import CaptionSettings, VqaSettings
 from training.loop import fit as loop
-from training.loop.task import FitSettings, Step
+from training.loop.task import Step
 from training.readers import read_captions
-from training.tasks.captioner import CaptionSettings, CaptionTask
+from training.tasks.captioner import CaptionTask
 from training.tasks.question_data import read_all
 from training.tasks.start_vqa import new_answerer
-from training.tasks.vqa import VqaSettings, VqaTask
+from training.tasks.vqa import VqaTask
 from vqa import HeadSettings
 
 PLAIN = DecoderSettings(embedding_size=16, hidden_size=16, attention_size=16, dropout=0.0)

@@ -9,14 +9,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = {"runtime", "encoders", "captioner", "vqa"}
-DATA = MODELS | {"training.loop", "training.caches", "training.readers"}
+DATA = MODELS | {"training.config", "training.loop", "training.caches", "training.readers"}
 TASKS = DATA | {"training.metrics", "training.questions", "training.tasks"}
 MAY_IMPORT = {  # layer -> the layers below it; its own files may always import each other
     "runtime": set(),
     "encoders": {"runtime"},
     "captioner": {"runtime", "encoders"},
     "vqa": {"runtime", "encoders"},
-    "training.loop": {"runtime"},
+    "training.config": {"runtime"},
+    "training.loop": {"runtime", "training.config"},
     "training.caches": MODELS | {"training.loop"},
     "training.readers": MODELS,
     "training.metrics": DATA,
@@ -25,7 +26,7 @@ MAY_IMPORT = {  # layer -> the layers below it; its own files may always import 
     "training.checks": TASKS,
     "training.workspace": TASKS | {"training.checks"},
     "training.commands": TASKS | {"training.checks"},
-    "training": MODELS | {"training.commands"},  # its __main__.py
+    "training": MODELS | {"training.config", "training.checks", "training.commands"},  # its API and its command line
     "page": MODELS | {"training.workspace"},
     "app": {"runtime", "captioner", "vqa", "page"},
 }
@@ -124,6 +125,7 @@ def test_the_page_leaves_tensors_to_the_models():
     ("captioner.model", "import os, training"), ("vqa.model", "import app"), ("vqa.model", "from page import site"),
     ("training.loop.fit", "from training.checks import check"), ("training.loop.fit", "from ..checks import check"),
     ("training.loop.fit", "from training import checks"), ("training.loop.fit", "from encoders.images import x"),
+    ("training.config.fit", "import encoders.cnn"), ("training.config.fit", "from ..loop.task import Task"),
     ("training.readers.coco", "from training.questions.generate import x"), ("training.caches.x", "import training"),
     ("training.readers.coco", "from ..caches.photos import x"), ("training.metrics.x", "import training.questions"),
     ("training.tasks.vqa", "from ..checks.check import check"), ("training.checks.x", "from ..commands import run"),

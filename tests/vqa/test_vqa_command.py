@@ -2,9 +2,9 @@
 
 import json
 import sys
+from functools import partial
 
 import pytest
-import typer
 from PIL import Image
 from toys import square
 from typer.testing import CliRunner
@@ -14,8 +14,7 @@ import vqa.model
 from runtime.checkpoint import read_config
 from runtime.command import status_of
 from runtime.errors import DataError, SettingError
-from training.commands.vqa import evaluate_answers
-from training.commands.vqa import vqa as train_command
+from training.__main__ import app as training_app
 from vqa.__main__ import app
 
 
@@ -150,22 +149,20 @@ def data(tmp_path_factory):
     return question_folder(tmp_path_factory.mktemp("questions") / "data")
 
 
+def training(*arguments):
+    """The result of a command of `python -m training`."""
+    return CliRunner().invoke(training_app, [*map(str, arguments)])
+
+
 @pytest.fixture
 def train():
-    """Call `training vqa`: the result of the command."""
-    trainer = typer.Typer(pretty_exceptions_enable=False)
-    trainer.command()(train_command)
-
-    def call(*arguments):
-        return CliRunner().invoke(trainer, [*map(str, arguments)])
-
-    return call
+    return partial(training, "vqa")
 
 
 SMALL = ["--image-size", 32, "--embedding", 8, "--hidden", 16, "--attention", 8, "--fused", 16, "--precision", 32]
 
 
-def test_training_evaluating_and_going_on(train, data, tmp_path, capsys):
+def test_training_evaluating_and_going_on(train, data, tmp_path):
     out = tmp_path / "run"
     asked = ["--data", data, "--preset", "easy-vqa", *SMALL]
     done = train(*asked, "--out", out, "--epochs", 2)
@@ -178,13 +175,11 @@ def test_training_evaluating_and_going_on(train, data, tmp_path, capsys):
     assert 0 <= config["about"]["validation"]["accuracy"] <= 100
     assert config["temperature"] > 0 and 0 < config["threshold"] < 1
 
-    assert evaluate_answers(str(out), [data], format=None, split="test", record=True, json_only=True)
-    scores = json.loads(capsys.readouterr().out)
+    scores = json.loads(training("evaluate", out, "--data", data, "--record", "--json").stdout)
     assert list(scores)[:4] == ["questions", "accuracy", "per_type", "question_only_accuracy"]
     assert {"wups_0.9", "wups_0.0", "ece"} < set(scores) and scores["questions"] == 24
     assert read_config(out)["about"]["test"]["accuracy"] == scores["accuracy"]
-    evaluate_answers(str(out), [data], format=None, split="test")
-    assert "question_only_accuracy" in capsys.readouterr().out
+    assert "question_only_accuracy" in training("evaluate", out, "--data", data).stdout
 
     assert train(*asked, "--out", out, "--epochs", 2, "--resume").exit_code == 0
     refused = train(*asked, "--out", out, "--epochs", 3, "--resume")
@@ -194,15 +189,15 @@ def test_training_evaluating_and_going_on(train, data, tmp_path, capsys):
     assert read_config(tmp_path / "more")["answers"] == config["answers"]
 
 
-def test_evaluate_tells_of_a_bad_photo_and_of_a_split_that_is_not_there(data, tmp_path, model, capsys):
+def test_evaluate_tells_of_a_bad_photo_and_of_a_split_that_is_not_there(data, tmp_path, model):
     for file in data.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     next(tmp_path.glob("test-*.png")).write_text("not a photo")
-    assert not evaluate_answers(str(model), [tmp_path], format=None, split="test", json_only=True)
-    said = capsys.readouterr()
-    assert json.loads(said.out)["questions"] == 21 and "is not a picture" in said.err
-    with pytest.raises(DataError, match="there is no dev split"):
-        evaluate_answers(str(model), [tmp_path], format=None, split="dev")
+    done = training("evaluate", model, "--data", tmp_path, "--json")
+    assert done.exit_code == 1 and "is not a picture" in done.stderr
+    assert json.loads(done.stdout)["questions"] == 21
+    refused = training("evaluate", model, "--data", tmp_path, "--split", "dev").exception
+    assert isinstance(refused, DataError) and "there is no dev split" in str(refused)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +205,7 @@ def test_evaluate_tells_of_a_bad_photo_and_of_a_split_that_is_not_there(data, tm
     [
         (["--preset", "hard-vqa"], "there is no preset 'hard-vqa'; choose one of easy-vqa, daquar"),
         (["--encoder", "tiny"], "a tiny of random weights that is not trained sees nothing"),
-        (["--start-from", "x", "--encoder", "tiny"], "leave out --encoder and --encoder-weights"),
+        (["--start-from", "x", "--encoder", "tiny"], "goes on with that model as it is; leave out --encoder, --hidden"),
         (["--encoder", "tiny", "--finetune-encoder", "--share-encoder"], "leave out --finetune-encoder"),
         (["--encoder", "tiny", "--finetune-encoder", "--fusion", "sum"], "there is no fusion 'sum'"),
         (["--blind", 1], "blind is 1"),

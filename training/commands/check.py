@@ -1,73 +1,57 @@
-"""The command line of looking first: `python -m training check`."""
-
-# ruff: noqa: E501 (an option a line)
+"""`python -m training check`: look through a data set before training on it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Annotated
 
-import typer
+from rich.console import Console
 
 from runtime.command import SOME_FAILED
 from runtime.errors import DataError, SettingError, shown
+from training.checks.check import Report
+from training.checks.check import check as check_records
+from training.checks.estimate import measure
+from training.checks.show import draw_report
+from training.config.commands import CheckConfig
+from training.config.model import CaptionerModel, VqaModel
+from training.config.task import CaptionSettings, VqaSettings
+from training.readers import FORMATS, questions
+from training.readers.several import read_several
+from training.tasks.captioner import CaptionTask
+from training.tasks.question_data import CAPTIONS, read_all
+from training.tasks.start import start_captioner
+from training.tasks.start_vqa import start_answerer
+from training.tasks.vqa import VqaTask
 
-from .options import Format, console
-from .run import defaults
-
-KINDS = ("captions", "questions")
+from .show import console, draw_check
 
 
-def check(
-    data: Annotated[list[Path], typer.Argument(help="The data set; of questions, there may be several.")],
-    format: Format = None,
-    kind: Annotated[str | None, typer.Option(help="captions or questions [default: what DATA has; captions of both].")] = None,
-    start_from: Annotated[str | None, typer.Option(help="The model that would be trained [default: bundled-captioner, or a new VQA model on its encoder].")] = None,
-    encoder: Annotated[str | None, typer.Option(help="A new model on this backbone instead.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Side of the photos [default: the model's, or 224].")] = None,
-    finetune_encoder: Annotated[bool, typer.Option("--finetune-encoder", help="As if the encoder were trained too.")] = False,
-    batch: Annotated[int, typer.Option(help="Photos a step.")] = 32,
-    min_count: Annotated[int | None, typer.Option(help="A word must occur this often to be learnt [default: 5; of questions 2].")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Open no photo and measure nothing.")] = False,
-    json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
-):  # fmt: skip
-    """Look through a data set before training on it. Says what is there, what is wrong, and what it will take."""
-    from rich.console import Console
-
-    from training.checks.check import check as run_check
-    from training.checks.estimate import measure
-    from training.checks.show import draw_report
-
-    from .show import draw_check
-
-    names = ("format", "start_from", "encoder", "image_size", "finetune_encoder", "batch", "min_count")
-    given = {name: value for name, value in locals().items() if name in names and value is not None}
-    if encoder and start_from:
-        raise SettingError("--start-from goes on with that model's encoder; leave out --encoder.")
-    read = _captions if kind_of(data, format, kind) == "captions" else _questions
-    found, model, task_of = read(data, given)
-    timing = None if quick else measure(task_of, found.records, batch=batch, disk=Path.cwd())
-    report = draw_check(run_check(found, model, open_photos=not quick, measure=timing), console)
-    if json_only:
-        print(json.dumps({"data": [shown(path) for path in data], **asdict(report)}))
+def check(config: CheckConfig) -> None:
+    """Print the report; exit status 1 where training would refuse the data."""
+    report = report_on(config)
+    if config.json:
+        print(json.dumps({"data": [shown(path) for path in config.data], **asdict(report)}))
     else:
-        draw_report(report, map(str, data), Console())
+        draw_report(report, map(str, config.data), Console())
     if report.stops:
-        raise typer.Exit(SOME_FAILED)
+        raise SystemExit(SOME_FAILED)
 
 
-def kind_of(data: list[Path], format: str | None, kind: str | None) -> str:
+def report_on(config: CheckConfig) -> Report:
+    """What the data hold, what is wrong, and what training on them will take."""
+    read = _captions if kind_of(config.data, config.format, config.kind) == "captions" else _questions
+    found, model, task_of = read(config)
+    timing = None if config.quick else measure(task_of, found.records, batch=config.batch, disk=Path.cwd())
+    return draw_check(check_records(found, model, open_photos=not config.quick, measure=timing), console)
+
+
+def kind_of(data: tuple[Path, ...], format: str | None, kind: str | None) -> str:
     """Whether to read captions or questions.
 
     Raises:
-        SettingError: there is no such kind or format. DataError: the data are neither.
+        SettingError: there is no such format. DataError: the data are neither.
     """
-    from training.readers import FORMATS, questions
-    from training.tasks.question_data import CAPTIONS
-
-    if kind not in (None, *KINDS):
-        raise SettingError(f"there is no kind {kind!r}; choose captions or questions.")
     if kind or format in (CAPTIONS,):
         return kind or "questions"
     readers = {"captions": FORMATS, "questions": questions.FORMATS}
@@ -86,42 +70,32 @@ def kind_of(data: list[Path], format: str | None, kind: str | None) -> str:
     )
 
 
-def _captions(data: list[Path], given: dict):
+def _captions(config: CheckConfig) -> tuple:
     """The data set, the captioner that would be trained, and what makes its task of some records."""
-    from training.readers.several import read_several
-    from training.tasks.captioner import CaptionSettings, CaptionTask
-
-    from . import captioner as command_captioner
-    from .options import picked
-
-    if "encoder" not in given:
-        given = {"start_from": "bundled-captioner"} | given
-    options: SimpleNamespace = defaults(command_captioner.captioner, **given)
-    found = read_several(data, options.format)
-    model = command_captioner.start(options, [c for record in found.split("train") for c in record.captions])
-    settings = picked(CaptionSettings, options)
-
-    def task_of(few: list, cache: Path, batch: int) -> CaptionTask:
-        return CaptionTask(model, few, replace(settings, batch=batch), epochs=1, seed=1, cache=cache)
-
-    return found, model, task_of
+    start_from = config.start_from or (None if config.encoder else "bundled-captioner")
+    model_config = CaptionerModel.of(**_model(config) | {"start_from": start_from})
+    found = read_several(config.data, config.format)
+    captions = [caption for record in found.split("train") for caption in record.captions]
+    model = start_captioner(model_config, captions, seed=1)
+    return found, model, _task_of(CaptionTask, model, CaptionSettings(finetune_encoder=config.finetune_encoder))
 
 
-def _questions(data: list[Path], given: dict):
+def _questions(config: CheckConfig) -> tuple:
     """The same of questions, and an answerer."""
-    from training.tasks.question_data import read_all
-    from training.tasks.vqa import VqaSettings, VqaTask
+    model_config = VqaModel.of(**_model(config))
+    found = read_all(config.data, config.format)
+    model = start_answerer(model_config, found.split("train"), seed=1)
+    return found, model, _task_of(VqaTask, model, VqaSettings(finetune_encoder=config.finetune_encoder))
 
-    from . import vqa as command_vqa
-    from .options import picked
 
-    options: SimpleNamespace = defaults(command_vqa.vqa, **given)
-    found = read_all(data, options.format, generate=options.generate)
-    # Random weights take as long as the trained ones that would be given: `start` is not to refuse them.
-    model = command_vqa.start(SimpleNamespace(**vars(options) | {"finetune_encoder": True}), found.split("train"))
-    settings = picked(VqaSettings, options)
+def _model(config: CheckConfig) -> dict:
+    """The options of a check that are a model's, where they are given."""
+    given = {name: getattr(config, name) for name in ("start_from", "encoder", "image_size", "min_count")}
+    return {name: value for name, value in given.items() if value is not None}
 
-    def task_of(few: list, cache: Path, batch: int) -> VqaTask:
-        return VqaTask(model, few, replace(settings, batch=batch), epochs=1, seed=1, cache=cache)
 
-    return found, model, task_of
+def _task_of(task: type, model, settings: CaptionSettings | VqaSettings) -> Callable:
+    def make(records: list, cache: Path, batch: int):
+        return task(model, records, replace(settings, batch=batch), epochs=1, seed=1, cache=cache)
+
+    return make

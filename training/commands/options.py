@@ -1,74 +1,50 @@
-"""What the training commands share: the options that all of them have, and how they tell of bad photos."""
+"""A command line made from a config: an option for each leaf, with the default and the help that it has there."""
 
-from dataclasses import fields
-from enum import Enum
+from collections.abc import Callable
+from importlib import import_module
+from inspect import Parameter, Signature
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 
-from runtime.command import say
+from training.config.options import REQUIRED, Config, Option, help_of, options, spelling
 
-console = Console(stderr=True)
-
-
-class Fit(str, Enum):
-    squash, crop, pad = "squash", "crop", "pad"
+C = TypeVar("C", bound=Config)
 
 
-Data = Annotated[Path, typer.Option(help="The data set.")]
-DataSets = Annotated[list[Path], typer.Option(help="A data set; may be given several times.")]
-Format = Annotated[str | None, typer.Option(help="Of the data; see docs/data.md [default: found by looking].")]
-Generate = Annotated[bool, typer.Option("--generate", help="Make questions from captions too, where there are both.")]
-Out = Annotated[Path, typer.Option(help="Folder of the run: best/, last/, log.jsonl, TensorBoard.")]
-Cache = Annotated[Path | None, typer.Option(help="Folder of decoded photos and features [default: OUT/cache].")]
-Epochs = Annotated[int, typer.Option(help="Passes over the training photos.")]
-Batch = Annotated[int, typer.Option(help="Photos a step.")]
-Rate = Annotated[float, typer.Option(help="Highest learning rate.")]
-Decay = Annotated[float, typer.Option(help="Weight decay.")]
-Warmup = Annotated[float, typer.Option(help="Share of the steps in which the learning rate rises.")]
-Clip = Annotated[float, typer.Option(help="Largest gradient norm.")]
-Accumulate = Annotated[int, typer.Option(help="Compute a batch in so many parts: less memory, the same result.")]
-Precision = Annotated[str, typer.Option(help="32, bf16, or auto: bf16 where the processor has it.")]
-Seed = Annotated[int, typer.Option(help="Of everything random.")]
-Anyway = Annotated[bool, typer.Option("--anyway", help="Train even where the check finds what would ruin the run.")]
-Scores = Annotated[bool, typer.Option(help="At the end, score START_FROM and the new model on the same photos.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where a run in OUT was stopped.")]
-Stride = Annotated[int | None, typer.Option(help="Pixels a grid cell covers, 16 or 32 [default: 16].")]
+def command(config: type[C], call: Callable[[C], Any]) -> Callable[..., None]:
+    """A command for Typer that makes the config which the words give, and calls `call` with it."""
+
+    def run(context: typer.Context, **values: Any) -> None:
+        given = {name: v for name, v in values.items() if context.get_parameter_source(name).name != "DEFAULT"}
+        call(config.of(**given))
+
+    parameters = [Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)]
+    if config.PRESETS:
+        kind = Annotated[str | None, typer.Option(help=f"Other defaults: {' or '.join(config.PRESETS)}.")]
+        parameters.append(Parameter("preset", Parameter.KEYWORD_ONLY, default=None, annotation=kind))
+    parameters += map(_parameter, options(config).values())
+    run.__signature__ = Signature(parameters)
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__doc__ = help_of(config)
+    return run
 
 
-def picked(settings: type, options: SimpleNamespace):
-    """A settings dataclass from the options of the same names."""
-    names = [field.name for field in fields(settings) if hasattr(options, field.name)]
-    return settings(**{name: getattr(options, name) for name in names})
+def lazily(entry: str) -> Callable[..., Any]:
+    """The function that `module:function` names; its module is imported when it is called, so `--help` is quick."""
+    module, _, function = entry.partition(":")
+    return lambda *arguments: getattr(import_module(module), function)(*arguments)
 
 
-def table(*models: dict) -> str:
-    """Scores for people, one a line, of one model or of two side by side, before and after."""
-    rows = [_row_by_row(scores) for scores in models]
-    lines = [[name, *(_figure(name, scores.get(name)) for scores in rows)] for name in rows[-1]]
-    heads = [["", "before", "after"]] if len(models) == 2 else []
-    return "\n".join(f"{name:24}" + "".join(f" {figure:>9}" for figure in figures) for name, *figures in heads + lines)
-
-
-def _row_by_row(scores: dict) -> dict:
-    """Those of kinds of question stand below the others, a little to the right."""
-    rows = {name: value for name, value in scores.items() if not isinstance(value, dict)}
-    for name, own in scores.get("per_data_set", {}).items():
-        rows |= {f"  {name}: {score}": own[score] for score in ("bleu_4", "cider")}
-    return rows | {f"  {kind}": value for kind, value in scores.get("per_type", {}).items()}
-
-
-def _figure(name: str, value: float | None) -> str:
-    digits = {"images": 0, "questions": 0, "ece": 3}
-    return "-" if value is None else f"{value:,.{digits.get(name, 2)}f}"
-
-
-def tell_bad(bad: dict[int, str]) -> None:
-    """Say which photos could not be opened: the first few, and how many more."""
-    for why in list(bad.values())[:5]:
-        say(f"left out: {why}")
-    if len(bad) > 5:
-        say(f"left out: {len(bad) - 5:,} more photos that could not be opened.")
+def _parameter(option: Option) -> Parameter:
+    kind = list[Path] if option.type == tuple[Path, ...] else option.type
+    if option.positional:
+        made = typer.Argument(help=option.help)
+    elif option.type is bool and not option.negatable:
+        made = typer.Option(spelling(option.name), help=option.help)
+    else:
+        made = typer.Option(help=option.help)
+    shown = None if option.default in ((), "") else option.default  # what is given counts; the default is for the help
+    default = Parameter.empty if option.default is REQUIRED else shown
+    return Parameter(option.name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, made])

@@ -1,31 +1,31 @@
-"""What `python -m training captioner` and `vqa` do alike: check the data, train, and score before and after."""
+"""What training a captioner and a VQA model do alike: check the data, train, and score before and after."""
 
-import inspect
-from collections.abc import Callable
-from types import SimpleNamespace
+from collections.abc import Callable, Sequence
 
+from runtime.checkpoint import change_config, read_config
 from runtime.command import say
 from runtime.errors import DataError
+from training.checks.check import Prospect, check_quickly, unopenable_fault
+from training.checks.photo_files import leak_sentence
+from training.config.commands import CaptionerConfig, VqaConfig
+from training.loop.distributed import is_first
+from training.loop.fit import fit
 
-from .options import console, table, tell_bad
+from .show import console, draw_check, draw_fill, draw_fit, report_bad_photos, table
 
 ANYWAY = "to train all the same, add --anyway"
 
 
-def look_first(found, model, o: SimpleNamespace):
-    """Say what the check finds in the data; what the model could do with them comes back.
+def check_data(found, model, *, anyway: bool) -> Prospect:
+    """Print what the check finds in the data; what the model could do with them comes back.
 
     Args:
         found: a `Dataset` or `Questions`; model: that is to be trained.
+        anyway: go on with what would ruin the run.
 
     Raises:
-        DataError: something would ruin the run, and --anyway was not given.
+        DataError: something would ruin the run.
     """
-    from training.checks.check import check_quickly
-    from training.checks.photo_files import leak_sentence
-
-    from .show import draw_check
-
     verdict = draw_check(check_quickly(found, model), console)
     for leak in verdict.copies.leaks:
         say(f"warning: {leak_sentence(leak)}; scores of {leak.split} are too good.")
@@ -33,68 +33,56 @@ def look_first(found, model, o: SimpleNamespace):
         say(f"copies of photos within {split}: {count:,}")
     if verdict.prospect.unknown is not None:
         say(f"{verdict.prospect.unknown:.1%} of the words held out for val and test are unknown to the model.")
-    stop_for(verdict.stops, o)
+    _refuse(verdict.stops, anyway=anyway)
     return verdict.prospect
 
 
-def stop_for(sentences: tuple[str, ...], o: SimpleNamespace) -> None:
-    """Refuse to train for these reasons, or with --anyway only say them.
-
-    Raises:
-        DataError: there is one, and --anyway was not given.
-    """
-    for sentence in sentences:
-        if not o.anyway:
+def _refuse(faults: Sequence[str], *, anyway: bool) -> None:
+    """Raise DataError for these faults, or print them as warnings where the run is to go on anyway."""
+    for sentence in faults:
+        if not anyway:
             raise DataError(f"{sentence.removesuffix('.')} ({ANYWAY}).")
         say(f"warning: {sentence}")
 
 
-def train(task, how, o: SimpleNamespace) -> None:
+def train_task(task, config: CaptionerConfig | VqaConfig) -> None:
     """Prepare the photos and fit, drawn on the terminal."""
-    from training.checks.check import unopenable_fault
-    from training.loop.distributed import is_first
-    from training.loop.fit import fit
-
-    from .show import draw_fill, draw_fit
-
-    what = "decoding photos" if o.finetune_encoder else "computing features"
+    what = "decoding photos" if config.task.finetune_encoder else "computing features"
     draw_fill((done for done, _ in task.prepare()), len(task.source), what, console)
-    tell_bad(task.source.bad)
-    stop_for(unopenable_fault(len(task.source.bad), len(task.source)), o)
-    draw_fit(fit(task, how, o.out, resume=o.resume), console)
+    report_bad_photos(task.source.bad)
+    _refuse(unopenable_fault(len(task.source.bad), len(task.source)), anyway=config.run.anyway)
+    draw_fit(fit(task, config.fit, config.run.out, resume=config.run.resume), console)
     if not is_first():  # one of torchrun's processes: the first does the rest
         raise SystemExit
 
 
-def score_before_and_after(score: Callable, found, o: SimpleNamespace, *, main: str) -> None:
+def score_before_and_after(score: Callable, found, config: CaptionerConfig | VqaConfig, *, main: str) -> None:
     """Score the run's best model, and the one it started from, on photos neither was trained on by this run.
 
-    Both are said side by side, and written into the best model's config.json as `about["before"]` and `["after"]`.
+    Both are printed side by side, and written into the best model's config.json as `about["before"]` and `["after"]`.
 
     Args:
         score: `score(model, records)` gives scores, and why photos could not be opened.
         main: the score that decides.
     """
-    from runtime.checkpoint import change_config, read_config
-    from training.loop.distributed import is_first
-
-    if not is_first():
-        return
-    split, records = judged(found)
-    models = {"before": o.start_from, "after": o.out} if o.start_from else {"after": o.out}
+    out, start_from = config.run.out, config.model.start_from
+    split, records = scoring_split(found)
+    models = {"before": start_from, "after": out} if start_from else {"after": out}
     scores, bad = {}, {}
     for when, model in models.items():
         scores[when], bad = score(model, records)
-    tell_bad(bad)
-    said = {when: {"model": str(models[when]), "split": split, "data": found.format, **s} for when, s in scores.items()}
-    change_config(o.out, about=read_config(o.out)["about"] | said)
-    say(f"scores on the {split} split" + (f", of {o.start_from} and of the new model:" if o.start_from else ":"))
+    report_bad_photos(bad)
+    about = {
+        when: {"model": str(models[when]), "split": split, "data": found.format, **s} for when, s in scores.items()
+    }
+    change_config(out, about=read_config(out)["about"] | about)
+    say(f"scores on the {split} split" + (f", of {start_from} and of the new model:" if start_from else ":"))
     say(table(*scores.values()))
-    if o.start_from and scores["after"][main] < scores["before"][main]:
+    if start_from and scores["after"][main] < scores["before"][main]:
         say(f"warning: {main} is lower than before; train on more photos, or with a lower --learning-rate.")
 
 
-def judged(found) -> tuple[str, list]:
+def scoring_split(found) -> tuple[str, list]:
     """The data set's own test split where it has one, else val, and what of it can be scored.
 
     A test split made of training photos is left for `training evaluate`: it is small, and val is there.
@@ -104,9 +92,3 @@ def judged(found) -> tuple[str, list]:
         if records and (split == "val" or split not in found.made):
             return split, records
     raise DataError("the data has no val split to score on; give --no-scores.")
-
-
-def defaults(command: Callable, **given) -> SimpleNamespace:
-    """A command's options as they are unless given."""
-    parameters = inspect.signature(command).parameters.values()
-    return SimpleNamespace(**{p.name: None if p.default is p.empty else p.default for p in parameters} | given)

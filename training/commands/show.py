@@ -1,15 +1,17 @@
-"""A run's records drawn for a terminal: a bar while an epoch runs, a line when it is done."""
+"""What commands draw on a terminal: a run's records, scores side by side, photos that could not be opened."""
 
 from collections.abc import Iterable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from runtime.command import say
 from training.checks.photo_files import Done
 from training.loop.alarms import Alarm
 from training.loop.task import Epoch, Record, Step, Stopped
 from training.tasks.alarms import FOR_ALARMS
 
+console = Console(stderr=True)
 STOPPED = 130  # exit status, as of a command that Ctrl-C ended
 
 
@@ -76,3 +78,32 @@ def _clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}"
+
+
+def table(*models: dict) -> str:
+    """Scores for people, one a line, of one model or of two side by side, before and after."""
+    rows = [_rows(scores) for scores in models]
+    lines = [[name, *(_figure(name, scores.get(name)) for scores in rows)] for name in rows[-1]]
+    heads = [["", "before", "after"]] if len(models) == 2 else []
+    return "\n".join(f"{name:24}" + "".join(f" {figure:>9}" for figure in figures) for name, *figures in heads + lines)
+
+
+def _rows(scores: dict) -> dict:
+    """Those of kinds of question stand below the others, a little to the right."""
+    rows = {name: value for name, value in scores.items() if not isinstance(value, dict)}
+    for name, own in scores.get("per_data_set", {}).items():
+        rows |= {f"  {name}: {score}": own[score] for score in ("bleu_4", "cider")}
+    return rows | {f"  {kind}": value for kind, value in scores.get("per_type", {}).items()}
+
+
+def _figure(name: str, value: float | None) -> str:
+    digits = {"images": 0, "questions": 0, "ece": 3}
+    return "-" if value is None else f"{value:,.{digits.get(name, 2)}f}"
+
+
+def report_bad_photos(bad: dict[int, str]) -> None:
+    """Print which photos could not be opened: the first few, and how many more."""
+    for why in list(bad.values())[:5]:
+        say(f"left out: {why}")
+    if len(bad) > 5:
+        say(f"left out: {len(bad) - 5:,} more photos that could not be opened.")

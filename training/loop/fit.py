@@ -17,14 +17,15 @@ from torch import Tensor
 
 from runtime.device import best_device, bf16_is_fast
 from runtime.errors import GlimpseError, SettingError
+from training.config.fit import FitSettings
 
 from .alarms import Alarm, newly
 from .distributed import connected
-from .resume import State, load_state, save_state, told_when_full
+from .resume import State, disk_full_as_error, load_state, save_state
 from .run_log import Log
-from .seed import mixed
+from .seed import derive_seed
 from .stop import asked_to_stop
-from .task import Epoch, FitSettings, Record, Step, Stopped, Task
+from .task import Epoch, Record, Step, Stopped, Task
 
 TELL = 0.5  # seconds between records of steps
 SAMPLES = 4  # photos, of which the log keeps what the model says as it learns
@@ -66,7 +67,7 @@ class _Run:
         if settings.precision == "bf16" and not bf16_is_fast(best_device()):  # torch's LSTM does not run in it there
             raise SettingError("this processor has no bfloat16; choose --precision auto or 32.")
         bf16 = settings.precision == "bf16" or (settings.precision == "auto" and bf16_is_fast(best_device()))
-        self.fabric = connected("bf16-mixed" if bf16 else "32-true")
+        self.fabric = connected("bf16-derive_seed" if bf16 else "32-true")
         self.model, self.optimiser = self.fabric.setup(task.model, _optimiser(task, settings))
         fixed = asdict(replace(settings, save_minutes=0, accumulate=1)) | {"steps in an epoch": task.steps}
         self.state = State(settings=fixed)
@@ -74,7 +75,7 @@ class _Run:
             self.state = load_state(out / "resume.pt", task.model, self.optimiser, fixed)
         self.log = None
         if self.fabric.is_global_zero:
-            with told_when_full(out):
+            with disk_full_as_error(out):
                 self.log = Log(out, sizes=self.state.logged if resume else None, step=self.state.step)
         self.stopping, self.total = False, settings.epochs * task.steps
         self.first, self.started = self.state.step, time.monotonic()
@@ -118,7 +119,7 @@ class _Run:
         """One step of the optimiser. `asked`: whether this process is to stop; one of many is enough."""
         epoch, step = divmod(self.state.step, self.task.steps)
         self.task.model.train()
-        random = mixed(self.settings.seed, "step", epoch, step)
+        random = derive_seed(self.settings.seed, "step", epoch, step)
         torch.manual_seed(random + self.fabric.global_rank)  # dropout and the like
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate(self.state.step / self.total) * group["scale"]
@@ -185,7 +186,7 @@ class _Run:
             stale=0 if better else self.state.stale + 1, alarmed=[alarm.name for alarm in found],
         )  # fmt: skip
         if self.log:
-            with told_when_full(self.out):
+            with disk_full_as_error(self.out):
                 for name in ("last", "best")[: 1 + better]:
                     self.task.save(self.out / name, scores)
         self._write("log.jsonl", record, {f"held out/{name}": value for name, value in scores.items()})
@@ -207,7 +208,7 @@ class _Run:
     def _write(self, file: str, record: Record, curves: dict[str, float | None] | None = None) -> None:
         """A line of a log file, and points of curves, where this is the process that writes."""
         if self.log:
-            with told_when_full(self.out):
+            with disk_full_as_error(self.out):
                 self.log.append(file, record)
                 for name, value in (curves or {}).items():
                     self.log.curve(name, value, self.state.step)
@@ -215,7 +216,7 @@ class _Run:
     def save(self) -> None:
         """Write `resume.pt`, where this is the process that writes."""
         if self.log:
-            with told_when_full(self.out):
+            with disk_full_as_error(self.out):
                 self.state = replace(self.state, logged=self.log.sizes())
                 save_state(self.out / "resume.pt", self.task.model, self.optimiser, self.state)
         self.saved = time.monotonic()

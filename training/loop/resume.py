@@ -89,7 +89,7 @@ def load_state(path: Path, model: nn.Module, optimiser, settings: dict) -> State
 
 
 @contextmanager
-def told_when_full(out: Path) -> Iterator[None]:
+def disk_full_as_error(out: Path) -> Iterator[None]:
     """A full disk, or one that cannot be written, as one sentence.
 
     Raises:

@@ -5,7 +5,7 @@ import hashlib
 import torch
 
 
-def mixed(*parts: int | str) -> int:
+def derive_seed(*parts: int | str) -> int:
     """One 63-bit seed out of several numbers or names, unrelated for any two different inputs."""
     digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
@@ -13,4 +13,4 @@ def mixed(*parts: int | str) -> int:
 
 def generator(*parts: int | str) -> torch.Generator:
     """A CPU generator of its own for one purpose: `generator(seed, "order", epoch)`."""
-    return torch.Generator().manual_seed(mixed(*parts))
+    return torch.Generator().manual_seed(derive_seed(*parts))

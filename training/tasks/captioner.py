@@ -1,7 +1,6 @@
 """Training a captioner, as a `Task` of the loop: on a frozen encoder's cached features, or end to end."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,10 +11,11 @@ from captioner.caption import Caption
 from captioner.model import Captioner
 from captioner.search import SearchSettings
 from encoders.text import END, START, pad
-from runtime.errors import DataError, SettingError
+from runtime.errors import DataError
 from training.caches.augment import growing_size, random_views
 from training.caches.features import FeatureCache
 from training.caches.photos import PhotoCache
+from training.config.task import CaptionSettings
 from training.loop.alarms import Alarm
 from training.loop.seed import generator
 from training.loop.task import WHOLE
@@ -26,65 +26,6 @@ from training.readers.records import CaptionRecord
 
 from .alarms import caption_alarms, commonest_share, entropy, movement, photo_alarms
 from .caption_losses import CaptionBatch, LikelihoodLoss, SelfCriticalLoss
-
-
-@dataclass(frozen=True)
-class CaptionSettings:
-    """How a captioner is trained.
-
-    Attributes:
-        objective: `likelihood` of people's captions, or `cider`: self-critical training of an already trained one.
-        finetune_encoder: train the encoder too, on augmented photos; else it is frozen and its features are cached.
-        encoder_rate: the encoder's learning rate, as a share of the decoder's.
-        trainable_layers: how many of the encoder's last layers are trained (as torchvision's detectors count them);
-            those before stay as they are, normalisation statistics too, which is faster. 0: all of them.
-        batch: photos a step; each is encoded once for its captions.
-        most_captions: of one photo in one step; of more, others are drawn every epoch.
-        smoothing: label smoothing (Szegedy et al. 2016).
-        look_everywhere: weight λ of the doubly-stochastic penalty mean (1 − Σ_t p)² (Xu et al. 2015).
-        word_dropout: share of the given words that are replaced by <unk>.
-        scheduled_sampling: share of the given words that the model draws itself, at the end of training; it grows
-            linearly from 0 (Bengio et al. 2015).
-        start_size: side of the augmented views at the start; it grows to the captioner's own. 0 means that throughout.
-        smallest_view: the least part of a photo's area that an augmented view shows.
-        mirror: mirror photos at random. Turn it off where captions say left and right.
-        samples: captions found for each photo, with the `cider` objective.
-        beam: width of the free-running search that validation uses.
-    """
-
-    objective: str = "likelihood"
-    finetune_encoder: bool = False
-    encoder_rate: float = 0.1
-    trainable_layers: int = 0
-    batch: int = 32
-    most_captions: int = 8
-    smoothing: float = 0.1
-    look_everywhere: float = 0.0
-    word_dropout: float = 0.0
-    scheduled_sampling: float = 0.0
-    start_size: int = 0
-    smallest_view: float = 0.6
-    mirror: bool = True
-    samples: int = 5
-    beam: int = 3
-
-    def __post_init__(self):
-        if self.objective not in ("likelihood", "cider"):
-            raise SettingError(f"objective is {self.objective!r}; choose likelihood or cider.")
-        if self.objective == "cider" and self.finetune_encoder:
-            raise SettingError("the cider objective trains the decoder alone; leave out --finetune-encoder.")
-        for name in ("batch", "most_captions", "beam"):
-            if getattr(self, name) < 1:
-                raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more.")
-        if self.trainable_layers < 0:
-            raise SettingError(f"trainable_layers is {self.trainable_layers}; choose 0 for all, or a number of layers.")
-        if self.samples < 2:
-            raise SettingError(f"samples is {self.samples}; each caption is judged by the others, so find at least 2.")
-        for name in ("smoothing", "word_dropout", "scheduled_sampling"):
-            if not 0 <= getattr(self, name) < 1:
-                raise SettingError(f"{name} is {getattr(self, name)}; choose a share from 0 up to 1.")
-        if not 0 < self.smallest_view <= 1:
-            raise SettingError(f"smallest_view is {self.smallest_view}; choose a share above 0, up to 1.")
 
 
 def caption_tokens(captions: Sequence[Sequence[Sequence[int]]]) -> tuple[Tensor, Tensor, list[int]]:

@@ -15,38 +15,12 @@ from runtime.device import autocast
 from runtime.errors import DataError, SettingError, shown
 from training.caches.augment import growing_size, random_views
 from training.caches.photos import PhotoCache
+from training.config.task import EncoderSettings
 from training.loop.alarms import Alarm
 from training.loop.seed import generator
 from training.loop.task import WHOLE
 
 from .alarms import photo_alarms
-
-
-@dataclass(frozen=True)
-class EncoderSettings:
-    """What is trained and on what views.
-
-    Attributes:
-        encoder: a key of `encoders.cnn.BACKBONES`.
-        stride: pixels a grid cell covers.
-        image_size: side of the photos, in pixels, at the end of training.
-        start_size: their side at the start; it grows to `image_size`. 0 means `image_size` throughout.
-        fit: how a photo becomes square.
-        batch: photos a step.
-        hold_out: share of the photos kept for validation, drawn by seed within the whole set.
-        smoothing: label smoothing (Szegedy et al. 2016).
-        smallest_view: the least part of a photo's area that an augmented view shows.
-    """
-
-    encoder: str = "compact"
-    stride: int = 16
-    image_size: int = 64
-    start_size: int = 0
-    fit: str = "squash"
-    batch: int = 128
-    hold_out: float = 0.02
-    smoothing: float = 0.1
-    smallest_view: float = 0.35
 
 
 def class_folders(root: Path) -> tuple[list[Path], list[int], list[str]]:

@@ -1,4 +1,4 @@
-"""The model a training run begins with: new, on a given encoder, or grown from an earlier one."""
+"""The model a training run begins with: new, on a given encoder, or an earlier one extended."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +14,37 @@ from encoders.text import Vocabulary
 from encoders.timm_backbone import is_timm
 from runtime.checkpoint import CONFIG, WEIGHTS, fill, model_folder, read_config, read_tensors
 from runtime.errors import ModelError, SettingError, shown
+from training.config.model import CaptionerModel
+
+
+def start_captioner(config: CaptionerModel, captions: Sequence[str], *, seed: int) -> Captioner:
+    """The captioner that training begins with; it knows the words of these captions.
+
+    Args:
+        captions: of the training photos.
+        seed: of its new weights.
+
+    Raises:
+        SettingError, ModelError: in one sentence, what of the config does not fit.
+    """
+    torch.manual_seed(seed)  # a new encoder's weights
+    form = {"image_size": config.image_size, "fit": config.fit}
+    if config.start_from:
+        return extend_captioner(
+            config.start_from, captions, min_count=config.min_count, dropout=config.dropout, **form
+        )  # fmt: skip
+    before = starting_preprocessing(config.encoder, config.encoder_weights)
+    preprocessing = adapt_preprocessing(before, **form)
+    encoder = start_encoder(config.encoder, config.encoder_weights, stride=config.stride, preprocessing=preprocessing)
+    sizes = DecoderSettings(
+        embedding_size=config.embedding, hidden_size=config.hidden, attention_size=config.attention, cell=config.cell,
+        layers=config.layers, projection_size=config.projection,
+        dropout=DecoderSettings.dropout if config.dropout is None else config.dropout,
+    )  # fmt: skip
+    return new_captioner(
+        encoder, captions, preprocessing, sizes,
+        min_count=config.min_count, max_size=config.max_size, unit=config.unit, seed=seed,
+    )  # fmt: skip
 
 
 def start_encoder(
@@ -65,7 +96,7 @@ def _torchvision_weights(path: Path) -> dict[str, Tensor]:
     raise ModelError(f"{shown(path)} holds more than tensors; save the backbone's state_dict alone.")
 
 
-def grown(
+def extend_captioner(
     start_from,
     captions: Sequence[str],
     *,
@@ -88,7 +119,7 @@ def grown(
     known = before.vocabulary
     seen = Vocabulary.build(captions, min_count=min_count, unit=known.unit)
     vocabulary = replace(known, tokens=known.tokens + tuple(t for t in seen.tokens if t not in known.ids))
-    preprocessing = changed(before.preprocessing, image_size, fit)
+    preprocessing = adapt_preprocessing(before.preprocessing, image_size, fit)
     encoder = ImageEncoder(**before.network.encoder.config() | {"image_size": preprocessing.size})
     settings = before.network.settings if dropout is None else replace(before.network.settings, dropout=dropout)
     after = Captioner.build(encoder, vocabulary, preprocessing, settings)
@@ -118,7 +149,7 @@ def new_captioner(
     return Captioner.build(encoder, vocabulary, preprocessing, settings)
 
 
-def changed(preprocessing: Preprocessing, image_size: int | None, fit: str | None) -> Preprocessing:
+def adapt_preprocessing(preprocessing: Preprocessing, image_size: int | None, fit: str | None) -> Preprocessing:
     """The same, but for what is given."""
     return replace(preprocessing, size=image_size or preprocessing.size, fit=fit or preprocessing.fit)
 

@@ -1,4 +1,4 @@
-"""The VQA model a training run begins with: new, on a given encoder, or grown from an earlier one."""
+"""The VQA model a training run begins with: new, on a given encoder, or an earlier one extended."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,19 +14,50 @@ from encoders.text import Vocabulary
 from runtime.bundled import BUNDLED_CAPTIONER, folder_of
 from runtime.checkpoint import fill
 from runtime.errors import SettingError, shown
+from training.config.model import VqaModel
 from training.readers.records import QuestionRecord
 from vqa.answers import AnswerSet
 from vqa.head import HeadSettings
 from vqa.model import Answerer, load
 from vqa.shared import shared_config, shared_tensors
 
-from .start import changed, start_encoder, starting_preprocessing
+from .start import adapt_preprocessing, start_encoder, starting_preprocessing
 
 GROWING = {  # the weights that have a row for each word, and for each answer
     "question.embedding.weight": "vocabulary",
     "head.output.weight": "answers",
     "head.output.bias": "answers",
 }
+
+
+def start_answerer(config: VqaModel, records: Sequence[QuestionRecord], *, seed: int) -> Answerer:
+    """The answerer that training begins with; it knows the words and answers of these records.
+
+    Args:
+        records: of the training photos.
+        seed: of its new weights.
+
+    Raises:
+        SettingError, ModelError, DataError: in one sentence, what of the config or the answers does not fit.
+    """
+    torch.manual_seed(seed)  # a new encoder's weights
+    form = {"image_size": config.image_size, "fit": config.fit}
+    known = {"min_count": config.min_count, "most_answers": config.most_answers, "min_answers": config.min_answers}
+    if config.start_from:
+        answerer = extend_answerer(config.start_from, records, **form, **known)
+    else:
+        encoder, preprocessing = encoder_for(config.encoder, config.encoder_weights, stride=config.stride, **form)
+        head = HeadSettings(
+            embedding_size=config.embedding, question_size=config.hidden, cell=config.cell, layers=config.layers,
+            pooling=config.pooling, attention_size=config.attention, fusion=config.fusion, hidden_size=config.fused,
+            dropout=config.dropout, photo=config.photo,
+        )  # fmt: skip
+        answerer = new_answerer(
+            encoder, records, preprocessing, head, max_size=config.max_size, unit=config.unit, seed=seed, **known
+        )
+    if config.share_encoder:
+        share_encoder(answerer)
+    return answerer
 
 
 def encoder_for(
@@ -40,7 +71,7 @@ def encoder_for(
     """
     weights = weights or ("none" if name else BUNDLED_CAPTIONER)
     folder = folder_of(weights)
-    preprocessing = changed(starting_preprocessing(name, folder), image_size, fit)
+    preprocessing = adapt_preprocessing(starting_preprocessing(name, folder), image_size, fit)
     source = str(folder) if weights == BUNDLED_CAPTIONER else weights
     return start_encoder(name, source, stride=stride, preprocessing=preprocessing), preprocessing
 
@@ -65,7 +96,7 @@ def new_answerer(
     return Answerer.build(encoder, vocabulary, answers, preprocessing, settings)
 
 
-def grown_answerer(
+def extend_answerer(
     start_from,
     records: Sequence[QuestionRecord],
     *,
@@ -89,7 +120,7 @@ def grown_answerer(
     seen = Vocabulary.build((r.question for r in records), min_count=min_count, unit=known.unit)
     vocabulary = replace(known, tokens=known.tokens + tuple(t for t in seen.tokens if t not in known.ids))
     answers = before.answers.grow((r.answers for r in records), top=most_answers, min_count=min_answers)
-    preprocessing = changed(before.preprocessing, image_size, fit)
+    preprocessing = adapt_preprocessing(before.preprocessing, image_size, fit)
     encoder = ImageEncoder(**before.network.encoder.config() | {"image_size": preprocessing.size})
     after = Answerer.build(encoder, vocabulary, answers, preprocessing, before.network.settings)
     more = {"vocabulary": len(vocabulary) - len(known), "answers": len(answers) - len(before.answers)}

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from encoders.text import pad
-from runtime.errors import DataError, SettingError
+from runtime.errors import DataError
 from training.caches.augment import growing_size, random_views
 from training.caches.features import FeatureCache
 from training.caches.photos import PhotoCache
+from training.config.task import VqaSettings
 from training.loop.alarms import Alarm
 from training.loop.seed import generator
 from training.loop.task import WHOLE
@@ -26,61 +27,6 @@ from .calibration import confidence, fit_temperature, fit_threshold, log_score
 CALIBRATED_ON = 10_000  # questions; one temperature needs no more
 VALIDATED = 32  # photos validated together
 TIE_BREAK = 1e-3  # points of accuracy for a point of log-score: less than one more question right
-
-# Options of `python -m training vqa` that go together, for a data set where others than the defaults are known to work.
-PRESETS: dict[str, dict] = {
-    "easy-vqa": {
-        "encoder": "tiny", "finetune_encoder": True, "encoder_rate": 1.0, "image_size": 64, "smallest_view": 1.0,
-        "mirror": True, "embedding": 64, "hidden": 128, "attention": 64, "fused": 256, "dropout": 0.0, "min_count": 1,
-        "min_answers": 1, "epochs": 24, "batch": 64, "learning_rate": 3e-3, "warmup": 0.2, "patience": 0,
-    },
-    "daquar": {
-        "encoder_weights": "bundled-captioner", "finetune_encoder": True, "image_size": 160, "smallest_view": 0.7,
-        "dropout": 0.5, "min_answers": 1, "epochs": 14, "batch": 8, "learning_rate": 7e-4, "weight_decay": 0.05,
-        "smoothing": 0.05, "patience": 0,
-    },
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class VqaSettings:
-    """How a VQA model is trained.
-
-    Attributes:
-        finetune_encoder: train the encoder too, on augmented photos; else it is frozen and its features are cached.
-        encoder_rate: the encoder's learning rate, as a share of the head's.
-        batch: photos a step; each is encoded once for all its questions.
-        most_questions: of one photo in one step; of more, others are drawn every epoch.
-        smoothing: label smoothing (Szegedy et al. 2016).
-        blind: share of the questions that are asked without their photo, so that the model also learns what can be
-            answered without one: `question_only_accuracy` is then the best it can do, and not the best of a model
-            that was never prepared for it.
-        word_dropout: share of the words that are replaced by <unk>.
-        start_size: side of the views in the first epochs; it grows to the preprocessing's. 0: that side throughout.
-        smallest_view: the least part of a photo's area that an augmented view shows; 1: the whole photo as it is.
-        mirror: mirror photos at random. Only where no question or answer says left or right.
-    """
-
-    finetune_encoder: bool = False
-    encoder_rate: float = 0.1
-    batch: int = 32
-    most_questions: int = 24
-    smoothing: float = 0.0
-    blind: float = 0.1
-    word_dropout: float = 0.0
-    start_size: int = 0
-    smallest_view: float = 0.6
-    mirror: bool = False
-
-    def __post_init__(self):
-        for name in ("batch", "most_questions"):
-            if getattr(self, name) < 1:
-                raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more.")
-        for name in ("smoothing", "blind", "word_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise SettingError(f"{name} is {getattr(self, name)}; choose a share from 0 up to 1.")
-        if not 0 < self.smallest_view <= 1:
-            raise SettingError(f"smallest_view is {self.smallest_view}; choose a share above 0, up to 1.")
 
 
 @dataclass(frozen=True)

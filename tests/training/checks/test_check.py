@@ -16,9 +16,10 @@ from training.checks.check import Report, Verdict, check, check_quickly, unopena
 from training.checks.estimate import Needs, measure
 from training.checks.photo_files import AT_ONCE, Done, find_copies, find_unopenable, leak_sentence, photos_by_split
 from training.checks.wording import answering, unknown_share, wording
+from training.config.task import CaptionSettings
 from training.readers import read_captions
 from training.readers.records import CaptionRecord, QuestionRecord
-from training.tasks.captioner import CaptionSettings, CaptionTask
+from training.tasks.captioner import CaptionTask
 from training.tasks.question_data import read_all
 from vqa.answers import AnswerSet
 

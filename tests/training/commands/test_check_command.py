@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from toys import coco_folder, square
@@ -12,7 +13,8 @@ from runtime.checkpoint import read_config
 from runtime.errors import DataError, GlimpseError
 from training.__main__ import app
 from training.commands.check import kind_of
-from training.commands.run import judged
+from training.commands.run import score_before_and_after, scoring_split
+from training.config.commands import CaptionerConfig
 from training.readers import read_captions
 
 QUICK = ["--epochs", 1, "--batch", 8, "--precision", 32]
@@ -107,7 +109,7 @@ def test_captions_and_questions_in_one_folder_are_told_apart(questions, data, tm
     [
         (["{empty}"], "neither captions nor questions are known there"),
         (["nowhere"], "nowhere does not exist"),
-        (["{data}", "--kind", "photos"], "there is no kind 'photos'"),
+        (["{data}", "--kind", "photos"], "kind is 'photos'; choose captions or questions"),
         (["{data}", "--format", "xml"], "format 'xml' is not known; choose one of flickr8k"),
         (["{data}", "{data}"], "is given twice; give each data set once"),
         (["{data}", "--encoder", "tiny", "--start-from", "x"], "leave out --encoder"),
@@ -183,26 +185,22 @@ def test_a_new_answerer_and_the_one_it_started_from(questions, tmp_path):
 
 
 def test_a_worse_model_is_warned_of(monkeypatch, tmp_path, capsys):
-    from types import SimpleNamespace
-
-    from training.commands import run as command_run
-
     scores = {"old": {"images": 1, "cider": 50.0}, "new": {"images": 1, "cider": 49.0}}
-    monkeypatch.setattr("runtime.checkpoint.read_config", lambda folder: {"about": {}})
-    monkeypatch.setattr("runtime.checkpoint.change_config", lambda folder, about: None)
-    monkeypatch.setattr(command_run, "judged", lambda found: ("test", []))
-    options = SimpleNamespace(start_from="old", out="new")
+    monkeypatch.setattr("training.commands.run.read_config", lambda folder: {"about": {}})
+    monkeypatch.setattr("training.commands.run.change_config", lambda folder, about: None)
+    monkeypatch.setattr("training.commands.run.scoring_split", lambda found: ("test", []))
+    config = CaptionerConfig.of(data="data", start_from="old", out="new")
     found = SimpleNamespace(format="coco")
-    command_run.score_before_and_after(lambda model, records: (scores[model], {}), found, options, main="cider")
+    score_before_and_after(lambda model, records: (scores[str(model)], {}), found, config, main="cider")
     said = capsys.readouterr().err
     assert "50.00     49.00" in said and "warning: cider is lower than before" in said
 
 
 def test_a_made_test_split_is_left_for_later(data):
     found = read_captions(data)
-    assert judged(found)[0] == "test"
+    assert scoring_split(found)[0] == "test"
     found.made = ("test",)
-    assert judged(found)[0] == "val" and len(judged(found)[1]) == 8
+    assert scoring_split(found)[0] == "val" and len(scoring_split(found)[1]) == 8
     found.records = [r for r in found.records if r.split == "train"]
     with pytest.raises(DataError, match="--no-scores"):
-        judged(found)
+        scoring_split(found)

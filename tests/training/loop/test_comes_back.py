@@ -16,11 +16,13 @@ from toys import coco_folder
 
 from runtime.errors import GlimpseError
 from training.commands.show import line
+from training.config.fit import FitSettings
+from training.config.task import CaptionSettings
 from training.loop import fit as loop
 from training.loop.fit import fit
-from training.loop.task import Epoch, FitSettings, Stopped
+from training.loop.task import Epoch, Stopped
 from training.readers import read_captions
-from training.tasks.captioner import CaptionSettings, CaptionTask
+from training.tasks.captioner import CaptionTask
 
 OFTEN = FitSettings(**QUICK, save_minutes=0)  # after every step
 KILLS = 10

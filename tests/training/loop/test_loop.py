@@ -11,10 +11,11 @@ from rich.console import Console
 
 from runtime.errors import GlimpseError, SettingError
 from training.commands.show import draw_fit
+from training.config.fit import FitSettings
 from training.loop.alarms import Alarm
 from training.loop.fit import fit
-from training.loop.seed import mixed
-from training.loop.task import Epoch, FitSettings, Step, Stopped
+from training.loop.seed import derive_seed
+from training.loop.task import Epoch, Step, Stopped
 
 
 @pytest.mark.parametrize("wrong", [
@@ -34,9 +35,9 @@ def test_the_rate_rises_then_falls_to_zero():
 
 
 def test_seeds_are_unrelated_and_stable():
-    assert mixed(1, "order", 2) == mixed(1, "order", 2)
-    assert len({mixed(a, b) for a in range(20) for b in range(20)}) == 400
-    assert mixed(1, 12) != mixed(11, 2)
+    assert derive_seed(1, "order", 2) == derive_seed(1, "order", 2)
+    assert len({derive_seed(a, b) for a in range(20) for b in range(20)}) == 400
+    assert derive_seed(1, 12) != derive_seed(11, 2)
 
 
 def test_records_tell_every_epoch_and_the_best_is_kept(tmp_path):

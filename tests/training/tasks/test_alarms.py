@@ -8,9 +8,10 @@ from loop_toys import QUICK, Line
 from PIL import Image
 from toys import class_folders
 
+from training.config.fit import FitSettings
 from training.loop.alarms import Alarm
 from training.loop.fit import fit
-from training.loop.task import Epoch, FitSettings
+from training.loop.task import Epoch
 from training.tasks.alarms import answer_alarms, caption_alarms, commonest_share, entropy, movement, photo_alarms
 
 CAPTIONS = {"cider": 40.0, "shuffled_cider": 8.0, "distinct": 0.7, "commonest": 0.03, "attention_entropy": 0.8,

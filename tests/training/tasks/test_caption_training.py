@@ -11,12 +11,14 @@ from captioner.search import SearchSettings
 from encoders.images import Preprocessing
 from encoders.text import END, START, UNK
 from runtime.errors import DataError, ModelError, SettingError
+from training.config.fit import FitSettings
+from training.config.task import CaptionSettings
 from training.loop.fit import fit
-from training.loop.task import Epoch, FitSettings
+from training.loop.task import Epoch
 from training.readers import read_captions
 from training.tasks.caption_losses import CaptionBatch, LikelihoodLoss, SelfCriticalLoss
-from training.tasks.captioner import CaptionSettings, CaptionTask, caption_tokens
-from training.tasks.start import grown, start_encoder, starting_preprocessing
+from training.tasks.captioner import CaptionTask, caption_tokens
+from training.tasks.start import extend_captioner, start_encoder, starting_preprocessing
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +208,7 @@ def test_a_grown_captioner_keeps_what_it_knew_and_meets_new_words_at_the_mean(re
         starting_preprocessing(None, tmp_path / "m") == PRE
         and starting_preprocessing(None, tmp_path) == Preprocessing()
     )
-    after = grown(tmp_path / "m", ["a zebra", "zebra"], min_count=2)
+    after = extend_captioner(tmp_path / "m", ["a zebra", "zebra"], min_count=2)
     after.network.eval()
     known = len(before.vocabulary)
     assert after.vocabulary.tokens == (*before.vocabulary.tokens, "zebra")
@@ -215,7 +217,7 @@ def test_a_grown_captioner_keeps_what_it_knew_and_meets_new_words_at_the_mean(re
     features = before.encode(torch.randn(2, 3, 32, 32))
     greedy = SearchSettings(beam=1, max_length=4)
     assert [c.text for c in before.describe(features, greedy)] == [c.text for c in after.describe(features, greedy)]
-    larger = grown(tmp_path / "m", [], image_size=48, min_count=1)
+    larger = extend_captioner(tmp_path / "m", [], image_size=48, min_count=1)
     assert larger.network.encoder.grid == (3, 3) and torch.equal(flat(larger), flat(before))
 
 

@@ -8,10 +8,12 @@ from encoders.images import Preprocessing
 from runtime.checkpoint import read_config
 from runtime.errors import DataError, SettingError
 from training.caches.augment import growing_size, random_views
+from training.config.fit import FitSettings
+from training.config.task import EncoderSettings
 from training.loop.fit import fit
 from training.loop.seed import generator
-from training.loop.task import Epoch, FitSettings
-from training.tasks.encoder import EncoderSettings, EncoderTask
+from training.loop.task import Epoch
+from training.tasks.encoder import EncoderTask
 from training.tasks.encoder import class_folders as read_classes
 from training.tasks.start import start_encoder
 

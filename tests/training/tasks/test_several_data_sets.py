@@ -13,10 +13,11 @@ from encoders.cnn import ImageEncoder
 from encoders.images import Preprocessing
 from encoders.text import Vocabulary
 from runtime.errors import DataError, SettingError
+from training.config.task import CaptionSettings
 from training.metrics.evaluate import score_captions
 from training.readers.several import HELD_OUT_ELSEWHERE, read_several
 from training.tasks.caption_data import data_set_weights, read_training_captions
-from training.tasks.captioner import CaptionSettings, CaptionTask
+from training.tasks.captioner import CaptionTask
 
 
 @pytest.fixture(scope="module")

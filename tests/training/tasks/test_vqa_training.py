@@ -15,16 +15,18 @@ from encoders.text import UNK
 from runtime.checkpoint import WEIGHTS, read_tensors
 from runtime.device import best_device, bf16_is_fast
 from runtime.errors import DataError, SettingError
+from training.config.fit import FitSettings
+from training.config.task import VqaSettings
 from training.loop.fit import fit
-from training.loop.task import Epoch, FitSettings
+from training.loop.task import Epoch
 from training.metrics.answers import expected_calibration_error
 from training.metrics.evaluate_answers import answer_all, score_answers
 from training.readers.records import SPLITS, QuestionRecord
 from training.tasks.answer_loss import AnswerLoss, VqaBatch
 from training.tasks.calibration import confidence, fit_temperature, fit_threshold
 from training.tasks.question_data import read_all
-from training.tasks.start_vqa import encoder_for, grown_answerer, new_answerer, share_encoder
-from training.tasks.vqa import VqaSettings, VqaTask
+from training.tasks.start_vqa import encoder_for, extend_answerer, new_answerer, share_encoder
+from training.tasks.vqa import VqaTask
 from vqa import HeadSettings, load
 
 WHOLE = VqaSettings(finetune_encoder=True, encoder_rate=1.0, batch=8, smallest_view=1.0)
@@ -283,14 +285,14 @@ def test_a_grown_answerer_keeps_what_it_knew_and_meets_new_words_and_answers_at_
     before.save(tmp_path / "m")
     image = next(data.glob("*.png"))
     more = [QuestionRecord(image, str(n), "is the zebra red?", ("stripes",), "train") for n in range(2)]
-    after = grown_answerer(tmp_path / "m", more, min_count=2, min_answers=2)
+    after = extend_answerer(tmp_path / "m", more, min_count=2, min_answers=2)
     after.network.eval()
     assert after.vocabulary.tokens == (*before.vocabulary.tokens, "zebra")
     assert after.answers.answers == (*before.answers.answers, "stripes")
     for name in ("question.embedding.weight", "head.output.weight", "head.output.bias"):
         old, new_ = before.network.state_dict()[name], after.network.state_dict()[name]
         assert torch.equal(new_[:-1], old) and torch.allclose(new_[-1], old.mean(0))
-    larger = grown_answerer(tmp_path / "m", [], image_size=48)
+    larger = extend_answerer(tmp_path / "m", [], image_size=48)
     assert larger.network.encoder.grid == (3, 3) and torch.equal(flat(larger), flat(before))
 
 

@@ -1,0 +1,70 @@
+"""`python -m training evaluate`: the scores of a captioner or a VQA model on a split."""
+
+import json
+
+from captioner.search import SearchSettings
+from runtime.bundled import folder_of
+from runtime.checkpoint import change_config, read_config
+from runtime.command import SOME_FAILED, say
+from runtime.errors import DataError, SettingError
+from training.config.commands import EvaluateConfig
+from training.metrics.answers import NO_WORDNET
+from training.metrics.captions import why_no_meteor
+from training.readers.several import read_several
+from training.tasks.question_data import read_all
+
+from .captioner import score_captioner
+from .show import report_bad_photos, table
+from .vqa import score_answerer
+
+
+def evaluate(config: EvaluateConfig) -> None:
+    """Print the scores; exit status 1 where photos could not be opened."""
+    scores, bad = score(config)
+    print(json.dumps(scores) if config.json else table(scores))
+    if bad:
+        raise SystemExit(SOME_FAILED)
+
+
+def score(config: EvaluateConfig) -> tuple[dict, dict[int, str]]:
+    """A model's scores, and why photos could not be opened. With `record`, the scores are kept in its config.json.
+
+    Raises:
+        DataError: the data cannot be read, or have no such split.
+    """
+    of_kind = _answers if read_config(folder_of(config.model))["kind"] == "vqa" else _captions
+    about, scores, bad = of_kind(config)
+    report_bad_photos(bad)
+    if config.record:
+        folder = folder_of(config.model)
+        change_config(folder, about=read_config(folder)["about"] | {config.split: {**about, **scores}})
+    return scores, bad
+
+
+def _captions(config: EvaluateConfig) -> tuple[dict, dict, dict[int, str]]:
+    if config.generate:
+        raise SettingError("--generate makes questions, and a captioner is scored on captions; leave it out.")
+    found = read_several(config.data, config.format)
+    search = SearchSettings(beam=config.beam, length_penalty=config.length_penalty)
+    records = _records(found, config)
+    no_meteor = why_no_meteor()
+    if no_meteor:
+        say(f"METEOR is null: {no_meteor}")
+    about = {"data": found.format, "beam": config.beam}
+    return about, *score_captioner(config.model, records, search, meteor=not no_meteor)
+
+
+def _answers(config: EvaluateConfig) -> tuple[dict, dict, dict[int, str]]:
+    found = read_all(config.data, config.format, generate=config.generate)
+    scores, bad = score_answerer(config.model, _records(found, config))
+    if scores["wups_0.9"] is None:
+        say(f"WUPS is null: {NO_WORDNET}")
+    return {"data": found.format}, scores, bad
+
+
+def _records(found, config: EvaluateConfig) -> list:
+    records = found.split(config.split)
+    if not records:
+        named = ", ".join(map(str, config.data))
+        raise DataError(f"there is no {config.split} split in {named}; choose one of train, val and test that it has.")
+    return records

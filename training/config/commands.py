@@ -1,0 +1,150 @@
+"""The config of each command of `python -m training`. What a command does is the first paragraph of its docstring."""
+
+# ruff: noqa: RUF009 (groups are frozen: a default can be shared)
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from runtime.errors import SettingError
+
+from .data import CaptionData, ClassFolders, QuestionData
+from .fit import FitSettings
+from .model import CaptionerModel, VqaModel
+from .options import Config
+from .run import OutputSettings, RunSettings
+from .task import CaptionSettings, EncoderSettings, VqaSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionerConfig(Config):
+    """Train a captioner on photos with captions. The best by CIDEr on the val split is kept in OUT/best."""
+
+    data: CaptionData
+    run: RunSettings
+    model: CaptionerModel = CaptionerModel()
+    task: CaptionSettings = CaptionSettings()
+    fit: FitSettings = FitSettings(patience=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VqaConfig(Config):
+    """Train a VQA model on photos with questions. Or with captions: questions are made of them. The best by accuracy on
+    the val split is kept in OUT/best.
+    """
+
+    # Options that go together, for a data set where others than the defaults are known to work.
+    PRESETS: ClassVar = {
+        "easy-vqa": {
+            "encoder": "tiny", "finetune_encoder": True, "encoder_rate": 1.0, "image_size": 64, "smallest_view": 1.0,
+            "mirror": True, "embedding": 64, "hidden": 128, "attention": 64, "fused": 256, "dropout": 0.0,
+            "min_count": 1, "min_answers": 1, "epochs": 24, "batch": 64, "learning_rate": 3e-3, "warmup": 0.2,
+            "patience": 0,
+        },
+        "daquar": {
+            "encoder_weights": "bundled-captioner", "finetune_encoder": True, "image_size": 160, "smallest_view": 0.7,
+            "dropout": 0.5, "min_answers": 1, "epochs": 14, "batch": 8, "learning_rate": 7e-4, "weight_decay": 0.05,
+            "smoothing": 0.05, "patience": 0,
+        },
+    }  # fmt: skip
+
+    data: QuestionData
+    run: RunSettings
+    model: VqaModel = VqaModel()
+    task: VqaSettings = VqaSettings()
+    fit: FitSettings = FitSettings(patience=5)
+
+    def __post_init__(self):
+        model, trained = self.model, self.task.finetune_encoder
+        if model.encoder and model.encoder_weights in (None, "none") and not trained:
+            raise SettingError(
+                f"a {model.encoder} of random weights that is not trained sees nothing; add --finetune-encoder, or "
+                "give --encoder-weights."
+            )
+        if model.share_encoder and trained:
+            raise SettingError("--share-encoder keeps the encoder as it is; leave out --finetune-encoder.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig(Config):
+    """Pretrain an image encoder on photos sorted by class. DATA has a folder of photos for each class."""
+
+    data: ClassFolders
+    run: OutputSettings
+    task: EncoderSettings = EncoderSettings()
+    fit: FitSettings = FitSettings(epochs=8, learning_rate=0.2, optimiser="sgd", weight_decay=5e-4, warmup=0.2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckConfig(Config):
+    """Look through a data set before training on it. Says what is there, what is wrong, and what it will take.
+
+    Attributes:
+        data: the data set; of questions, there may be several.
+        format: of the data; see docs/data.md [default: found by looking].
+        kind: `captions` or `questions` [default: what DATA has; captions of both].
+        start_from: the model that would be trained [default: bundled-captioner, or a new VQA model on its encoder].
+        encoder: a new model on this backbone instead.
+        image_size: side of the photos [default: the model's, or 224].
+        finetune_encoder: as if the encoder were trained too.
+        batch: photos a step.
+        min_count: a word must occur this often to be learnt [default: 5; of questions 2].
+        quick: open no photo and measure nothing.
+        json: one JSON object on standard output.
+    """
+
+    data: tuple[Path, ...] = field(metadata={"positional": True})
+    format: str | None = None
+    kind: str | None = None
+    start_from: str | None = None
+    encoder: str | None = None
+    image_size: int | None = None
+    finetune_encoder: bool = False
+    batch: int = 32
+    min_count: int | None = None
+    quick: bool = False
+    json: bool = False
+
+    def __post_init__(self):
+        self._one_of("kind", "captions", "questions")
+        if self.encoder and self.start_from:
+            raise SettingError("--start-from goes on with that model's encoder; leave out --encoder.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(QuestionData):
+    """Score a model on a split it was not trained on.
+
+    Attributes:
+        model: a model folder, bundled-captioner or bundled-vqa.
+        split: `train`, `val` or `test`.
+        beam: of captions: beam width; 1 is greedy.
+        length_penalty: of captions: rank by log-probability / length ** this.
+        record: write the scores into the model's config.json.
+        json: one JSON object on standard output.
+    """
+
+    model: str = field(metadata={"positional": True})
+    split: str = "test"
+    beam: int = 3
+    length_penalty: float = 0.7
+    record: bool = False
+    json: bool = False
+
+    def __post_init__(self):
+        self._at_least(1, "beam")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareConfig(Config):
+    """Write a model folder of half the size to give to others. Its weights are in half precision.
+
+    Attributes:
+        model: a trained model's folder.
+        out: the folder to write.
+        note: on data, terms and licence; kept in the folder's config.json.
+    """
+
+    model: str = field(metadata={"positional": True})
+    out: Path = field(metadata={"positional": True})
+    note: str = ""
