@@ -38,7 +38,7 @@ def fit(task: Task, settings: FitSettings, out: Path, *, resume: bool = False) -
     resumed from its last save. Under torchrun, each process computes its part of every batch.
 
     Raises:
-        SettingError: nothing to resume, or other settings than the run began with.
+        SettingError: nothing to resume, or the run began with other settings, words, answers or data.
         GlimpseError: the loss is no longer a finite number, or the disk is full.
     """
     with asked_to_stop() as asked, closing(_Run(task, settings, Path(out), resume=resume)) as run:
@@ -70,6 +70,7 @@ class _Run:
         self.fabric = connected("bf16-derive_seed" if bf16 else "32-true")
         self.model, self.optimiser = self.fabric.setup(task.model, _optimiser(task, settings))
         fixed = asdict(replace(settings, save_minutes=0, accumulate=1)) | {"steps in an epoch": task.steps}
+        fixed |= task.fingerprint()
         self.state = State(settings=fixed)
         if resume:
             self.state = load_state(out / "resume.pt", task.model, self.optimiser, fixed)

@@ -14,6 +14,8 @@ from torch import nn
 
 from runtime.errors import GlimpseError, ModelError, SettingError, shown
 
+from .fingerprint import differences
+
 
 @dataclass(frozen=True)
 class State:
@@ -24,7 +26,7 @@ class State:
         best: the best score so far; stale: epochs since it.
         alarmed: the alarms that are on, by name, so that each is told once.
         logged: bytes of each log file that belong to the steps done.
-        settings: what the run began with and has to go on with.
+        settings: the fingerprint of what the run began with and has to go on with: settings, words, answers, data.
     """
 
     step: int = 0
@@ -59,10 +61,10 @@ def load_state(path: Path, model: nn.Module, optimiser, settings: dict) -> State
     """Give the model and the optimiser what was saved.
 
     Args:
-        settings: they must be those the run began with.
+        settings: the fingerprint; it must be that of the run's beginning.
 
     Raises:
-        SettingError: nothing to resume, it is damaged, or the settings differ.
+        SettingError: nothing to resume, it is damaged, or the fingerprint differs.
     """
     if not path.is_file():
         raise SettingError(f"there is no run to resume in {path.parent}; leave out --resume to start one.")
@@ -74,10 +76,9 @@ def load_state(path: Path, model: nn.Module, optimiser, settings: dict) -> State
             f"{shown(path)} is damaged ({type(error).__name__}); leave out --resume to start again, from "
             f"--start-from {shown(path.parent)} if it has a model already."
         ) from None
-    before = state.settings
-    changed = [f"{k} (was {before[k]}, now {v})" for k, v in settings.items() if before.get(k, v) != v]
-    if changed:
-        raise SettingError(f"this run began with other settings: {', '.join(changed)}; resume it with the same ones.")
+    other = differences(state.settings, settings)
+    if other:
+        raise SettingError(f"this run began with something else: {', '.join(other)}; resume it with the same.")
     try:
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])

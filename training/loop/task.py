@@ -25,6 +25,9 @@ class Task(Protocol):
     def batch(self, epoch: int, step: int, part: slice = WHOLE) -> Any:
         """The examples of a step, or these of its photos, of which there may be none; its length counts examples."""
 
+    def fingerprint(self) -> dict[str, Any]:
+        """What a resumed run must have in common with this one, by name: settings, words, answers, data."""
+
     def rate_scale(self, name: str) -> float:
         """By how much the learning rate of this parameter is multiplied."""
 

@@ -1,8 +1,10 @@
 """Training a captioner, as a `Task` of the loop: on a frozen encoder's cached features, or end to end."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +19,7 @@ from training.caches.features import FeatureCache
 from training.caches.photos import PhotoCache
 from training.config.task import CaptionSettings
 from training.loop.alarms import Alarm
+from training.loop.fingerprint import digest
 from training.loop.seed import generator
 from training.loop.task import WHOLE
 from training.metrics.captions import distinct_share, score_tokens
@@ -26,6 +29,7 @@ from training.readers.records import CaptionRecord
 
 from .alarms import caption_alarms, commonest_share, entropy, movement, photo_alarms
 from .caption_losses import CaptionBatch, LikelihoodLoss, SelfCriticalLoss
+from .start import encoder_and_photos
 
 
 def caption_tokens(captions: Sequence[Sequence[Sequence[int]]]) -> tuple[Tensor, Tensor, list[int]]:
@@ -156,6 +160,18 @@ class CaptionTask:
     def _view_size(self, epoch: int) -> int:
         last, stride = self.captioner.preprocessing.size, self.captioner.network.encoder.stride
         return growing_size(epoch, self.epochs, first=self.settings.start_size, last=last, stride=stride)
+
+    def fingerprint(self) -> dict[str, Any]:
+        network = self.captioner.network
+        records = [(r.image.name, r.split, r.data_set, r.captions) for r in self.records]
+        return {
+            **asdict(self.settings),
+            **asdict(network.settings),
+            **encoder_and_photos(network.encoder, self.captioner.preprocessing, self.settings.finetune_encoder),
+            "vocabulary": digest(self.captioner.vocabulary.tokens, "words"),
+            "data": digest(records, "photos"),
+            "weights": self.weights,
+        }
 
     def rate_scale(self, name: str) -> float:
         return self.settings.encoder_rate if ".encoder." in name else 1.0

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from training.caches.augment import growing_size, random_views
 from training.caches.photos import PhotoCache
 from training.config.task import EncoderSettings
 from training.loop.alarms import Alarm
+from training.loop.fingerprint import digest
 from training.loop.seed import generator
 from training.loop.task import WHOLE
 
@@ -107,6 +109,10 @@ class EncoderTask:
             among=len(rows),
         )
         return ClassBatch(self.preprocessing.normalise(views), self.labels[rows[part]], len(rows))
+
+    def fingerprint(self) -> dict[str, Any]:
+        photos = [(path.name, label) for path, label in zip(self.photos.paths, self.labels.tolist(), strict=True)]
+        return asdict(self.settings) | {"classes": digest(self.classes, "classes"), "data": digest(photos, "photos")}
 
     def rate_scale(self, name: str) -> float:
         return 1.0

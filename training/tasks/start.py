@@ -1,8 +1,9 @@
 """The model a training run begins with: new, on a given encoder, or an earlier one extended."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from captioner.model import Captioner, DecoderSettings, load
 from encoders.cnn import ImageEncoder, default_preprocessing
 from encoders.images import Preprocessing
+from encoders.inference import encoder_fingerprint
 from encoders.text import Vocabulary
 from encoders.timm_backbone import is_timm
 from runtime.checkpoint import CONFIG, WEIGHTS, fill, model_folder, read_config, read_tensors
@@ -147,6 +149,12 @@ def new_captioner(
     vocabulary = Vocabulary.build(captions, min_count=min_count, max_size=max_size, unit=unit)
     torch.manual_seed(seed)
     return Captioner.build(encoder, vocabulary, preprocessing, settings)
+
+
+def encoder_and_photos(encoder: ImageEncoder, preprocessing: Preprocessing, trained: bool) -> dict[str, Any]:
+    """A run's fingerprint of its encoder and of what the photos become for it; of the weights too where they stay."""
+    shape = {"encoder": encoder.config(), "preprocessing": asdict(preprocessing)}
+    return shape if trained else shape | {"encoder weights": encoder_fingerprint(encoder)}
 
 
 def adapt_preprocessing(preprocessing: Preprocessing, image_size: int | None, fit: str | None) -> Preprocessing:

@@ -1,8 +1,9 @@
 """Training a VQA model, as a `Task` of the loop: on a frozen encoder's cached features, or end to end."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from training.caches.features import FeatureCache
 from training.caches.photos import PhotoCache
 from training.config.task import VqaSettings
 from training.loop.alarms import Alarm
+from training.loop.fingerprint import digest
 from training.loop.seed import generator
 from training.loop.task import WHOLE
 from training.metrics.answers import expected_calibration_error, official_accuracy, plain_accuracy
@@ -23,6 +25,7 @@ from vqa.model import Answerer
 from .alarms import answer_alarms, entropy, photo_alarms
 from .answer_loss import AnswerLoss, VqaBatch
 from .calibration import confidence, fit_temperature, fit_threshold, log_score
+from .start import encoder_and_photos
 
 CALIBRATED_ON = 10_000  # questions; one temperature needs no more
 VALIDATED = 32  # photos validated together
@@ -157,6 +160,18 @@ class VqaTask:
             row[: len(target)] = torch.tensor(list(target.values()))
         worth = worth / worth.sum(1, keepdim=True).clamp(min=1e-9)
         return tuple(x.unflatten(0, (P, Q)) for x in (tokens, lengths, answers, worth))
+
+    def fingerprint(self) -> dict[str, Any]:
+        network = self.answerer.network
+        records = [(r.image.name, r.split, r.question, r.answers) for r in self.records]
+        return {
+            **asdict(self.settings),
+            **asdict(network.settings),
+            **encoder_and_photos(network.encoder, self.answerer.preprocessing, self.settings.finetune_encoder),
+            "vocabulary": digest(self.answerer.vocabulary.tokens, "words"),
+            "answers": digest(self.answerer.answers.answers, "answers"),
+            "data": digest(records, "questions"),
+        }
 
     def rate_scale(self, name: str) -> float:
         return self.settings.encoder_rate if ".encoder." in name else 1.0
