@@ -52,6 +52,7 @@ def captioner(
     finetune_encoder: Annotated[bool, typer.Option("--finetune-encoder", help="Train the encoder too.")] = False,
     encoder_rate: Annotated[float, typer.Option(help="Its learning rate, as a share of the decoder's.")] = 0.1,
     trainable_layers: Annotated[int, typer.Option(help="Of the encoder, train only so many of its last layers; 0: all.")] = 0,
+    views: Annotated[int, typer.Option(help="Cache so many random views of each photo, as the frozen layers see them, and train on those; 0: a frozen encoder sees the photo as it is, a trained one a new view every epoch.")] = 0,
     stride: Stride = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the photos [default: START_FROM's, or 224].")] = None,
     fit: Annotated[Fit | None, typer.Option(help="How a photo becomes square [default: START_FROM's, or squash].")] = None,

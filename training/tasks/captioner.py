@@ -16,6 +16,7 @@ from runtime.errors import DataError, SettingError
 from training.caches.augment import growing_size, random_views
 from training.caches.features import FeatureCache
 from training.caches.photos import PhotoCache
+from training.caches.views import ViewCache
 from training.loop.alarms import Alarm
 from training.loop.seed import generator
 from training.loop.task import WHOLE
@@ -38,6 +39,8 @@ class CaptionSettings:
         encoder_rate: the encoder's learning rate, as a share of the decoder's.
         trainable_layers: how many of the encoder's last layers are trained (as torchvision's detectors count them);
             those before stay as they are, normalisation statistics too, which is faster. 0: all of them.
+        views: random views of each training photo that are cached, as the frozen layers see them; an epoch trains on
+            one of them. 0: a frozen encoder sees the photo as it is, a trained one a new view every epoch.
         batch: photos a step; each is encoded once for its captions.
         most_captions: of one photo in one step; of more, others are drawn every epoch.
         smoothing: label smoothing (Szegedy et al. 2016).
@@ -56,6 +59,7 @@ class CaptionSettings:
     finetune_encoder: bool = False
     encoder_rate: float = 0.1
     trainable_layers: int = 0
+    views: int = 0
     batch: int = 32
     most_captions: int = 8
     smoothing: float = 0.1
@@ -78,6 +82,12 @@ class CaptionSettings:
                 raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more.")
         if self.trainable_layers < 0:
             raise SettingError(f"trainable_layers is {self.trainable_layers}; choose 0 for all, or a number of layers.")
+        if self.views < 0:
+            raise SettingError(f"views is {self.views}; choose 0 for none, or how many of each photo to cache.")
+        if self.views and self.finetune_encoder and not self.trainable_layers:
+            raise SettingError("views are what frozen layers see; add --trainable-layers, or leave out --views.")
+        if self.views and self.start_size:
+            raise SettingError("cached views have one size; leave out --start-size, or --views.")
         if self.samples < 2:
             raise SettingError(f"samples is {self.samples}; each caption is judged by the others, so find at least 2.")
         for name in ("smoothing", "word_dropout", "scheduled_sampling"):
@@ -125,15 +135,24 @@ class CaptionTask:
         self.weights = dict(weights or {})
         self.captioner, self.settings, self.epochs, self.seed = captioner, settings, epochs, seed
         self.records = [r for name in ("train", "val") for r in records if r.split == name]
-        paths = [r.image for r in self.records]
-        self.source = (
-            PhotoCache(paths, captioner.preprocessing, cache)
-            if settings.finetune_encoder
-            else FeatureCache(paths, captioner.network.encoder, captioner.preprocessing, cache)
-        )
+        self.source = self._source(cache)
         self.tokens = [[captioner.vocabulary.encode(c) for c in r.captions] for r in self.records]
         self.model = self._loss()
         self._sort_out()
+
+    def _source(self, cache: Path) -> "PhotoCache | FeatureCache | ViewCache":
+        s, captioner = self.settings, self.captioner
+        paths, encoder = [r.image for r in self.records], captioner.network.encoder
+        self.layers: nn.Module | None = encoder if s.finetune_encoder else None  # those that are trained
+        if s.finetune_encoder and not s.views:
+            return PhotoCache(paths, captioner.preprocessing, cache)
+        if s.finetune_encoder:
+            encoder, self.layers = encoder.split(s.trainable_layers)
+        views = [s.views if r.split == "train" else 0 for r in self.records]
+        return ViewCache(
+            paths, encoder, captioner.preprocessing, cache, views=views, seed=self.seed,
+            augment={"smallest": s.smallest_view, "mirror": s.mirror},
+        )  # fmt: skip
 
     def _loss(self) -> nn.Module:
         s = self.settings
@@ -142,7 +161,7 @@ class CaptionTask:
             return SelfCriticalLoss(self.captioner.network, references=self.tokens[:trained], samples=s.samples)
         return LikelihoodLoss(
             self.captioner.network,
-            finetune_encoder=s.finetune_encoder,
+            layers=self.layers,
             trainable_layers=s.trainable_layers,
             smoothing=s.smoothing,
             look_everywhere=s.look_everywhere,
@@ -188,8 +207,8 @@ class CaptionTask:
         random = generator(self.seed, "captions", epoch, step)
         tokens, lengths, order = caption_tokens([self._drawn(row, random) for row in rows.tolist()])
         rows = rows[order]
-        photos = self.source[rows[part]]
-        if self.settings.finetune_encoder:
+        photos = self.source.view(rows[part], epoch) if self.settings.views else self.source[rows[part]]
+        if self.settings.finetune_encoder and not self.settings.views:
             views = random_views(
                 photos,
                 self._view_size(epoch),
@@ -224,9 +243,12 @@ class CaptionTask:
         said = []
         for part in rows.split(64):
             photos = self.source[part]
-            if self.settings.finetune_encoder:
-                photos = self.captioner.encode(self.captioner.preprocessing.normalise(photos))
+            if self.settings.finetune_encoder and not self.settings.views:
+                photos = self.captioner.preprocessing.normalise(photos)
             features = photos.float().to(self.captioner.network.device)
+            if self.layers is not None:
+                with torch.no_grad():
+                    features = self.layers(features)
             said += self.captioner.describe(features, SearchSettings(beam=self.settings.beam))
         return said
 
