@@ -110,13 +110,14 @@ class ImageEncoder(nn.Module):
     @property
     def layers(self) -> list[nn.Module]:
         """The backbone's layers that have weights, first to last; blocks that lie in a list count one by one."""
-        network = self.trunk.network if isinstance(self.trunk, TimmBackbone) else self.trunk
-        lists = (nn.Sequential, nn.ModuleList)
-        layers = [x for child in network.children() for x in (child if isinstance(child, lists) else (child,))]
+        layers = [layer for child in self._network.children() for layer in _in_order(child)]
         return [layer for layer in layers if any(True for _ in layer.parameters())]
 
     def freeze(self, trainable_layers: int) -> list[nn.Module]:
-        """Let all but the last so many `layers` need no gradient, and return those frozen: keep them in `eval()`.
+        """Let all but the last so many `layers` need no gradient, and return the modules to keep in `eval()`.
+
+        Those are the frozen layers and, in the layers still trained, batch normalisation: it keeps the statistics it
+        was trained with, since those of a small batch of views shift what the decoder has learnt to read.
 
         Raises:
             SettingError: there are not so many layers.
@@ -126,10 +127,43 @@ class ImageEncoder(nn.Module):
             raise SettingError(
                 f"trainable_layers is {trainable_layers}; {self.name} has {len(layers)} layers, and 0 means all."
             )
-        frozen = layers[: len(layers) - trainable_layers] if trainable_layers else []
+        if not trainable_layers:
+            return []
+        frozen = layers[: len(layers) - trainable_layers]
         for layer in frozen:
             layer.requires_grad_(False)
-        return frozen
+        return frozen + [layer for layer in self.trunk.modules() if isinstance(layer, nn.BatchNorm2d)]
+
+    def split(self, trainable_layers: int) -> tuple[nn.Module, nn.Module]:
+        """The encoder as two networks: up to its last so many `layers`, (B, 3, S, S) -> (B, C, rows, cols), and those
+        last layers, -> (B, L, D). The first one's output can be kept while the second is trained.
+
+        Raises:
+            SettingError: there are not so many layers, or they are not applied one after the other.
+        """
+        trained = {id(layer) for layer in self.layers[len(self.layers) - trainable_layers :]}
+        steps = [layer for child in self._network.children() for layer in _in_order(child)]
+        cut = next((n for n, layer in enumerate(steps) if id(layer) in trained), len(steps))
+        first, last = nn.Sequential(*steps[:cut]), nn.Sequential(_ChannelsLast(), *steps[cut:], _GridToVectors())
+        if not self._is(first, last):
+            raise SettingError(f"the layers of {self.name} are not applied one after the other; leave out --views.")
+        return first, last
+
+    @torch.no_grad()
+    def _is(self, first: nn.Module, last: nn.Module) -> bool:
+        """Whether `last` after `first` gives what the encoder gives."""
+        training, example = self.training, torch.randn(1, 3, self.image_size, self.image_size)
+        whole = self.eval()(example)
+        try:
+            return torch.equal(last(first(example)), whole)
+        except Exception:  # a layer given what it does not expect can fail in any way
+            return False
+        finally:
+            self.train(training)
+
+    @property
+    def _network(self) -> nn.Module:
+        return self.trunk.network if isinstance(self.trunk, TimmBackbone) else self.trunk
 
     def forward(self, photos: Tensor) -> Tensor:
         x = self.trunk(photos.contiguous(memory_format=torch.channels_last))  # (B, D, rows, cols)
@@ -138,6 +172,24 @@ class ImageEncoder(nn.Module):
     def config(self) -> dict:
         """What rebuilds this encoder, apart from its weights: `ImageEncoder(**config)`."""
         return {"name": self.name, "stride": self.stride, "image_size": self.image_size}
+
+
+def _in_order(child: nn.Module) -> list[nn.Module]:
+    return list(child) if isinstance(child, (nn.Sequential, nn.ModuleList)) else [child]
+
+
+class _ChannelsLast(nn.Module):
+    """The same numbers, channels innermost in memory: what was kept on disk comes back without."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+class _GridToVectors(nn.Module):
+    """(B, D, rows, cols) -> (B, L, D), L = rows * cols."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2).transpose(1, 2)
 
 
 def default_preprocessing(name: str) -> dict:

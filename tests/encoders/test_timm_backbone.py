@@ -80,6 +80,36 @@ def test_freezing_leaves_the_last_layers():
         "blocks4", "blocks5", "blocks6"
     }  # fmt: skip
     assert {name.split(".")[0] for name in trained} == {"blocks", "conv_head", "bn2"}
-    assert len(frozen) == len(encoder.layers) - 5 and encoder.freeze(0) == []
+    assert not {id(layer) for layer in encoder.layers[-5:-1]} & {id(layer) for layer in frozen}
+    assert encoder.freeze(0) == []
     with pytest.raises(SettingError, match=r"trainable_layers is 99; efficientnet_lite0 has \d+ layers"):
         encoder.freeze(99)
+
+
+def test_batch_normalisation_keeps_its_statistics_in_the_layers_that_are_trained():
+    encoder = ImageEncoder("efficientnet_lite0", stride=32, image_size=64)
+    kept = encoder.freeze(2)
+    encoder.train()
+    for layer in kept:
+        layer.eval()
+    before = {name: b.clone() for name, b in encoder.named_buffers()}
+    encoder(torch.randn(4, 3, 64, 64)).sum().backward()
+    assert all(torch.equal(b, before[name]) for name, b in encoder.named_buffers())
+    assert encoder.trunk.network.bn2.weight.grad is not None
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18", "timm/resnet18"])
+def test_an_encoder_split_in_two_is_the_encoder(name):
+    encoder = ImageEncoder(name, stride=32, image_size=64).eval()
+    first, last = encoder.split(2)
+    photos = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(last(first(photos)), encoder(photos))
+    trained = {id(p) for layer in encoder.layers[-2:] for p in layer.parameters()}
+    assert {id(p) for p in last.parameters()} == trained and not trained & {id(p) for p in first.parameters()}
+
+
+def test_an_encoder_whose_layers_are_not_in_a_row_is_not_split():
+    encoder = ImageEncoder("timm/vit_tiny_patch16_224", stride=16, image_size=32)
+    with pytest.raises(SettingError, match="not applied one after the other; leave out --views"):
+        encoder.split(1)

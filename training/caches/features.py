@@ -1,4 +1,4 @@
-"""A frozen encoder's features, computed once for a data set and kept on disk: float16 (N, L, D), read in place."""
+"""What a frozen network makes of photos, computed once for a data set and kept on disk as float16, read in place."""
 
 import hashlib
 import json
@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from encoders.cnn import ImageEncoder
 from encoders.fold import fold_batchnorm
 from encoders.images import Preprocessing, open_photo
 from runtime.checkpoint import fingerprint
@@ -22,6 +21,7 @@ from runtime.errors import PhotoError
 from training.loop.distributed import first_alone
 
 from .array_file import ArrayFile, write_aside
+from .augment import random_views
 from .photos import DECODERS, ahead, identity
 
 BATCH = 32
@@ -31,16 +31,34 @@ KEEP = 5  # seconds of work that a kill may lose
 class FeatureCache:
     """The features of a list of photo files. Found again by the encoder's weights and the files; resumable.
 
+    Args:
+        paths: the photos' files, a row each; a photo may have several rows.
+        encoder: an image encoder, or its first layers: photos (B, 3, S, S) -> features.
+        views: for each row 0, the photo as it is, or the seed of a random view of it.
+        augment: how random views are made: of `random_views`.
+
     Attributes:
         bad: row -> the sentence that says why that photo cannot be opened. Its features are zero.
     """
 
-    def __init__(self, paths: Sequence[Path], encoder: ImageEncoder, preprocessing: Preprocessing, folder: Path):
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        encoder: nn.Module,
+        preprocessing: Preprocessing,
+        folder: Path,
+        *,
+        views: Sequence[int] = (),
+        augment: dict | None = None,
+    ):
         self.paths, self.encoder, self.preprocessing = list(paths), encoder, preprocessing
-        rows, cols = encoder.grid
-        self.shape = (len(self.paths), rows * cols, encoder.feature_size)
-        files = hashlib.sha256(b"".join(map(identity, self.paths))).hexdigest()
-        key = fingerprint(encoder, asdict(preprocessing), encoder.config(), files)
+        self.views, self.augment = views, augment or {}
+        with torch.no_grad():
+            example = encoder.eval()(torch.zeros(1, 3, preprocessing.size, preprocessing.size))
+        self.shape = (len(self.paths), *example.shape[1:])
+        files = hashlib.sha256(b"".join(map(identity, self.paths)))
+        files.update(json.dumps([list(views), self.augment] if views else []).encode())
+        key = fingerprint(encoder, asdict(preprocessing), self.shape[1:], files.hexdigest())
         self.file = Path(folder) / f"features-{key}.npy"
         self._notes = self.file.with_suffix(".json")
         self.bad: dict[int, str] = {}
@@ -96,24 +114,29 @@ class FeatureCache:
                 pixels = torch.stack([next(opened) for _ in rows])
                 with autocast(device):
                     features = encoder(self.preprocessing.normalise(pixels.to(device)))
-                good = torch.tensor([row not in self.bad for row in rows]).view(-1, 1, 1)
-                array.write(rows.start, (features.cpu() * good).to(torch.float16).numpy())
+                features = features.float().cpu()
+                features[[row in self.bad for row in rows]] = 0
+                array.write(rows.start, features.to(torch.float16).numpy())
                 yield rows.stop
         self.encoder.to(home)
 
     def _pixels(self, row: int) -> Tensor:
         side = self.preprocessing.size
         try:
-            return self.preprocessing.pixels(open_photo(self.paths[row], smallest=side))
+            pixels = self.preprocessing.pixels(open_photo(self.paths[row], smallest=side))
         except PhotoError as error:
             self.bad[row] = str(error)
-            return torch.zeros(3, side, side, dtype=torch.uint8)
+            return torch.zeros(3, side, side)
+        if not (self.views and self.views[row]):
+            return pixels.float()
+        random = torch.Generator().manual_seed(self.views[row])
+        return random_views(pixels.unsqueeze(0), side, random, **self.augment)[0]
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, rows: Sequence[int]) -> Tensor:
-        """float16 (B, L, D), in the order of the rows asked for."""
+        """float16 (B, ...), in the order of the rows asked for."""
         if self._array is None:
             for _ in self.fill():
                 pass

@@ -51,6 +51,8 @@ class CaptionSettings(TaskSettings):
         objective: `likelihood` of people's captions, or `cider`: self-critical training of an already trained one.
         trainable_layers: of the encoder, train only so many of its last layers, counted as by torchvision's detectors;
             those before stay as they are, normalisation statistics too, which is faster. 0: all.
+        views: cache so many random views of each training photo, as the frozen layers see them; an epoch trains on one
+            of them. 0: a frozen encoder sees the photo as it is, a trained one a new view every epoch.
         most_captions: of one photo in one step; of more, others are drawn every epoch.
         look_everywhere: weight λ of the doubly-stochastic attention penalty mean (1 − Σ_t p)² (Xu et al. 2015).
         scheduled_sampling: share of given words that the model draws itself, at the end; it grows linearly from 0
@@ -63,6 +65,7 @@ class CaptionSettings(TaskSettings):
     mirror: bool = True
     objective: str = "likelihood"
     trainable_layers: int = 0
+    views: int = 0
     most_captions: int = 8
     look_everywhere: float = 0.0
     scheduled_sampling: float = 0.0
@@ -72,7 +75,7 @@ class CaptionSettings(TaskSettings):
     def __post_init__(self):
         super().__post_init__()
         self._at_least(1, "most_captions", "beam")
-        self._at_least(0, "trainable_layers", "look_everywhere")
+        self._at_least(0, "trainable_layers", "views", "look_everywhere")
         self._a_share("scheduled_sampling")
         self._one_of("objective", "likelihood", "cider")
         if self.samples < 2:
@@ -85,6 +88,10 @@ class CaptionSettings(TaskSettings):
                                    f"leave out {', '.join(idle)}.")  # fmt: skip
         if self.trainable_layers and not self.finetune_encoder:
             raise SettingError("--trainable-layers is of an encoder that is trained; add --finetune-encoder.")
+        if self.views and self.finetune_encoder and not self.trainable_layers:
+            raise SettingError("views are what frozen layers see; add --trainable-layers, or leave out --views.")
+        if self.views and self.start_size:
+            raise SettingError("cached views have one size; leave out --start-size, or --views.")
 
 
 @dataclass(frozen=True, kw_only=True)

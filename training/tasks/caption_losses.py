@@ -55,7 +55,8 @@ class LikelihoodLoss(nn.Module):
     `forward(batch)` is the loss; of a part of a batch, what it adds to the whole one's.
 
     Args:
-        finetune_encoder: train the encoder too; `batch.photos` are then photos, else features.
+        layers: what of the encoder is trained too, and maps `batch.photos` to features: all of it, or the second part
+            of `encoders.cnn.ImageEncoder.split`. None: the encoder is frozen, and `batch.photos` are its features.
         trainable_layers: of the encoder, the last so many, or all if 0; see `encoders.cnn.ImageEncoder.freeze`.
         smoothing: label smoothing (Szegedy et al. 2016).
         look_everywhere: weight λ of the doubly-stochastic penalty mean (1 − Σ_t p)² (Xu et al. 2015).
@@ -66,7 +67,7 @@ class LikelihoodLoss(nn.Module):
         self,
         captioner: CaptionNetwork,
         *,
-        finetune_encoder: bool = False,
+        layers: nn.Module | None = None,
         trainable_layers: int = 0,
         smoothing: float = 0.0,
         look_everywhere: float = 0.0,
@@ -74,11 +75,12 @@ class LikelihoodLoss(nn.Module):
         scheduled_sampling: float = 0.0,
     ):
         super().__init__()
-        self.captioner, self.finetune_encoder = captioner, finetune_encoder
+        self.captioner = captioner
+        self._encode = None if layers is None else layers.forward  # its weights are the captioner's: registered once
         self.smoothing, self.look_everywhere = smoothing, look_everywhere
         self.word_dropout, self.scheduled_sampling = word_dropout, scheduled_sampling
-        captioner.encoder.requires_grad_(finetune_encoder)
-        self._frozen = captioner.encoder.freeze(trainable_layers) if finetune_encoder else [captioner.encoder]
+        captioner.encoder.requires_grad_(layers is not None)
+        self._frozen = [captioner.encoder] if layers is None else captioner.encoder.freeze(trainable_layers)
 
     def train(self, mode: bool = True) -> "LikelihoodLoss":
         super().train(mode)
@@ -87,7 +89,7 @@ class LikelihoodLoss(nn.Module):
         return self
 
     def forward(self, batch: CaptionBatch) -> Tensor:
-        features = self.captioner.encoder(batch.photos) if self.finetune_encoder else batch.photos
+        features = batch.photos if self._encode is None else self._encode(batch.photos)
         logits, looked = self.captioner.decoder(
             features,
             batch.tokens,

@@ -15,8 +15,8 @@ from captioner.search import SearchSettings
 from encoders.text import END, START, pad
 from runtime.errors import DataError
 from training.caches.augment import growing_size, random_views
-from training.caches.features import FeatureCache
 from training.caches.photos import PhotoCache
+from training.caches.views import ViewCache
 from training.config.task import CaptionSettings
 from training.loop.alarms import Alarm
 from training.loop.fingerprint import digest
@@ -70,15 +70,24 @@ class CaptionTask:
         self.weights = dict(weights or {})
         self.captioner, self.settings, self.epochs, self.seed = captioner, settings, epochs, seed
         self.records = [r for name in ("train", "val") for r in records if r.split == name]
-        paths = [r.image for r in self.records]
-        self.source = (
-            PhotoCache(paths, captioner.preprocessing, cache)
-            if settings.finetune_encoder
-            else FeatureCache(paths, captioner.network.encoder, captioner.preprocessing, cache)
-        )
+        self.source = self._source(cache)
         self.tokens = [[captioner.vocabulary.encode(c) for c in r.captions] for r in self.records]
         self.model = self._loss()
         self._sort_out()
+
+    def _source(self, cache: Path) -> PhotoCache | ViewCache:
+        s, captioner = self.settings, self.captioner
+        paths, encoder = [r.image for r in self.records], captioner.network.encoder
+        self.layers: nn.Module | None = encoder if s.finetune_encoder else None  # those that are trained
+        if s.finetune_encoder and not s.views:
+            return PhotoCache(paths, captioner.preprocessing, cache)
+        if s.finetune_encoder:
+            encoder, self.layers = encoder.split(s.trainable_layers)
+        views = [s.views if r.split == "train" else 0 for r in self.records]
+        return ViewCache(
+            paths, encoder, captioner.preprocessing, cache, views=views, seed=self.seed,
+            augment={"smallest": s.smallest_view, "mirror": s.mirror},
+        )  # fmt: skip
 
     def _loss(self) -> nn.Module:
         s = self.settings
@@ -87,7 +96,7 @@ class CaptionTask:
             return SelfCriticalLoss(self.captioner.network, references=self.tokens[:trained], samples=s.samples)
         return LikelihoodLoss(
             self.captioner.network,
-            finetune_encoder=s.finetune_encoder,
+            layers=self.layers,
             trainable_layers=s.trainable_layers,
             smoothing=s.smoothing,
             look_everywhere=s.look_everywhere,
@@ -133,8 +142,8 @@ class CaptionTask:
         random = generator(self.seed, "captions", epoch, step)
         tokens, lengths, order = caption_tokens([self._drawn(row, random) for row in rows.tolist()])
         rows = rows[order]
-        photos = self.source[rows[part]]
-        if self.settings.finetune_encoder:
+        photos = self.source.view(rows[part], epoch) if self.settings.views else self.source[rows[part]]
+        if self.settings.finetune_encoder and not self.settings.views:
             views = random_views(
                 photos,
                 self._view_size(epoch),
@@ -181,9 +190,12 @@ class CaptionTask:
         said = []
         for part in rows.split(64):
             photos = self.source[part]
-            if self.settings.finetune_encoder:
-                photos = self.captioner.encode(self.captioner.preprocessing.normalise(photos))
+            if self.settings.finetune_encoder and not self.settings.views:
+                photos = self.captioner.preprocessing.normalise(photos)
             features = photos.float().to(self.captioner.network.device)
+            if self.layers is not None:
+                with torch.no_grad():
+                    features = self.layers(features)
             said += self.captioner.describe(features, SearchSettings(beam=self.settings.beam))
         return said
 

@@ -16,6 +16,7 @@ from training.caches import array_file, features, photos
 from training.caches.array_file import ArrayFile
 from training.caches.features import FeatureCache
 from training.caches.photos import PhotoCache
+from training.caches.views import ViewCache
 
 PRE = Preprocessing(size=32)
 
@@ -168,3 +169,29 @@ def test_a_file_that_was_cut_short_is_told(tmp_path):
     os.truncate(tmp_path / "a.npy", array.offset + 2 * array.size)
     with pytest.raises(DataError, match=r"a\.npy was cut short; delete it"):
         array.read([0, 3])
+
+
+def test_views_of_a_photo_are_several_fixed_and_counted_round_and_round(paths, tmp_path, encoder):
+    def views(seed):
+        cache = ViewCache(
+            paths[:3], encoder, PRE, tmp_path / "cache",
+            views=[2, 0, 2], seed=seed, augment={"smallest": 0.3, "mirror": False},
+        )  # fmt: skip
+        assert list(cache.fill())[-1] == len(cache) == 5
+        return cache
+
+    cache, photos = views(1), torch.tensor([2, 0, 1])
+    first, second, third = (cache.view(photos, n) for n in range(3))
+    assert torch.equal(first, third) and torch.equal(first, cache[photos])
+    assert not torch.equal(first[0], second[0]) and not torch.equal(first[1], second[1])
+    plain = FeatureCache(paths[:3], encoder, PRE, tmp_path / "plain")
+    torch.testing.assert_close(first[2], plain[[1]][0])  # the photo as it is, in every epoch
+    assert torch.equal(second[2], first[2])
+    assert not torch.equal(views(2)[photos][:2], first[:2])  # another seed, other views
+
+
+def test_the_bad_photo_of_several_views_is_named_once(paths, tmp_path, encoder):
+    paths[1].write_bytes(b"")
+    cache = ViewCache(paths[:3], encoder, PRE, tmp_path / "cache", views=[2, 2, 0], seed=1, augment={})
+    fill(cache)
+    assert list(cache.bad) == [1] and not cache.view(torch.tensor([1]), 1).any()

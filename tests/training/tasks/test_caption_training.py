@@ -55,6 +55,9 @@ def flat(captioner):
         {"smallest_view": 0},
         {"most_captions": 0},
         {"trainable_layers": -1},
+        {"views": -1},
+        {"views": 2, "finetune_encoder": True},
+        {"views": 2, "start_size": 16},
         {"batch": 0},
         {"beam": 0},
     ],
@@ -149,6 +152,7 @@ def test_a_frozen_encoder_does_not_move_and_the_decoder_does(records, tmp_path):
 @pytest.mark.parametrize("settings", [
     CaptionSettings(batch=8, beam=1, word_dropout=0.2, scheduled_sampling=0.5),
     CaptionSettings(batch=8, beam=1, finetune_encoder=True),
+    CaptionSettings(batch=8, beam=1, finetune_encoder=True, trainable_layers=2, views=2),
     CaptionSettings(batch=8, beam=1, objective="cider", samples=3),
 ])  # fmt: skip
 def test_a_resumed_run_is_the_run_that_was_never_stopped(records, tmp_path, settings):
@@ -158,7 +162,8 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(records, tmp_path, sett
     task.batch = lambda epoch, step, part: batch(epoch, step, part) if epoch * task.steps + step < stop else 1 / 0
     with pytest.raises(ZeroDivisionError):
         list(fit(task, FitSettings(epochs=2, learning_rate=0.01, precision="32", save_minutes=0), tmp_path / "parts"))
-    other = new(records, seed=5 if settings.finetune_encoder else 0)  # whatever it starts with is replaced
+    replaced = settings.finetune_encoder and not settings.views  # whatever the run starts with; frozen layers stay
+    other = new(records, seed=5 if replaced else 0)
     rest, _ = train(records, tmp_path, settings=settings, name="parts", resume=True, captioner=other)
     assert torch.equal(flat(whole.captioner), flat(rest.captioner))
 
@@ -235,3 +240,19 @@ def test_encoder_weights_come_from_a_file_and_never_from_a_pickle(tmp_path):
         start_encoder("resnet34", str(tmp_path / "r18.pth"), preprocessing=PRE)
     with pytest.raises(SettingError, match="does not exist"):
         start_encoder("resnet18", str(tmp_path / "none.pth"), preprocessing=PRE)
+
+
+@pytest.mark.parametrize("views", [0, 2])
+@pytest.mark.parametrize("finetune", [False, True])
+def test_an_epoch_trains_on_the_next_of_the_cached_views(records, tmp_path, views, finetune):
+    layers = 2 if finetune else 0
+    settings = CaptionSettings(batch=8, beam=1, finetune_encoder=finetune, trainable_layers=layers, views=views)
+    task, _ = train(records, tmp_path, epochs=1, settings=settings)
+    of_row = [{} for _ in range(3)]
+    for epoch, seen in enumerate(of_row):
+        for step in range(task.steps):
+            batch = task.batch(epoch, step)
+            seen.update(zip(batch.rows.tolist(), batch.photos, strict=True))
+    first, second, third = (seen[0] for seen in of_row)
+    assert torch.equal(first, third) == (views == 2 or not finetune)  # else a new view every epoch
+    assert torch.equal(first, second) == (views == 0 and not finetune)
