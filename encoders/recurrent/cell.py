@@ -1,4 +1,4 @@
-"""What every recurrent cell is: weights in torch's layout, one step, and whole sequences by torch's kernel if it has one.
+"""What every recurrent cell is: weights in torch's layout, one step, and whole sequences by torch's kernel if any.
 
 Gates are stacked by rows, in torch's order, so torch's fused kernels can run on the weights where a whole sequence is
 known beforehand; the tests prove that both give the same.

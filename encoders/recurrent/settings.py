@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from runtime.errors import SettingError
@@ -66,6 +66,11 @@ class RecurrentSettings:
         _one_of("initial state", self.initial_state, self.INITIAL_STATES)
         if self.truncate < 0:
             raise SettingError(f"truncate is {self.truncate}; choose 0 for whole sequences, or a number of steps.")
+
+    @property
+    def recurrent(self) -> dict:
+        """These fields by name, also of a dataclass that has more."""
+        return {field.name: getattr(self, field.name) for field in fields(RecurrentSettings)}
 
     @property
     def switches(self) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def lstm(w: dict[str, np.ndarray], x, state, switches) -> tuple[np.ndarray, np.n
     y, c, *before = state
     before, ys = dict(zip(gates, before, strict=False)), []
 
-    def total(k, c):
+    def total(k, x_t, c):
         a = w["weight_ih"][rows[k]] @ x_t + w["weight_hh"][rows[k]] @ y + w["bias_ih"][rows[k]] + w["bias_hh"][rows[k]]
         if k != "g" and "full-gate-recurrence" in switches:
             R = w["weight_gates"][gates.index(k) * H :][:H]
@@ -44,11 +44,11 @@ def lstm(w: dict[str, np.ndarray], x, state, switches) -> tuple[np.ndarray, np.n
         return a + w[f"peephole.{k}"] * c if k != "g" and "peepholes" in switches else a
 
     for x_t in x:
-        i = sigmoid(total("i", c)) if "i" in gates else np.ones(H)
-        f = sigmoid(total("f", c)) if "f" in gates else 1 - i if "coupled" in switches else np.ones(H)
-        z = (same if "no-input-activation" in switches else np.tanh)(total("g", c))
+        i = sigmoid(total("i", x_t, c)) if "i" in gates else np.ones(H)
+        f = sigmoid(total("f", x_t, c)) if "f" in gates else 1 - i if "coupled" in switches else np.ones(H)
+        z = (same if "no-input-activation" in switches else np.tanh)(total("g", x_t, c))
         c = z * i + c * f
-        o = sigmoid(total("o", c)) if "o" in gates else np.ones(H)
+        o = sigmoid(total("o", x_t, c)) if "o" in gates else np.ones(H)
         y = (same if "no-output-activation" in switches else np.tanh)(c) * o
         if "full-gate-recurrence" in switches:
             before = {k: {"i": i, "f": f, "o": o}[k] for k in gates}
