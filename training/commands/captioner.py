@@ -18,12 +18,17 @@ from .options import (
     Anyway,
     Batch,
     Cache,
+    CellName,
     Clip,
     DataSets,
     Decay,
     Epochs,
     Fit,
+    ForgetBias,
     Format,
+    Highway,
+    Init,
+    Layers,
     Out,
     Precision,
     Rate,
@@ -31,9 +36,12 @@ from .options import (
     Scores,
     Seed,
     Stride,
+    Truncate,
+    Variant,
     Warmup,
     console,
     picked,
+    recurrent_options,
     table,
     tell_bad,
 )
@@ -57,11 +65,17 @@ def captioner(
     fit: Annotated[Fit | None, typer.Option(help="How a photo becomes square [default: START_FROM's, or squash].")] = None,
     objective: Annotated[str, typer.Option(help="likelihood, or cider: self-critical training after it.")] = "likelihood",
     samples: Annotated[int, typer.Option(help="Captions found for each photo with --objective cider.")] = 5,
-    cell: Annotated[str, typer.Option(help="lstm, gru or rnn.")] = "lstm",
-    layers: Annotated[int, typer.Option(help="Recurrent layers.")] = 1,
+    cell: CellName = "lstm",
+    variant: Variant = "",
+    layers: Layers = 1,
+    forget_bias: ForgetBias = None,
+    highway: Highway = False,
+    init: Init = "uniform",
+    initial_state: Annotated[str, typer.Option(help="Of the recurrent state: photo, zero or learnt.")] = "photo",
+    truncate: Truncate = 0,
     hidden: Annotated[int, typer.Option(help="Size of the recurrent state.")] = 512,
     embedding: Annotated[int, typer.Option(help="Size of a word's vector.")] = 512,
-    attention: Annotated[int, typer.Option(help="Size of the attention's inner layer.")] = 512,
+    attention: Annotated[int, typer.Option(help="Size of the attention's inner layer; 0: no attention, the photo's mean.")] = 512,
     projection: Annotated[int, typer.Option(help="Project each cell's features to this size first; 0: as they are.")] = 0,
     dropout: Annotated[float | None, typer.Option(help="In the decoder [default: START_FROM's, or 0.3].")] = None,
     unit: Annotated[str, typer.Option(help="word or character.")] = "word",
@@ -135,8 +149,9 @@ def start(o: SimpleNamespace, captions: list[str]):
     preprocessing = changed(starting_preprocessing(o.encoder, o.encoder_weights), o.image_size, form)
     encoder = start_encoder(o.encoder, o.encoder_weights, stride=o.stride, preprocessing=preprocessing)
     sizes = DecoderSettings(
-        o.embedding, o.hidden, o.attention, o.cell, o.layers, 0.3 if o.dropout is None else o.dropout, o.projection
-    )
+        o.embedding, o.hidden, o.attention, 0.3 if o.dropout is None else o.dropout, o.projection,
+        **recurrent_options(o),
+    )  # fmt: skip
     return new_captioner(
         encoder, captions, preprocessing, sizes,
         min_count=o.min_count, max_size=o.max_size, unit=o.unit, seed=o.seed,

@@ -1,5 +1,7 @@
 """What the training commands share: the options that all of them have, and how they tell of bad photos."""
 
+# ruff: noqa: E501 (an option a line)
+
 from dataclasses import fields
 from enum import Enum
 from pathlib import Path
@@ -36,7 +38,26 @@ Seed = Annotated[int, typer.Option(help="Of everything random.")]
 Anyway = Annotated[bool, typer.Option("--anyway", help="Train even where the check finds what would ruin the run.")]
 Scores = Annotated[bool, typer.Option(help="At the end, score START_FROM and the new model on the same photos.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a run in OUT was stopped.")]
+CellName = Annotated[str, typer.Option("--cell", help="lstm, gru or rnn.")]
+Variant = Annotated[
+    str,
+    typer.Option(
+        help="Of the cell, names with commas between. lstm: no-input-gate, no-forget-gate, no-output-gate, no-input-activation, no-output-activation, peepholes, coupled, full-gate-recurrence; gru: update-takes-new, reset-before."
+    ),
+]
+Layers = Annotated[int, typer.Option(help="Recurrent layers.")]
+ForgetBias = Annotated[float | None, typer.Option(help="Where an lstm's forget gate starts [default: 1].")]
+Highway = Annotated[bool, typer.Option("--highway", help="A highway layer between each two recurrent layers.")]
+Init = Annotated[str, typer.Option(help="How recurrent matrices start: uniform, orthogonal or glorot.")]
+Truncate = Annotated[int, typer.Option(help="Gradients go back through at most so many words; 0: through all.")]
 Stride = Annotated[int | None, typer.Option(help="Pixels a grid cell covers, 16 or 32 [default: 16].")]
+
+
+def recurrent_options(options: SimpleNamespace) -> dict:
+    """Those of the recurrent network, by the names that `RecurrentSettings` has for them."""
+    from encoders.recurrent import RecurrentSettings
+
+    return {field.name: getattr(options, field.name) for field in fields(RecurrentSettings)}
 
 
 def picked(settings: type, options: SimpleNamespace):

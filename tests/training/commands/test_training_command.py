@@ -68,6 +68,16 @@ def test_a_finished_run_can_be_resumed_and_stays_as_it_is(trained, data):
     assert (trained / "best" / "model.safetensors").read_bytes() == before
 
 
+def test_the_recurrent_network_is_a_choice_that_the_model_remembers(trained, data, tmp_path):
+    asked = {"cell": "lstm", "variant": "coupled,peepholes", "layers": 2, "forget_bias": 2.0, "init": "orthogonal",
+             "initial_state": "learnt", "truncate": 4}  # fmt: skip
+    options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", value)]
+    encoder = trained.parent / "encoder"
+    call("captioner", "--data", data, "--out", tmp_path, "--encoder-weights", encoder, *SMALL, *QUICK, *options,
+         "--highway", "--no-scores")  # fmt: skip
+    assert captioner.load(tmp_path).network.settings.recurrent == asked | {"highway": True}
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -75,6 +85,8 @@ def test_a_finished_run_can_be_resumed_and_stays_as_it_is(trained, data):
         (["--encoder", "resnet19"], "no encoder 'resnet19'"),
         (["--encoder-weights", "nowhere"], "nowhere does not exist"),
         (["--cell", "lsmt"], "no cell 'lsmt'"),
+        (["--cell", "gru", "--variant", "peepholes"], "gru has no variant 'peepholes'; choose among update-takes-new"),
+        (["--highway"], "layers is 1; choose layers 2 to 8"),
         (["--hidden", "0"], "hidden_size is 0"),
         (["--objective", "cider", "--finetune-encoder"], "leave out --finetune-encoder"),
         (["--start-from", "nowhere"], "nowhere does not exist"),
