@@ -3,15 +3,16 @@
 The step's equations are written once, in `advance`; teacher forcing, greedy, sampling and beam all go through it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, pad
 
-from encoders.attention import SoftAttention
+from encoders.attention import MeanAttention, SoftAttention
 from encoders.linear import Linear, linear, round_up_to_block
-from encoders.recurrent import Recurrent
+from encoders.recurrent import Recurrent, RecurrentSettings
 from encoders.text import PAD, UNK
 from runtime.errors import SettingError
 
@@ -19,8 +20,12 @@ WORDS = 256  # words are scored in multiples of so many, for the reason that `ro
 
 
 @dataclass(frozen=True)
-class DecoderSettings:
-    """Sizes of the decoder; see `Decoder`.
+class DecoderSettings(RecurrentSettings):
+    """Sizes of the decoder, and which recurrent network it has; see `Decoder`.
+
+    Attributes:
+        attention_size: 0 for a decoder that sees the mean of the photo before every word.
+        initial_state: `photo`, `zero` or `learnt`.
 
     Raises:
         SettingError: a size below 1, or a dropout that is no share.
@@ -29,15 +34,18 @@ class DecoderSettings:
     embedding_size: int = 512
     hidden_size: int = 512
     attention_size: int = 512
-    cell: str = "lstm"
-    layers: int = 1
     dropout: float = 0.3
     projection_size: int = 0
+    initial_state: str = field(default="photo", kw_only=True)
+
+    INITIAL_STATES: ClassVar[tuple[str, ...]] = ("photo", *RecurrentSettings.INITIAL_STATES)
 
     def __post_init__(self):
-        if self.projection_size < 0:
-            raise SettingError(f"projection_size is {self.projection_size}; choose 0 for none, or a size such as 512.")
-        for name in ("embedding_size", "hidden_size", "attention_size"):
+        super().__post_init__()
+        for name in ("projection_size", "attention_size"):
+            if getattr(self, name) < 0:
+                raise SettingError(f"{name} is {getattr(self, name)}; choose 0 for none, or a size such as 512.")
+        for name in ("embedding_size", "hidden_size"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more, such as 512.")
         if not 0 <= self.dropout < 1:
@@ -81,13 +89,15 @@ class DecoderState:
 class Decoder(nn.Module):
     """Soft-attention decoder.
 
-    h₀, c₀ = tanh(W mean(v)); then for each word, with y the one before and h the state before:
+    h₀, c₀ = tanh(W mean(v)), or zero, or learnt; then for each word, with y the one before and h the state before:
     z = Σ pᵢ vᵢ (`encoders.attention`);  ẑ = σ(W_β h) ⊙ z;  h' = cell([E y; ẑ], h);
     o = tanh(W_o [E y; h'; ẑ]);  word scores = Eᵀ o + b, with the embedding E tied (Press & Wolf 2017).
 
     Args:
+        attention_size: 0 for no attention: pᵢ = 1 / L.
         projection_size: the features are first projected to so many numbers, v = relu(W_p v'), as bottom-up attention
             does (Anderson et al. 2018): once a photo, so that each word's products are smaller. 0: as they are.
+        recurrent: which recurrent network; the fields of `RecurrentSettings`.
     """
 
     def __init__(
@@ -98,20 +108,27 @@ class Decoder(nn.Module):
         embedding_size: int = 512,
         hidden_size: int = 512,
         attention_size: int = 512,
-        cell: str = "lstm",
-        layers: int = 1,
         dropout: float = 0.3,
         projection_size: int = 0,
+        cell: str = "lstm",
+        initial_state: str = "photo",
+        **recurrent,
     ):
         super().__init__()
         self.dropout = dropout
         self.projection = Linear(feature_size, projection_size) if projection_size else None
         feature_size = projection_size or feature_size
         self.embedding = nn.Embedding(vocabulary_size, embedding_size, padding_idx=PAD)
-        self.attention = SoftAttention(feature_size=feature_size, query_size=hidden_size, attention_size=attention_size)
+        sizes = {"feature_size": feature_size, "query_size": hidden_size, "attention_size": attention_size}
+        self.attention = SoftAttention(**sizes) if attention_size else MeanAttention()
         self.gate = Linear(hidden_size, feature_size)
-        self.recurrent = Recurrent(cell, embedding_size + feature_size, hidden_size, layers=layers, dropout=dropout)
-        self.first = Linear(feature_size, layers * self.recurrent.parts * hidden_size)
+        from_photo = initial_state == "photo"
+        self.recurrent = Recurrent(
+            cell, embedding_size + feature_size, hidden_size, dropout=dropout,
+            initial_state="zero" if from_photo else initial_state, **recurrent,
+        )  # fmt: skip
+        size = len(self.recurrent.layers) * self.recurrent.parts * hidden_size
+        self.first = Linear(feature_size, size) if from_photo else None
         self.output = Linear(embedding_size + hidden_size + feature_size, embedding_size)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
         # Tied weights must start small, or the first word scores are huge.
@@ -123,17 +140,22 @@ class Decoder(nn.Module):
         """Before the first word: features (B, L, D) -> a state of B rows, one a photo."""
         if self.projection is not None:
             features = dropout(torch.relu(self.projection(features)), self.dropout, self.training)
-        shape = (len(features), len(self.recurrent.layers), self.recurrent.parts, self.recurrent.hidden_size)
-        recurrent = torch.tanh(self.first(features.mean(dim=1))).view(shape)
         keys = self.attention.keys(features)
-        return DecoderState(
-            features.to(keys.dtype), keys, recurrent
-        )  # autocast would convert them again for every word
+        recurrent = self.recurrent.initial_state(keys)
+        if self.first is not None:
+            recurrent = torch.tanh(self.first(features.mean(dim=1))).view(recurrent.shape)
+        # Converted here, or autocast would convert them again for every word.
+        return DecoderState(features.to(keys.dtype), keys, recurrent)
 
     def advance(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """The word before (B,) and the state -> o (B, E), from which `words` scores the next word; the new state."""
+        """The word before and the state -> o (B, E), from which `words` scores the next word; the new state.
+
+        Args:
+            tokens: (B,), or a probability for every word, (B, V), of which y is the mean embedding.
+        """
         photos = len(state.features)
-        y = dropout(self.embedding(tokens), self.dropout, self.training)  # (B, E)
+        y = tokens @ self.embedding.weight if tokens.is_floating_point() else self.embedding(tokens)
+        y = dropout(y, self.dropout, self.training)  # (B, E)
         h = state.recurrent[:, -1, 0]  # the top layer's, (B, H)
         z, p = self.attention(h.view(photos, -1, h.shape[1]), state.features, state.keys)
         z = torch.sigmoid(self.gate(h)) * z.flatten(0, 1)  # (B, D)
@@ -188,6 +210,8 @@ class Decoder(nn.Module):
         outputs, looked = [], torch.zeros(P, Q, features.shape[1], device=features.device)
         for t, (p, q) in enumerate(zip(photos, captions, strict=True)):
             state = _shrink(state, p, q)
+            if self.recurrent.truncate and t and t % self.recurrent.truncate == 0:
+                state = replace(state, recurrent=state.recurrent.detach())
             word = given[:p, :q, t].reshape(-1)
             if scheduled_sampling and t > 0:
                 own = torch.rand(word.shape, device=word.device) < scheduled_sampling

@@ -41,3 +41,17 @@ class SoftAttention(nn.Module):
         p = torch.softmax(a, dim=2, dtype=torch.promote_types(a.dtype, torch.float32))  # 8 bits would not sum to 1
         z = p.to(features.dtype) @ features  # (B, Q, L) x (B, L, D) -> (B, Q, D)
         return z, p
+
+
+class MeanAttention(nn.Module):
+    """No attention: pᵢ = 1 / L, so z is the mean of the features. Takes and gives what `SoftAttention` does."""
+
+    def keys(self, features: Tensor) -> Tensor:
+        """There are none: features (B, L, D) -> (B, L, 0)."""
+        return features[:, :, :0]
+
+    def forward(self, h: Tensor, features: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        z = features.mean(dim=1, keepdim=True).expand(-1, h.shape[1], -1)
+        B, L, _ = features.shape
+        dtype = torch.promote_types(features.dtype, torch.float32)
+        return z, torch.full((B, h.shape[1], L), 1 / L, dtype=dtype, device=h.device)

@@ -13,6 +13,9 @@ class QuestionEncoder(nn.Module):
     """tokens (B, T) and lengths (B,) -> (B, H). What stands in the padding never changes the vector.
 
     An empty question (length 0) is read as one padding token, whose embedding is zero.
+
+    Args:
+        recurrent: which recurrent network; the fields of `RecurrentSettings`.
     """
 
     def __init__(
@@ -22,12 +25,12 @@ class QuestionEncoder(nn.Module):
         embedding_size: int,
         hidden_size: int,
         cell: str = "lstm",
-        layers: int = 1,
         dropout: float = 0.0,
+        **recurrent,
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, embedding_size, padding_idx=PAD)
-        self.recurrent = Recurrent(cell, embedding_size, hidden_size, layers=layers, dropout=dropout)
+        self.recurrent = Recurrent(cell, embedding_size, hidden_size, dropout=dropout, **recurrent)
         self.dropout = dropout
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:

@@ -12,11 +12,12 @@ SIZES = DecoderSettings(embedding_size=32, hidden_size=32, attention_size=16, dr
 PRE = Preprocessing(size=32)
 
 
-def small_captioner(vocabulary: Vocabulary = VOCABULARY) -> Captioner:
+def small_captioner(vocabulary: Vocabulary = VOCABULARY, **recurrent) -> Captioner:
     """A model that never learnt anything, with weights large enough to say something else of every photo."""
     torch.manual_seed(0)
     encoder = ImageEncoder("compact", image_size=32)
-    sizes = DecoderSettings(embedding_size=32, hidden_size=24, attention_size=16, layers=2, dropout=0.2)
+    how = {"layers": 2} | recurrent
+    sizes = DecoderSettings(embedding_size=32, hidden_size=24, attention_size=16, dropout=0.2, **how)
     made = Captioner.build(encoder, vocabulary, Preprocessing(32, "crop"), sizes, about={"licence": "none"})
     made.network.eval()
     with torch.no_grad():

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout
 
 from encoders.attention import SoftAttention
+from encoders.recurrent import RecurrentSettings
 from runtime.errors import SettingError
 
 from .fusion import FUSIONS
@@ -31,8 +32,8 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class HeadSettings:
-    """Sizes and kinds of the question's side and the head; see `encoders.question` and `Head`.
+class HeadSettings(RecurrentSettings):
+    """Sizes and kinds of the question's side, its recurrent network's, and the head; see `QuestionEncoder`, `Head`.
 
     Raises:
         SettingError: a size below 1, or a dropout that is no share.
@@ -40,8 +41,6 @@ class HeadSettings:
 
     embedding_size: int = 256
     question_size: int = 512
-    cell: str = "lstm"
-    layers: int = 1
     pooling: str = "glimpse"
     attention_size: int = 256
     fusion: str = "concat"
@@ -50,6 +49,7 @@ class HeadSettings:
     photo: bool = True
 
     def __post_init__(self):
+        super().__post_init__()
         for name in ("embedding_size", "question_size", "attention_size", "hidden_size"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more, such as 512.")

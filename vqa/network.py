@@ -31,9 +31,8 @@ class AnswerNetwork(nn.Module):
             vocabulary_size=vocabulary_size,
             embedding_size=s.embedding_size,
             hidden_size=s.question_size,
-            cell=s.cell,
-            layers=s.layers,
             dropout=s.dropout,
+            **s.recurrent,
         )
         self.head = Head(
             question_size=s.question_size,

@@ -191,6 +191,25 @@ def test_save_and_load_say_the_same(model, photos, folder):
     assert load(folder.parent).network.settings == model.network.settings  # a training run's folder, with `best` in it
 
 
+def test_every_choice_of_the_recurrent_network_comes_back(photos, tmp_path):
+    choices = {
+        "cell": "lstm", "variant": "peepholes,full-gate-recurrence", "layers": 3, "forget_bias": 2.0, "highway": True,
+        "init": "orthogonal", "initial_state": "learnt", "truncate": 3,
+    }  # fmt: skip
+    made = small_captioner(**choices)
+    again = load(made.save(tmp_path / "m"), exact=True)
+    assert again.network.settings.recurrent == choices
+    assert again(photos) == made(photos)
+
+
+def test_a_folder_from_before_these_choices_loads(model, photos, folder, tmp_path):
+    new = ("variant", "forget_bias", "highway", "init", "initial_state", "truncate")
+    old = damaged(folder, tmp_path / "old", **{f"decoder__{name}": None for name in new})
+    again = load(old, exact=True)
+    assert again.network.settings == model.network.settings
+    assert again(photos) == model(photos)
+
+
 def test_half_precision_halves_the_file_and_loads_as_single(model, photos, folder, tmp_path):
     half = model.save(tmp_path / "half", dtype=torch.float16)
     assert (half / WEIGHTS).stat().st_size < 0.51 * (folder / WEIGHTS).stat().st_size
@@ -285,7 +304,14 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [({"hidden_size": 0}, "hidden_size is 0"), ({"dropout": 1.0}, "dropout is 1.0"), ({"dropout": math.nan}, "nan")],
+    [
+        ({"hidden_size": 0}, "hidden_size is 0"),
+        ({"attention_size": -1}, "attention_size is -1; choose 0"),
+        ({"initial_state": "noise"}, "choose one of photo, zero, learnt"),
+        ({"highway": True}, "choose layers 2 to 8"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"dropout": math.nan}, "nan"),
+    ],
 )
 def test_sizes_that_make_no_sense_are_refused(wrong, words):
     with pytest.raises(SettingError, match=words):

@@ -9,16 +9,21 @@ from captioner.decoder import Decoder
 from encoders.text import START, UNK
 
 V, L, D, E, H = 11, 4, 6, 5, 7
-STACKS = [("lstm", 1), ("gru", 1), ("rnn", 1), ("lstm", 3), ("gru", 2)]
+STACKS = [
+    {"cell": "lstm"}, {"cell": "gru"}, {"cell": "rnn"}, {"cell": "lstm", "layers": 3}, {"cell": "gru", "layers": 2},
+    {"cell": "lstm", "variant": "peepholes,full-gate-recurrence", "layers": 2, "highway": True},
+    {"cell": "gru", "variant": "reset-before", "initial_state": "learnt"},
+    {"cell": "rnn", "init": "orthogonal", "initial_state": "zero", "attention_size": 0},
+]  # fmt: skip
 # Lengths of the captions of three photos, start and end counted; 0 for one that is not there.
 SORTED = [[7, 5, 2], [4, 4, 0], [3, 0, 0]]
 ANY_ORDER = [[2, 0, 5], [0, 0, 3], [4, 7, 4]]
 
 
-def make(cell="lstm", layers=1, dropout=0.0) -> Decoder:
+def make(cell="lstm", layers=1, dropout=0.0, **options) -> Decoder:
     torch.manual_seed(3)
     sizes = {"vocabulary_size": V, "feature_size": D, "embedding_size": E, "hidden_size": H, "attention_size": 4}
-    decoder = Decoder(**sizes, cell=cell, layers=layers, dropout=dropout).double()
+    decoder = Decoder(**sizes | options, cell=cell, layers=layers, dropout=dropout).double()
     for weight in decoder.parameters():  # large enough for every part to matter
         nn.init.normal_(weight, std=0.7)
     return decoder
@@ -68,11 +73,11 @@ def test_step_is_the_equations_of_its_docstring():
 
 
 @pytest.mark.parametrize("lengths", [SORTED, ANY_ORDER])
-@pytest.mark.parametrize(("cell", "layers"), STACKS)
-def test_teacher_forcing_is_word_by_word(cell, layers, lengths, monkeypatch):
+@pytest.mark.parametrize("stack", STACKS, ids=str)
+def test_teacher_forcing_is_word_by_word(stack, lengths, monkeypatch):
     """Values and gradients: so the block that shrinks as captions end changes nothing either."""
     monkeypatch.setattr(encoders.linear, "BLOCK", 2)
-    decoder, (tokens, lengths) = make(cell, layers), captions(lengths)
+    decoder, (tokens, lengths) = make(**stack), captions(lengths)
     results = []
     for run in (decoder, lambda *batch: word_by_word(decoder, *batch)):
         features = photos().requires_grad_()
@@ -95,6 +100,46 @@ def test_time_goes_on_only_for_captions_with_words_left(block, expected, monkeyp
     monkeypatch.setattr(decoder, "advance", lambda words, state: rows.append(len(words)) or advance(words, state))
     decoder(photos(), *captions(SORTED))
     assert rows == expected
+
+
+def test_without_attention_the_decoder_sees_the_mean_of_the_photo():
+    decoder, v = make(attention_size=0), photos(2)
+    mean = v.mean(dim=1, keepdim=True).expand_as(v)
+    (logits, state), (same, _) = (decoder.step(torch.tensor([4, 9]), decoder.start(photo)) for photo in (v, mean))
+    torch.testing.assert_close(logits, same)
+    assert (state.p == 1 / L).all()
+    assert not [name for name, _ in decoder.named_parameters() if name.startswith("attention")]
+
+
+@pytest.mark.parametrize(("initial_state", "seen"), [("photo", True), ("zero", False), ("learnt", False)])
+def test_the_first_state_is_the_photo_s_or_the_same_for_all(initial_state, seen):
+    decoder = make(initial_state=initial_state)
+    one, other = decoder.start(photos(2)).recurrent
+    assert torch.equal(one, other) != seen
+    assert (one != 0).any() == (initial_state != "zero")
+
+
+def test_truncated_gradients_reach_back_so_many_words():
+    """Of the loss at the last word, only the words of its chunk of two have one; the values stay."""
+    tokens, found = torch.tensor([[[1, 2, 4, 5, 6, 7, 8]]]), {}
+    for truncate in (0, 2):
+        decoder = make(truncate=truncate, initial_state="zero")
+        logits, _ = decoder(photos(1), tokens, torch.tensor([[7]]))
+        (gradient,) = torch.autograd.grad(logits[5, 3], decoder.embedding.weight)
+        read = gradient.abs().sum(dim=1).nonzero().flatten().tolist()
+        found[truncate] = logits, [word for word in read if word != 3]  # the tied embedding is also what scores word 3
+    torch.testing.assert_close(found[0][0], found[2][0])
+    assert found[0][1] == [1, 2, 4, 5, 6, 7] and found[2][1] == [6, 7]
+
+
+def test_a_distribution_over_words_is_read_as_their_mean():
+    decoder, words = make(), torch.tensor([4, 9])
+    one_hot = nn.functional.one_hot(words, V).double()
+    logits, _ = decoder.step(words, decoder.start(photos(2)))
+    torch.testing.assert_close(decoder.step(one_hot, decoder.start(photos(2)))[0], logits)
+    half = (one_hot + one_hot.flip(0)) / 2
+    o = decoder.step(half, decoder.start(photos(2)))[0]
+    assert not torch.allclose(o, logits)
 
 
 def test_attention_of_a_caption_is_one_a_word():

@@ -25,13 +25,17 @@ def batch(questions: list[str] = QUESTIONS):
 
 
 @each_cell
-@pytest.mark.parametrize("layers", [1, 2])
-def test_is_the_last_valid_state(cell: str, layers: int):
-    encoder = make(cell, layers=layers)
+@pytest.mark.parametrize("options", [
+    {"layers": 1}, {"layers": 2}, {"layers": 2, "highway": True}, {"initial_state": "learnt", "init": "glorot"}
+], ids=str)  # fmt: skip
+def test_is_the_last_valid_state(cell: str, options: dict):
+    encoder = make(cell, **options)
+    if encoder.recurrent.learnt_state is not None:
+        nn.init.normal_(encoder.recurrent.learnt_state)
     tokens, lengths = batch()
     vectors = encoder(tokens, lengths)
     assert vectors.shape == (4, 5)
-    state = encoder.recurrent.zero_state(vectors)
+    state = encoder.recurrent.initial_state(vectors)
     for t in range(tokens.shape[1]):
         h, state = encoder.recurrent.step(encoder.embedding(tokens[:, t]), state)
         ending = lengths == t + 1
@@ -49,6 +53,16 @@ def test_padding_changes_nothing(cell: str):
     assert torch.equal(encoder(garbage, lengths), vectors)
     for row, question in enumerate(QUESTIONS):
         torch.testing.assert_close(encoder(*batch([question]))[0], vectors[row])
+
+
+@pytest.mark.parametrize(("cell", "variant"), [("lstm", "coupled,peepholes"), ("gru", "reset-before")])
+def test_a_variant_of_a_cell_is_what_reads(cell: str, variant: str):
+    encoder = make(cell, variant=variant)
+    tokens, lengths = batch()
+    plain = make(cell)
+    assert not torch.allclose(encoder(tokens, lengths), plain(tokens, lengths))
+    encoder(tokens, lengths).sum().backward()
+    assert all((weight.grad != 0).any() for weight in encoder.parameters())
 
 
 def test_word_order_matters():

@@ -1,4 +1,4 @@
-"""Our cells against torch.nn's with copied weights, values and gradients, in float64."""
+"""The cells that torch.nn has too against its own, with copied weights, values and gradients, in float64."""
 
 from itertools import combinations
 
@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from encoders.recurrent import CELLS, LSTMCell, Recurrent
-from runtime.errors import SettingError
+from encoders.recurrent import CELLS, Recurrent
 
 TORCH = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 B, T, E, H = 4, 6, 3, 5
@@ -87,7 +86,7 @@ def test_equals_torch_values_and_gradients(run, given: bool, layers: int, cell: 
 def test_a_swapped_gate_would_be_seen(run, cell: str, pair: tuple[int, int]):
     recurrent = make(cell, 1)
     x, state = inputs(recurrent)
-    order = list(range(CELLS[cell].gates))
+    order = list(range(recurrent.layers[0].gates))
     order[pair[0]], order[pair[1]] = pair[1], pair[0]
     swapped = [w.unflatten(0, (-1, H))[order].flatten(0, 1) for w in recurrent.parameters()]
     theirs = reference(recurrent, cell, x, state, swapped)
@@ -128,18 +127,3 @@ def test_dropout_acts_between_layers_and_only_in_training(cell: str):
 
     for run in (fused, stepped):
         assert [differs(1, True, run), differs(2, True, run), differs(2, False, run)] == [False, True, False]
-
-
-def test_a_new_lstm_remembers():
-    cell = LSTMCell(E, H)
-    bias = (cell.bias_ih + cell.bias_hh).unflatten(0, (4, H))
-    assert (bias[1] == 1).all()
-    assert all((bias[gate].abs() < 1).all() for gate in (0, 2, 3))
-
-
-@pytest.mark.parametrize("cell, layers, words", [
-    ("elman", 1, "no cell 'elman'; choose one of rnn, lstm, gru"), ("lstm", 0, "layers is 0"), ("gru", 9, "layers is 9")
-])  # fmt: skip
-def test_refuses(cell: str, layers: int, words: str):
-    with pytest.raises(SettingError, match=words):
-        Recurrent(cell, E, H, layers=layers)

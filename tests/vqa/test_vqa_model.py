@@ -193,6 +193,7 @@ def test_everything_about_a_model_comes_back(photos, tmp_path):
     settings = {
         "embedding_size": 8, "question_size": 12, "cell": "gru", "layers": 2, "pooling": "two-glimpses",
         "attention_size": 4, "fusion": "low-rank", "hidden_size": 10, "dropout": 0.5, "photo": False,
+        "variant": "reset-before", "highway": True, "init": "glorot", "initial_state": "learnt", "truncate": 2,
     }  # fmt: skip
     made = small_answerer(**settings)
     made.temperature, made.threshold = 1.7, 0.21

@@ -1,13 +1,15 @@
 """The model that is trained: the one it goes on from, or the parts and sizes of a new one."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from runtime.errors import SettingError
 
 from .options import Config
 
 FITS = ("squash", "crop", "pad")
+# The fields of `encoders.recurrent.RecurrentSettings`, which says what makes sense; to import it takes PyTorch.
+RECURRENT = ("cell", "variant", "layers", "forget_bias", "highway", "init", "initial_state", "truncate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,15 @@ class ModelSettings(Config):
         fit: how a photo becomes square: squash, crop or pad [default: as of the model or encoder it starts from, or
             squash].
         cell: `lstm`, `gru` or `rnn`.
+        variant: of the cell, names with commas between. lstm: no-input-gate, no-forget-gate, no-output-gate,
+            no-input-activation, no-output-activation, peepholes, coupled, full-gate-recurrence; gru: update-takes-new,
+            reset-before.
         layers: recurrent layers.
+        forget_bias: where an lstm's forget gate starts [default: 1].
+        highway: a highway layer between each two recurrent layers.
+        init: how recurrent matrices start: uniform, orthogonal or glorot.
+        initial_state: of the recurrent state: zero or learnt.
+        truncate: gradients go back through at most so many words; 0: through all.
         hidden: size of the recurrent state.
         embedding: size of a word's vector.
         attention: size of the attention's inner layer.
@@ -33,8 +43,8 @@ class ModelSettings(Config):
         max_size: most words to learn.
     """
 
-    NEW: ClassVar = ("encoder", "encoder_weights", "stride", "cell", "layers", "hidden", "embedding", "attention",
-                     "unit", "max_size")  # fmt: skip
+    NEW: ClassVar = ("encoder", "encoder_weights", "stride", *RECURRENT, "hidden", "embedding", "attention", "unit",
+                     "max_size")  # fmt: skip
 
     start_from: str | None = None
     encoder: str | None = None
@@ -43,7 +53,13 @@ class ModelSettings(Config):
     image_size: int | None = None
     fit: str | None = None
     cell: str = "lstm"
+    variant: str = ""
     layers: int = 1
+    forget_bias: float | None = None
+    highway: bool = False
+    init: str = "uniform"
+    initial_state: str = "zero"
+    truncate: int = 0
     hidden: int = 512
     embedding: int = 512
     attention: int = 512
@@ -55,9 +71,14 @@ class ModelSettings(Config):
         fixed = self._changed(*self.NEW) if self.start_from else ()
         if fixed:
             raise SettingError(f"--start-from goes on with that model as it is; leave out {', '.join(fixed)}.")
-        self._at_least(1, "stride", "image_size", "layers", "hidden", "embedding", "attention", "min_count", "max_size")
+        self._at_least(1, "stride", "image_size", "layers", "hidden", "embedding", "min_count", "max_size")
         self._one_of("fit", *FITS)
         self._one_of("unit", "word", "character")
+
+    @property
+    def recurrent(self) -> dict[str, Any]:
+        """Which recurrent network: arguments of `encoders.recurrent.RecurrentSettings`."""
+        return {name: getattr(self, name) for name in RECURRENT}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +87,8 @@ class CaptionerModel(ModelSettings):
 
     Attributes:
         start_from: a captioner to go on from: its folder, or bundled-captioner.
+        initial_state: of the recurrent state: photo, zero or learnt.
+        attention: size of the attention's inner layer; 0: no attention, but the photo's mean at every word.
         projection: project each cell's features to this size first; 0: as they are.
         dropout: in the decoder [default: START_FROM's, or 0.3].
     """
@@ -73,12 +96,13 @@ class CaptionerModel(ModelSettings):
     NEW: ClassVar = (*ModelSettings.NEW, "projection")
 
     encoder_weights: str = "none"
+    initial_state: str = "photo"
     projection: int = 0
     dropout: float | None = None
 
     def __post_init__(self):
         super().__post_init__()
-        self._at_least(0, "projection")
+        self._at_least(0, "attention", "projection")
         self._a_share("dropout")
 
 
@@ -116,6 +140,6 @@ class VqaModel(ModelSettings):
 
     def __post_init__(self):
         super().__post_init__()
-        self._at_least(1, "fused", "most_answers")
+        self._at_least(1, "attention", "fused", "most_answers")
         self._above_0("min_answers")
         self._a_share("dropout")

@@ -39,8 +39,8 @@ def start_captioner(config: CaptionerModel, captions: Sequence[str], *, seed: in
     preprocessing = adapt_preprocessing(before, **form)
     encoder = start_encoder(config.encoder, config.encoder_weights, stride=config.stride, preprocessing=preprocessing)
     sizes = DecoderSettings(
-        embedding_size=config.embedding, hidden_size=config.hidden, attention_size=config.attention, cell=config.cell,
-        layers=config.layers, projection_size=config.projection,
+        embedding_size=config.embedding, hidden_size=config.hidden, attention_size=config.attention,
+        projection_size=config.projection, **config.recurrent,
         dropout=DecoderSettings.dropout if config.dropout is None else config.dropout,
     )  # fmt: skip
     return new_captioner(

@@ -48,7 +48,7 @@ def start_answerer(config: VqaModel, records: Sequence[QuestionRecord], *, seed:
     else:
         encoder, preprocessing = encoder_for(config.encoder, config.encoder_weights, stride=config.stride, **form)
         head = HeadSettings(
-            embedding_size=config.embedding, question_size=config.hidden, cell=config.cell, layers=config.layers,
+            embedding_size=config.embedding, question_size=config.hidden, **config.recurrent,
             pooling=config.pooling, attention_size=config.attention, fusion=config.fusion, hidden_size=config.fused,
             dropout=config.dropout, photo=config.photo,
         )  # fmt: skip

@@ -68,6 +68,16 @@ def test_a_finished_run_can_be_resumed_and_stays_as_it_is(trained, data):
     assert (trained / "best" / "model.safetensors").read_bytes() == before
 
 
+def test_the_recurrent_network_is_a_choice_that_the_model_remembers(trained, data, tmp_path):
+    asked = {"cell": "lstm", "variant": "coupled,peepholes", "layers": 2, "forget_bias": 2.0, "init": "orthogonal",
+             "initial_state": "learnt", "truncate": 4}  # fmt: skip
+    options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", value)]
+    encoder = trained.parent / "encoder"
+    call("captioner", "--data", data, "--out", tmp_path, "--encoder-weights", encoder, *SMALL, *QUICK, *options,
+         "--highway", "--no-scores")  # fmt: skip
+    assert captioner.load(tmp_path).network.settings.recurrent == asked | {"highway": True}
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -79,6 +89,8 @@ def test_a_finished_run_can_be_resumed_and_stays_as_it_is(trained, data):
         (["--warmup", "1"], "warmup is 1.0; choose a share"),
         (["--fit", "stretch"], "fit is 'stretch'; choose squash, crop or pad"),
         (["--trainable-layers", "2"], "add --finetune-encoder"),
+        (["--cell", "gru", "--variant", "peepholes"], "gru has no variant 'peepholes'; choose among update-takes-new"),
+        (["--highway"], "layers is 1; choose layers 2 to 8"),
         (["--objective", "cider", "--finetune-encoder"], "leave out --finetune-encoder"),
         (["--start-from", "x"], "goes on with that model as it is; leave out --hidden, --embedding, --attention"),
         (["--format", "csv"], "format 'csv' is not known"),
