@@ -7,7 +7,7 @@ import codecs
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, dropwhile
 from pathlib import Path
 
@@ -22,6 +22,7 @@ _OUTPUTS = (  # the columns of what `python -m captioner`, its albums and `pytho
     {"image", "question", "error"},
 )  # fmt: skip
 _END = "\x1a"  # a row of our own behind the last: where it is inside another, that one is not closed
+_ASKED = re.compile(r"(?:answer [a-z]{2} )?(.*\?)\s*", re.DOTALL)  # PaliGemma is asked "answer en what is it?"
 _BEGINS_A_ROW = re.compile(r"[^,;\t\"]*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif|heic)[,;\t]", re.IGNORECASE)
 
 
@@ -50,6 +51,16 @@ def head(path: str | Path, size: int = 65536) -> bytes:
     if encoding == "utf-8-sig":
         return content.removeprefix(codecs.BOM_UTF8)
     return content.decode(encoding, "ignore").encode("utf-8", "replace")  # Excel's "Unicode text"
+
+
+def tail(path: str | Path, size: int = 65536) -> bytes:
+    """The last bytes of a file; none where it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(-min(size, Path(path).stat().st_size), 2)
+            return file.read()
+    except (OSError, ValueError):
+        return b""
 
 
 def _encoding(content: bytes) -> str:
@@ -101,6 +112,15 @@ def columns(path: str | Path) -> set[str]:
         return set()
 
 
+def tables_in(path: Path, suffixes: tuple[str, ...], known: Callable[[Path], bool]) -> list[Path]:
+    """The tables that are known: the one file, those in a folder, or, where there is none, those in its sub-folders."""
+    for files in ([path],) if path.is_file() else (sorted(path.glob("*")), sorted(path.glob("*/*"))):
+        found = [file for file in files if file.suffix.lower() in suffixes and file.is_file() and known(file)]
+        if found:
+            return found
+    return []
+
+
 def is_output(has: set[str]) -> bool:
     """Whether a table of these columns is what a captioner, or a VQA model, said: no person's words to learn from."""
     return any(wrote <= has for wrote in _OUTPUTS)
@@ -140,9 +160,21 @@ def _json_rows(text: str, name: str, problems: Problems) -> Iterator[tuple[int, 
         except (ValueError, RecursionError):
             row = None
         if isinstance(row, dict):
-            yield number, row
+            yield number, _without_prompt(row)
         else:
             problems.add("lines are not a JSON object", f"{name} line {number}")
+
+
+def _without_prompt(row: dict) -> dict:
+    """A row of Roboflow's, which has what a model is told (`prefix`) and what it is to say (`suffix`), as any other."""
+    told, said = row.get("prefix"), row.get("suffix")
+    if not isinstance(told, str) or not isinstance(said, str):
+        return row
+    row = {name: value for name, value in row.items() if name not in ("prefix", "suffix")}
+    asked = _ASKED.fullmatch(told)
+    if asked:
+        return {**row, "question": asked[1], "answer": said}
+    return {**row, "boxes" if "<loc" in said else "caption": said}
 
 
 def _csv_rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:

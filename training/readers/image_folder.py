@@ -10,8 +10,17 @@ from runtime.archive import leaves
 from .records import Problems
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, file://
+_ANNOTATION_FOLDERS = re.compile(  # the photos are beside these, not in them
+    r"annotations|questions|(train|val)_all_questions|flickr8k_text", re.IGNORECASE
+)
 _ZIP_READS = "cp437"  # as which zips read a name whose alphabet they do not tell
 _ALPHABETS = ("cp866", "cp1251", "cp1252", "cp850", "cp932", "gbk", "big5", "cp949", "cp1253", "cp1255", "cp1256")
+
+
+def photo_root(path: Path) -> Path:
+    """The folder that a data set's photos are looked for in, and nowhere else: itself, or that of its file."""
+    folder = path if path.is_dir() else path.parent
+    return folder.parent if path != folder and _ANNOTATION_FOLDERS.fullmatch(folder.name) else folder
 
 
 class ImageFolder:
@@ -21,10 +30,13 @@ class ImageFolder:
     that is absolute (on another computer, as a rule) or has `..`, only its end is looked at. A link that the folder's
     owner put inside it is followed: photos are often kept elsewhere. (A stranger's zip can bring none:
     `runtime.archive` refuses them.)
+
+    Args:
+        strip_prefix: what stands before this folder's own paths in the names, and is taken off.
     """
 
-    def __init__(self, root: str | Path):
-        self.root = Path(root)
+    def __init__(self, root: str | Path, strip_prefix: str | None = None):
+        self.root, self._prefix = Path(root), (strip_prefix or "").replace("\\", "/").rstrip("/") + "/"
         self._by_path: dict[str, Path] = {}
         self._by_name: dict[str, list[str]] = {}
         for photo in photos_under(self.root):
@@ -48,6 +60,7 @@ class ImageFolder:
     def _fitting(self, name: str) -> list[str]:
         """The paths under the folder that a name may mean."""
         name = name.replace("\\", "/").removeprefix("./")
+        name = name.removeprefix(self._prefix) if len(self._prefix) > 1 else name
         if name in self._by_path:
             return [name]
         composed = self._as_listed(_composed(name))
@@ -63,6 +76,11 @@ class ImageFolder:
         misread = {_misread(name, alphabet) for alphabet in _ALPHABETS} - {None}
         known = [candidate for candidate in misread if candidate.rsplit("/", 1)[-1] in self._by_name]
         return known[0] if len(known) == 1 else name
+
+    def folder_of(self, file: Path) -> str:
+        """The folder of a data set's file, under this one, where photos are in it too; else empty."""
+        folder = "/".join(file.parent.relative_to(self.root).parts) if file.is_relative_to(self.root) else ""
+        return folder if any(path.startswith(f"{folder}/") for path in self._by_path) else ""
 
     def find_or_report(self, name: object, problems: Problems) -> Path | None:
         """`find`, with the reason counted in `problems` where there is no such photo."""

@@ -7,6 +7,9 @@ from pathlib import Path
 from runtime.errors import shown
 
 SPLITS = ("train", "val", "test")
+_REMEDIES = {
+    "image names fit more than one photo": " (--strip-prefix takes off what stands before the folder)",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,10 @@ class Problems:
 
     def sentences(self) -> list[str]:
         """One line a fault: `12 images are missing, such as a.jpg, b.jpg`."""
-        return [f"{count} {fault}, such as {', '.join(self.examples[fault])}" for fault, count in self.counts.items()]
+        return [
+            f"{count} {fault}, such as {', '.join(self.examples[fault])}{_REMEDIES.get(fault, '')}"
+            for fault, count in self.counts.items()
+        ]
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import TypeVar
 from runtime.errors import DataError, shown
 
 from . import read_captions
+from .columns import USUAL, Columns
 from .records import CaptionRecord, Dataset, Problems, QuestionRecord
 
 Record = TypeVar("Record", CaptionRecord, QuestionRecord)
@@ -20,7 +21,7 @@ _COCO_NAME = re.compile(r"(?:COCO_(?:train|val|test)20\d\d_)?(\d{12})$")
 HELD_OUT_ELSEWHERE = "training photos are left out, because another data set holds them out"
 
 
-def read_several(paths: Sequence[Path], format: str | None = None) -> Dataset:
+def read_several(paths: Sequence[Path], format: str | None = None, columns: Columns = USUAL) -> Dataset:
     """Read data sets of captions as one; each record names its own set in `data_set`.
 
     Raises:
@@ -30,7 +31,7 @@ def read_several(paths: Sequence[Path], format: str | None = None) -> Dataset:
     names = _names(paths)
     records, formats, problems, made = [], [], Problems(), set()
     for path, name in zip(paths, names, strict=True):
-        found = read_captions(path, format)
+        found = read_captions(path, format, columns)
         records += [replace(record, data_set=name) for record in found.records] if len(paths) > 1 else found.records
         formats.append(found.format)
         problems.merge(found.problems)
