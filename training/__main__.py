@@ -15,7 +15,7 @@ from runtime.errors import SettingError
 from .commands.captioner import captioner, evaluate_captions
 from .commands.check import check
 from .commands.encoder import encoder
-from .commands.options import DataSets, Format, Generate
+from .commands.options import Columns, DataSets, Format, Generate, with_columns
 from .commands.vqa import evaluate_answers, vqa
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ def speak_once(context: typer.Context):
 
 
 @app.command()
+@with_columns
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model folder, bundled-captioner or bundled-vqa.")],
     data: DataSets,
@@ -44,9 +45,11 @@ def evaluate(
     length_penalty: Annotated[float, typer.Option(help="Of captions: rank by log-probability / length ** this.")] = 0.7,
     record: Annotated[bool, typer.Option("--record", help="Write the scores into the model's config.json.")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    *,
+    columns: Columns,
 ):
     """Score a model on a split it was not trained on."""
-    same = {"format": format, "split": split, "record": record, "json_only": json_only}
+    same = {"format": format, "split": split, "record": record, "json_only": json_only, "columns": columns}
     if _kind(model) == "vqa":
         whole = evaluate_answers(model, data, generate=generate, **same)
     else:

@@ -19,6 +19,7 @@ from .options import (
     Batch,
     Cache,
     Clip,
+    Columns,
     DataSets,
     Decay,
     Epochs,
@@ -36,10 +37,12 @@ from .options import (
     picked,
     table,
     tell_bad,
+    with_columns,
 )
 from .run import look_first, score_before_and_after, train
 
 
+@with_columns
 def captioner(
     data: DataSets,
     out: Out,
@@ -90,6 +93,8 @@ def captioner(
     resume: Resume = False,
     anyway: Anyway = False,
     scores: Scores = True,
+    *,
+    columns: Columns,
 ):  # fmt: skip
     """Train a captioner on photos with captions. The best by CIDEr on the val split is kept in OUT/best."""
     options = SimpleNamespace(**locals())
@@ -100,7 +105,7 @@ def captioner(
     from training.tasks.captioner import CaptionSettings, CaptionTask
 
     settings, how = picked(CaptionSettings, options), picked(FitSettings, options)
-    found = read_training_captions(data, format, held_out=held_out or ())
+    found = read_training_captions(data, format, held_out=held_out or (), columns=columns)
     shares = data_set_weights(weights, found)
     for sentence in found.problems.sentences():
         say(f"left out: {sentence}")
@@ -145,7 +150,7 @@ def start(o: SimpleNamespace, captions: list[str]):
 
 def evaluate_captions(
     model: str, data: list[Path], *, format: str | None, split: str, beam: int, length_penalty: float,
-    record: bool = False, json_only: bool = False,
+    record: bool = False, json_only: bool = False, columns: Columns,
 ) -> bool:  # fmt: skip
     """`python -m training evaluate` for a captioner: print its scores on a split. Whether all photos could be opened."""
     from captioner.search import SearchSettings
@@ -154,7 +159,7 @@ def evaluate_captions(
     from training.metrics.captions import why_no_meteor
     from training.readers.several import read_several
 
-    found = read_several(data, format)
+    found = read_several(data, format, columns)
     records = found.split(split)
     if not records:
         raise DataError(

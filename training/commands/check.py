@@ -12,13 +12,15 @@ import typer
 
 from runtime.command import SOME_FAILED
 from runtime.errors import DataError, SettingError, shown
+from training.readers.columns import USUAL
 
-from .options import Format, console
+from .options import Columns, Format, console, with_columns
 from .run import defaults
 
 KINDS = ("captions", "questions")
 
 
+@with_columns
 def check(
     data: Annotated[list[Path], typer.Argument(help="The data set; of questions, there may be several.")],
     format: Format = None,
@@ -31,6 +33,8 @@ def check(
     min_count: Annotated[int | None, typer.Option(help="A word must occur this often to be learnt [default: 5; of questions 2].")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Open no photo and measure nothing.")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    *,
+    columns: Columns,
 ):  # fmt: skip
     """Look through a data set before training on it. Says what is there, what is wrong, and what it will take."""
     from rich.console import Console
@@ -45,8 +49,8 @@ def check(
     given = {name: value for name, value in locals().items() if name in names and value is not None}
     if encoder and start_from:
         raise SettingError("--start-from goes on with that model's encoder; leave out --encoder.")
-    read = _captions if kind_of(data, format, kind) == "captions" else _questions
-    found, model, task_of = read(data, given)
+    read = _captions if kind_of(data, format, kind, columns) == "captions" else _questions
+    found, model, task_of = read(data, given, columns)
     timing = None if quick else measure(task_of, found.records, batch=batch, disk=Path.cwd())
     report = draw_check(run_check(found, model, open_photos=not quick, measure=timing), console)
     if json_only:
@@ -57,13 +61,13 @@ def check(
         raise typer.Exit(SOME_FAILED)
 
 
-def kind_of(data: list[Path], format: str | None, kind: str | None) -> str:
+def kind_of(data: list[Path], format: str | None, kind: str | None, columns: Columns = USUAL) -> str:
     """Whether to read captions or questions.
 
     Raises:
         SettingError: there is no such kind or format. DataError: the data are neither.
     """
-    from training.readers import FORMATS, questions
+    from training.readers import FORMATS, caption_tables, files_by_format, questions
     from training.tasks.question_data import CAPTIONS
 
     if kind not in (None, *KINDS):
@@ -77,16 +81,22 @@ def kind_of(data: list[Path], format: str | None, kind: str | None) -> str:
     for path in data:
         if not path.exists():
             raise DataError(f"{shown(path)} does not exist; check the spelling of the path.")
-    for name, known in readers.items():
-        if all(any(known[f].recognise(path) for f in known if format in (None, f)) for path in data):
+    found = {
+        "captions": [list(files_by_format(path, columns)) for path in data],
+        "questions": [questions.formats_of(path, columns) for path in data],
+    }
+    for name, formats in found.items():
+        if all(format in formats_there if format else formats_there for formats_there in formats):
             return name
+    tables = [caption_tables.why_not(path, columns) for path in data]
     raise DataError(
-        f"{', '.join(map(shown, data))}: neither captions nor questions are known there; docs/data.md shows the "
+        next(filter(None, tables), None)
+        or f"{', '.join(map(shown, data))}: neither captions nor questions are known there; docs/data.md shows the "
         "smallest example of each format."
     )
 
 
-def _captions(data: list[Path], given: dict):
+def _captions(data: list[Path], given: dict, columns: Columns):
     """The data set, the captioner that would be trained, and what makes its task of some records."""
     from training.readers.several import read_several
     from training.tasks.captioner import CaptionSettings, CaptionTask
@@ -97,7 +107,7 @@ def _captions(data: list[Path], given: dict):
     if "encoder" not in given:
         given = {"start_from": "bundled-captioner"} | given
     options: SimpleNamespace = defaults(command_captioner.captioner, **given)
-    found = read_several(data, options.format)
+    found = read_several(data, options.format, columns)
     model = command_captioner.start(options, [c for record in found.split("train") for c in record.captions])
     settings = picked(CaptionSettings, options)
 
@@ -107,7 +117,7 @@ def _captions(data: list[Path], given: dict):
     return found, model, task_of
 
 
-def _questions(data: list[Path], given: dict):
+def _questions(data: list[Path], given: dict, columns: Columns):
     """The same of questions, and an answerer."""
     from training.tasks.question_data import read_all
     from training.tasks.vqa import VqaSettings, VqaTask
@@ -116,7 +126,7 @@ def _questions(data: list[Path], given: dict):
     from .options import picked
 
     options: SimpleNamespace = defaults(command_vqa.vqa, **given)
-    found = read_all(data, options.format, generate=options.generate)
+    found = read_all(data, options.format, generate=options.generate, columns=columns)
     # Random weights take as long as the trained ones that would be given: `start` is not to refuse them.
     model = command_vqa.start(SimpleNamespace(**vars(options) | {"finetune_encoder": True}), found.split("train"))
     settings = picked(VqaSettings, options)

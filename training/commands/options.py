@@ -1,5 +1,9 @@
 """What the training commands share: the options that all of them have, and how they tell of bad photos."""
 
+# ruff: noqa: E501 (an option a line)
+
+import inspect
+from collections.abc import Callable
 from dataclasses import fields
 from enum import Enum
 from pathlib import Path
@@ -10,6 +14,7 @@ import typer
 from rich.console import Console
 
 from runtime.command import say
+from training.readers.columns import Columns
 
 console = Console(stderr=True)
 
@@ -37,6 +42,35 @@ Anyway = Annotated[bool, typer.Option("--anyway", help="Train even where the che
 Scores = Annotated[bool, typer.Option(help="At the end, score START_FROM and the new model on the same photos.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a run in OUT was stopped.")]
 Stride = Annotated[int | None, typer.Option(help="Pixels a grid cell covers, 16 or 32 [default: 16].")]
+
+
+_Column = Annotated[str | None, typer.Option(metavar="NAME", help="Of a table [default: one of the usual names].")]
+_COLUMNS = {
+    "image_column": _Column,
+    "caption_column": Annotated[list[str] | None, typer.Option(metavar="NAME", help="The same; several times, or caption_*.")],
+    "question_column": _Column,
+    "answer_column": _Column,
+    "split_column": _Column,
+    "strip_prefix": Annotated[str | None, typer.Option(metavar="PATH", help="What stands before DATA's own paths in its photos' names.")],
+}  # fmt: skip
+
+
+def with_columns(command: Callable) -> Callable:
+    """A command that has an option for each of `Columns`, from one that takes `columns`."""
+
+    def run(*args, **given):
+        captions = tuple(given.pop("caption_column", None) or ())
+        named = {name.removesuffix("_column"): given.pop(name, None) for name in _COLUMNS if name != "caption_column"}
+        return command(*args, **given, columns=Columns(captions=captions, **named))
+
+    kind = inspect.Parameter.KEYWORD_ONLY
+    signature = inspect.signature(command)
+    own = [p.replace(kind=kind) for name, p in signature.parameters.items() if name != "columns"]
+    more = [inspect.Parameter(name, kind, default=None, annotation=hint) for name, hint in _COLUMNS.items()]
+    run.__signature__ = signature.replace(parameters=own + more)
+    run.__annotations__ = {p.name: p.annotation for p in own + more}
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run
 
 
 def picked(settings: type, options: SimpleNamespace):

@@ -18,6 +18,7 @@ from .options import (
     Batch,
     Cache,
     Clip,
+    Columns,
     DataSets,
     Decay,
     Epochs,
@@ -36,10 +37,12 @@ from .options import (
     picked,
     table,
     tell_bad,
+    with_columns,
 )
 from .run import look_first, score_before_and_after, train
 
 
+@with_columns
 def vqa(
     context: typer.Context,
     data: DataSets,
@@ -92,6 +95,8 @@ def vqa(
     resume: Resume = False,
     anyway: Anyway = False,
     scores: Scores = True,
+    *,
+    columns: Columns,
 ):  # fmt: skip
     """Train a VQA model on photos with questions. Or with captions: questions are made of them. The best by accuracy on the val split is kept in OUT/best."""
     given = {name: value for name, value in locals().items() if name != "context"}
@@ -102,7 +107,7 @@ def vqa(
 
     options = with_preset(context, given)
     settings, how = picked(VqaSettings, options), picked(FitSettings, options)
-    found = read_all(options.data, options.format, generate=options.generate)
+    found = read_all(options.data, options.format, generate=options.generate, columns=columns)
     for remark in found.remarks:
         say(remark)
     answerer = start(options, found.split("train"))
@@ -171,7 +176,7 @@ def start(o: SimpleNamespace, records: list):
 
 def evaluate_answers(
     model: str, data: list[Path], *, format: str | None, split: str,
-    generate: bool = False, record: bool = False, json_only: bool = False,
+    generate: bool = False, record: bool = False, json_only: bool = False, columns: Columns,
 ) -> bool:  # fmt: skip
     """`python -m training evaluate` for a VQA model: print its scores on a split. Whether all photos could be opened."""
     from runtime.bundled import folder_of
@@ -179,7 +184,7 @@ def evaluate_answers(
     from training.metrics.answers import NO_WORDNET
     from training.tasks.question_data import read_all
 
-    found = read_all(data, format, generate=generate)
+    found = read_all(data, format, generate=generate, columns=columns)
     records = found.split(split)
     if not records:
         named = ", ".join(map(str, data))
