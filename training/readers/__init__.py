@@ -9,7 +9,8 @@ from . import caption_tables, coco, flickr8k, flickr30k, imagefolder, karpathy, 
 from .caption_list import CaptionList
 from .columns import USUAL, Columns
 from .files import outputs_in
-from .image_folder import ImageFolder, photo_root
+from .image_folder import ImageFolder
+from .inside import opened
 from .records import Dataset, Problems
 from .splits import with_missing_splits
 
@@ -43,9 +44,13 @@ def read_captions(path: str | Path, format: str | None = None, columns: Columns 
     """
     if format is not None and format not in FORMATS:
         raise SettingError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}.")
-    path = Path(path)
+    with opened(Path(path), columns.strip_prefix) as (place, photos):
+        return _read(place, photos, format, columns)
+
+
+def _read(path: Path, photos: ImageFolder, format: str | None, columns: Columns) -> Dataset:
     name, files = _recognised(path, [format] if format else list(FORMATS), columns)
-    captions = CaptionList(ImageFolder(photo_root(path), columns.strip_prefix), Problems(), columns)
+    captions = CaptionList(photos, Problems(), columns)
     for file in outputs_in(path):
         captions.problems.add("files are what a model said, and nothing to learn from", file.name)
     for file in files:
@@ -55,11 +60,16 @@ def read_captions(path: str | Path, format: str | None = None, columns: Columns 
         raise DataError(f"{shown(path)} gives no caption that can be used ({why}); give the folder that has both the "
                         "captions and the photos in it.")  # fmt: skip
     records, made = with_missing_splits(captions.records)
-    return Dataset(name, records, captions.problems, made)
+    return Dataset(name, records, captions.problems, made, tuple(photos.unused()))
 
 
 def files_by_format(path: Path, columns: Columns = USUAL, formats: Iterable[str] = FORMATS) -> dict[str, list[Path]]:
     """The files of captions there, by their formats; none where there are no captions."""
+    with opened(path) as (place, _):
+        return _files_by_format(place, columns, formats)
+
+
+def _files_by_format(path: Path, columns: Columns, formats: Iterable[str]) -> dict[str, list[Path]]:
     if columns.named():
         found = {name: FORMATS[name].recognise(path, columns) for name in formats if name in _IN_COLUMNS}
     else:
@@ -71,7 +81,7 @@ def _recognised(path: Path, formats: list[str], columns: Columns) -> tuple[str, 
     """The one format of a path, and its files."""
     if not path.exists():
         raise DataError(f"{shown(path)} does not exist; check the spelling of the path.")
-    found = files_by_format(path, columns, formats)
+    found = _files_by_format(path, columns, formats)
     if not found:
         wanted = FORMATS[formats[0]].LOOKED_FOR if len(formats) == 1 else f"one of {len(formats)} formats"
         raise DataError(

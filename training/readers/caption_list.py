@@ -56,7 +56,9 @@ class CaptionList:
             name = glob.escape(folder)
             usable = bool(folder.strip("./\\")) and not leaves(folder)
             places = (place for start in ("", "*/") for place in self.photos.root.glob(start + name)) if usable else ()
-            self._has_folder[folder] = any(place.is_dir() for place in places)
+            self._has_folder[folder] = any(place.is_dir() for place in places) or (
+                usable and self.photos.has_in(folder)
+            )
         return self._has_folder[folder]
 
     def _texts(self, captions: Iterable[object], image: object) -> tuple[str, ...]:

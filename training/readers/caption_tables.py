@@ -11,13 +11,15 @@ from pathlib import Path, PurePosixPath
 from .caption_list import CaptionList
 from .cells import is_blank, listed, split_in, text_of
 from .columns import USUAL, Columns, Found
-from .files import ROWS, columns, is_output, read_rows, tables_in
+from .files import TABLES, columns, is_output, read_rows, tables_in, unread_parquet
+from .image_folder import in_place
+from .records import PhotoFile
 
 LOOKED_FOR = "a CSV, TSV, JSONL, JSON list or captions.txt file with the columns image and caption"
 METADATA = ("metadata.jsonl", "metadata.csv")  # read by imagefolder.py
 WANTED = ("image", "captions")
 _OF_QUESTIONS = {"question", "questions", "answer", "answers"}
-_TABLES = (*ROWS, ".txt")
+_TABLES = (*TABLES, ".txt")
 
 
 def recognise(path: Path, which: Columns = USUAL) -> list[Path]:
@@ -35,18 +37,19 @@ def is_table(file: Path, which: Columns = USUAL) -> bool:
 
 def why_not(path: Path, which: Columns = USUAL) -> str | None:
     """What the first table there lacks to be one of captions, in a sentence; None where there is none."""
-    suffixes = _TABLES if path.is_file() else ROWS
+    suffixes = _TABLES if path.is_file() else TABLES
     for file in tables_in(path, suffixes, lambda file: not is_output(columns(file))):
         has = columns(file)
         if len(has) > 1 and not (has & _OF_QUESTIONS and not which.named()):
             return which.ask_for(WANTED, file.name, has)
-    return None
+    return unread_parquet(path)
 
 
 def read(file: Path, captions: CaptionList) -> None:
     """Every photo of one table. Raises DataError where it cannot be read."""
     folder = captions.photos.folder_of(file)
-    add_rows(file, captions, split=split_in(file.stem) or split_in(folder), folder=folder)
+    split = split_in(file.stem) or split_in(captions.photos.within(file))
+    add_rows(file, captions, split=split, folder=folder)
 
 
 def add_rows(
@@ -60,17 +63,17 @@ def add_rows(
         which: its columns, where they are not the data set's own.
     """
     which = which or captions.columns
-    said: dict[tuple[str, str | None], list] = {}
-    for _, row in read_rows(file, captions.problems):
+    said: dict[tuple[str | PhotoFile, str | None], list] = {}
+    for _, row in read_rows(file, captions.problems, which):
         found = which.among(row)
         image = row.get(found.image)
-        if isinstance(image, str) and image.strip():
-            key = image.strip(), _split(row.get(found.split), image, split)
+        if in_place(image) or (isinstance(image, str) and image.strip()):
+            key = image if in_place(image) else image.strip(), _split(row.get(found.split), image, split)
             said.setdefault(key, []).extend(_captions(row, found))
         else:
             captions.photos.find_or_report(image, captions.problems)
     for (image, where), texts in said.items():
-        key = f"{folder}/{image}" if folder else image
+        key = f"{image.archive.name}/{image.member}" if in_place(image) else f"{folder}/{image}" if folder else image
         captions.add(image=image, image_id=key, captions=texts, split=where, folder=folder)
 
 
@@ -87,7 +90,8 @@ def _text(caption: object) -> object:
     return caption.get("raw", caption.get("caption")) if isinstance(caption, dict) else caption
 
 
-def _split(named: object, image: str, otherwise: str | None) -> str | None:
+def _split(named: object, image: str | PhotoFile, otherwise: str | None) -> str | None:
     if is_blank(named):
+        image = image.member if in_place(image) else image
         return otherwise or split_in(PurePosixPath(image.replace("\\", "/")).parent.as_posix()) or "train"
     return split_in(text_of(named) or "")

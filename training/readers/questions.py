@@ -8,7 +8,8 @@ from . import cocoqa, daquar, easy_vqa, gqa, tables, vqa_official
 from .checks import QuestionList
 from .columns import USUAL, Columns
 from .files import outputs_in
-from .image_folder import ImageFolder, photo_root
+from .image_folder import ImageFolder
+from .inside import opened
 from .records import Dataset, Problems, QuestionRecord
 from .splits import with_missing_splits
 
@@ -41,12 +42,16 @@ def read_questions(path: str | Path, format: str | None = None, columns: Columns
     """
     if format is not None and format not in FORMATS:
         raise SettingError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}.")
-    path = Path(path)
+    with opened(Path(path), columns.strip_prefix) as (place, photos):
+        return _read(place, photos, format, columns)
+
+
+def _read(path: Path, photos: ImageFolder, format: str | None, columns: Columns) -> Dataset:
     if not path.exists():
         raise DataError(f"{shown(path)} does not exist; check the spelling of the path.")
     problems = Problems()
     records: list[QuestionRecord] = []
-    names = [format] if format else formats_of(path, columns)
+    names = [format] if format else _formats_of(path, columns)
     if not names:
         raise DataError(
             tables.why_not(path, columns)
@@ -55,7 +60,6 @@ def read_questions(path: str | Path, format: str | None = None, columns: Columns
         )
     for file in outputs_in(path):
         problems.add("files are what a model said, and nothing to learn from", file.name)
-    photos = ImageFolder(photo_root(path), columns.strip_prefix)
     for name in names:
         questions = QuestionList(photos, problems, columns)
         FORMATS[name].read(path, questions)
@@ -64,11 +68,16 @@ def read_questions(path: str | Path, format: str | None = None, columns: Columns
         why = "; ".join(problems.sentences()) or "no question was found"
         raise DataError(f"{shown(path)} gives no question that can be used ({why}); mend that first.")
     records, made = with_missing_splits(records)
-    return Dataset("+".join(names), records, problems, made)
+    return Dataset("+".join(names), records, problems, made, tuple(photos.unused()))
 
 
 def formats_of(path: Path, columns: Columns = USUAL) -> list[str]:
     """The formats of the questions there, by their names in `FORMATS`; none where there are no questions."""
+    with opened(path) as (place, _):
+        return _formats_of(place, columns)
+
+
+def _formats_of(path: Path, columns: Columns) -> list[str]:
     if columns.named():
         return ["table"] if tables.recognise(path, columns) else []
     found = [name for name, reader in FORMATS.items() if reader.recognise(path)]

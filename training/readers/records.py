@@ -3,8 +3,14 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
+from encoders.archives import FileInside
 from runtime.errors import shown
+
+from .parquet import PhotoInParquet
+
+PhotoFile: TypeAlias = Path | FileInside | PhotoInParquet
 
 SPLITS = ("train", "val", "test")
 _REMEDIES = {
@@ -16,7 +22,7 @@ _REMEDIES = {
 class CaptionRecord:
     """One photo and all its captions."""
 
-    image: Path
+    image: PhotoFile
     image_id: str
     captions: tuple[str, ...]
     split: str  # one of SPLITS
@@ -27,7 +33,7 @@ class CaptionRecord:
 class QuestionRecord:
     """One question about one photo, and what people answered: ten answers, one, or (a test file) none."""
 
-    image: Path
+    image: PhotoFile
     question_id: str
     question: str
     answers: tuple[str, ...]
@@ -70,6 +76,7 @@ class Dataset:
     records: list
     problems: Problems
     made: tuple[str, ...] = ()  # splits that it did not have, made from its training photos
+    unused: tuple[str, ...] = ()  # photos of its folder that no row names
 
     def split(self, name: str) -> list:
         return [record for record in self.records if record.split == name]

@@ -14,7 +14,7 @@ from runtime.errors import DataError, shown
 from .cells import is_blank, listed, split_in, text_of
 from .checks import QuestionList
 from .columns import USUAL, Columns
-from .files import ROWS, columns, is_output, read_rows, tables_in
+from .files import TABLES, columns, is_output, read_rows, tables_in, unread_parquet
 
 WANTED = ("image", "question")
 _PHRASES = {"freeform", "para", "test_freeform", "test_para"}  # VQA-RAD's phrase_type, which tells its test set too
@@ -22,7 +22,7 @@ _PHRASES = {"freeform", "para", "test_freeform", "test_para"}  # VQA-RAD's phras
 
 def recognise(path: Path, which: Columns = USUAL) -> list[Path]:
     """The tables of questions in a folder, or else in its sub-folders, or the one file; told by their columns."""
-    files = tables_in(path, ROWS, lambda file: _is_table(columns(file), which))
+    files = tables_in(path, TABLES, lambda file: _is_table(columns(file), which))
     return [file for file in files if path.is_file() or not file.match("cocoqa*.jsonl")]  # read by cocoqa.py
 
 
@@ -33,11 +33,11 @@ def _is_table(has: set[str], which: Columns) -> bool:
 
 def why_not(path: Path, which: Columns = USUAL) -> str | None:
     """What the first table there lacks to be one of questions, in a sentence; None where there is none."""
-    for file in tables_in(path, ROWS, lambda file: not is_output(columns(file))):
+    for file in tables_in(path, TABLES, lambda file: not is_output(columns(file))):
         has = columns(file)
         if len(has) > 1:
             return which.ask_for(WANTED, file.name, has)
-    return None
+    return unread_parquet(path)
 
 
 def read(path: Path, questions: QuestionList) -> None:
@@ -61,7 +61,8 @@ def add_rows(file: Path, questions: QuestionList, *, answer_of: Callable[[dict],
     """Every row of one table. `answer_of` changes how a row's answer is read."""
     questions.begin(file)
     folder = questions.photos.folder_of(file)
-    for number, row in read_rows(file, questions.problems):
+    split = split_in(file.stem) or split_in(questions.photos.within(file)) or "train"
+    for number, row in read_rows(file, questions.problems, questions.columns):
         found = questions.columns.among(row)
         answer = answer_of(row) if answer_of else row.get(found.answer)
         image = row.get(found.image)
@@ -70,7 +71,7 @@ def add_rows(file: Path, questions: QuestionList, *, answer_of: Callable[[dict],
             question_id=f"{file.stem}-{number}" if is_blank(row.get(found.id)) else row[found.id],
             question=row.get(found.question),
             answers=None if answer is None else [_text(item) for item in listed(answer)],
-            split=_split(row, row.get(found.split), split_in(file.stem) or split_in(folder) or "train"),
+            split=_split(row, row.get(found.split), split),
             kind=row.get(found.kind, ""),
         )
 
