@@ -60,7 +60,7 @@ def open_photo(source: Photo, *, smallest: int | None = None) -> Image.Image:
     on white, 16-bit is scaled to 8, and of an animation the first frame is taken. Threads may call this at once.
 
     Args:
-        source: a path, bytes, an open binary file, or a PIL image.
+        source: a path, a file inside an archive (what has `read_bytes`), bytes, an open binary file, or a PIL image.
         smallest: a side in pixels. A JPEG or JPEG 2000 much larger than that is decoded at 1/2, 1/4 or 1/8 of its
             size, which is several times faster and loses nothing when the photo is then shrunk to that side.
 
@@ -68,7 +68,8 @@ def open_photo(source: Photo, *, smallest: int | None = None) -> Image.Image:
         PhotoError: in one sentence, why this cannot be opened. SettingError: see `max_pixels`.
     """
     given = isinstance(source, Image.Image)
-    name = shown(source) if isinstance(source, (str, os.PathLike)) else "the uploaded file"
+    named = isinstance(source, (str, os.PathLike)) or hasattr(source, "read_bytes")
+    name = shown(source) if named else "the uploaded file"
     data = b"" if given else _read(source, name)
     limit = max_pixels()
     try:
@@ -124,6 +125,8 @@ def _read(source, name: str) -> bytes:
             data = bytes(source)
         elif hasattr(source, "read"):
             data = source.read()
+        elif hasattr(source, "read_bytes") and not isinstance(source, os.PathLike):
+            data = source.read_bytes()
         elif Path(source).is_dir():
             raise PhotoError(f"{name} is a folder, not a photo; name the photos in it.")
         else:

@@ -108,7 +108,7 @@ def _entries(zip_path: Path) -> int:
 
 def _target(info: zipfile.ZipInfo, name: str) -> PurePosixPath | None:
     """Where a member goes in the folder; None where it is left out."""
-    target = PurePosixPath(_name(info).replace("\\", "/"))
+    target = PurePosixPath(name_of(info).replace("\\", "/"))
     kind = stat.S_IFMT(info.external_attr >> 16)
     why = (
         "a name that leads out of its folder" if leaves(target.as_posix())
@@ -119,10 +119,15 @@ def _target(info: zipfile.ZipInfo, name: str) -> PurePosixPath | None:
     )  # fmt: skip
     if why:
         raise DataError(f"{name} has {why} in it, {shown(info.filename)}; pack plain files, without that.")
-    return target if target.parts and not any(map(_JUNK.fullmatch, target.parts)) else None
+    return target if target.parts and not is_junk(target.as_posix()) else None
 
 
-def _name(info: zipfile.ZipInfo) -> str:
+def is_junk(name: str) -> bool:
+    """Whether a file in an archive is one of those that macOS and Windows add."""
+    return any(map(_JUNK.fullmatch, PurePosixPath(name).parts))
+
+
+def name_of(info: zipfile.ZipInfo) -> str:
     """A member's name as its packer meant it.
 
     A zip may leave its alphabet open; then Python reads code page 437, though most packers of today wrote UTF-8. A

@@ -37,7 +37,7 @@ class PhotoCache:
     """
 
     def __init__(self, paths: Sequence[Path], preprocessing: Preprocessing, folder: Path):
-        self.paths, self.preprocessing = [Path(p) for p in paths], preprocessing
+        self.paths, self.preprocessing = [Path(p) if isinstance(p, str) else p for p in paths], preprocessing
         side = preprocessing.size
         self.shape = (len(self.paths), 3, side, side)
         key = hashlib.sha256(json.dumps([asdict(preprocessing)["fit"], side]).encode())

@@ -68,7 +68,8 @@ def find_copies(splits: dict[str, list[Path]]) -> Generator[Done, None, Copies]:
     sizes = {path: size for photos in splits.values() for path in photos if (size := _size(path)) is not None}
     alike = Counter(sizes.values())
     content: dict[Path, Hashable] = {path: path for photos in splits.values() for path in photos}
-    compared = [path for path in sizes if alike[sizes[path]] > 1]
+    unknown = 0 in alike  # the size of a photo in a Parquet file, before it is read
+    compared = [path for path in sizes if unknown or alike[sizes[path]] > 1]
     for done, (path, digest) in enumerate(_in_threads(_digest, compared), start=1):
         content[path] = digest or path
         yield Done("comparing photos", done, len(compared))

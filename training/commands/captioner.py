@@ -9,6 +9,7 @@ from runtime.command import say
 from runtime.errors import PhotoError
 from training.config.commands import CaptionerConfig
 from training.metrics.evaluate import caption_all, score_captions
+from training.readers.columns import Columns
 from training.tasks.caption_data import data_set_weights, read_training_captions
 from training.tasks.captioner import CaptionTask
 from training.tasks.start import start_captioner
@@ -20,8 +21,9 @@ from .show import console, draw_fill
 def train(config: CaptionerConfig) -> Path:
     """Train a captioner, drawn on the terminal; the folder of the best model comes back."""
     fit, run = config.fit, config.run
-    found = read_training_captions(config.data.data, config.data.format, held_out=config.data.held_out)
-    weights = data_set_weights(config.data.weights, found)
+    data = config.data
+    found = read_training_captions(data.data, data.format, held_out=data.held_out, columns=Columns(**data.columns))
+    weights = data_set_weights(data.weights, found)
     for sentence in found.problems.sentences():
         say(f"left out: {sentence}")
     for split in found.made:

@@ -16,7 +16,8 @@ from training.checks.show import draw_report
 from training.config.commands import CheckConfig
 from training.config.model import CaptionerModel, VqaModel
 from training.config.task import CaptionSettings, VqaSettings
-from training.readers import FORMATS, questions
+from training.readers import FORMATS, caption_tables, files_by_format, questions
+from training.readers.columns import USUAL, Columns
 from training.readers.several import read_several
 from training.tasks.captioner import CaptionTask
 from training.tasks.question_data import CAPTIONS, read_all
@@ -40,13 +41,14 @@ def check(config: CheckConfig) -> None:
 
 def report_on(config: CheckConfig) -> Report:
     """What the data hold, what is wrong, and what training on them will take."""
-    read = _captions if kind_of(config.data, config.format, config.kind) == "captions" else _questions
-    found, model, task_of = read(config)
+    columns = Columns(**config.columns)
+    read = _captions if kind_of(config.data, config.format, config.kind, columns) == "captions" else _questions
+    found, model, task_of = read(config, columns)
     timing = None if config.quick else measure(task_of, found.records, batch=config.batch, disk=Path.cwd())
     return draw_check(check_records(found, model, open_photos=not config.quick, measure=timing), console)
 
 
-def kind_of(data: tuple[Path, ...], format: str | None, kind: str | None) -> str:
+def kind_of(data: tuple[Path, ...], format: str | None, kind: str | None, columns: Columns = USUAL) -> str:
     """Whether to read captions or questions.
 
     Raises:
@@ -61,29 +63,35 @@ def kind_of(data: tuple[Path, ...], format: str | None, kind: str | None) -> str
     for path in data:
         if not path.exists():
             raise DataError(f"{shown(path)} does not exist; check the spelling of the path.")
-    for name, known in readers.items():
-        if all(any(known[f].recognise(path) for f in known if format in (None, f)) for path in data):
+    found = {
+        "captions": [list(files_by_format(path, columns)) for path in data],
+        "questions": [questions.formats_of(path, columns) for path in data],
+    }
+    for name, formats in found.items():
+        if all(format in formats_there if format else formats_there for formats_there in formats):
             return name
+    tables = [caption_tables.why_not(path, columns) for path in data]
     raise DataError(
-        f"{', '.join(map(shown, data))}: neither captions nor questions are known there; docs/data.md shows the "
+        next(filter(None, tables), None)
+        or f"{', '.join(map(shown, data))}: neither captions nor questions are known there; docs/data.md shows the "
         "smallest example of each format."
     )
 
 
-def _captions(config: CheckConfig) -> tuple:
+def _captions(config: CheckConfig, columns: Columns) -> tuple:
     """The data set, the captioner that would be trained, and what makes its task of some records."""
     start_from = config.start_from or (None if config.encoder else "bundled-captioner")
     model_config = CaptionerModel.of(**_model(config) | {"start_from": start_from})
-    found = read_several(config.data, config.format)
+    found = read_several(config.data, config.format, columns)
     captions = [caption for record in found.split("train") for caption in record.captions]
     model = start_captioner(model_config, captions, seed=1)
     return found, model, _task_of(CaptionTask, model, CaptionSettings(finetune_encoder=config.finetune_encoder))
 
 
-def _questions(config: CheckConfig) -> tuple:
+def _questions(config: CheckConfig, columns: Columns) -> tuple:
     """The same of questions, and an answerer."""
     model_config = VqaModel.of(**_model(config))
-    found = read_all(config.data, config.format)
+    found = read_all(config.data, config.format, columns=columns)
     model = start_answerer(model_config, found.split("train"), seed=1)
     return found, model, _task_of(VqaTask, model, VqaSettings(finetune_encoder=config.finetune_encoder))
 

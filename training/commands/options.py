@@ -38,7 +38,7 @@ def lazily(entry: str) -> Callable[..., Any]:
 
 
 def _parameter(option: Option) -> Parameter:
-    kind = list[Path] if option.type == tuple[Path, ...] else option.type
+    kind = {tuple[Path, ...]: list[Path], tuple[str, ...]: list[str]}.get(option.type, option.type)
     if option.positional:
         made = typer.Argument(help=option.help)
     elif option.type is bool and not option.negatable:

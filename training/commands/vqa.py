@@ -6,6 +6,7 @@ from runtime.command import say
 from runtime.errors import PhotoError
 from training.config.commands import VqaConfig
 from training.metrics.evaluate_answers import answer_all, score_answers
+from training.readers.columns import Columns
 from training.tasks.question_data import read_all
 from training.tasks.start_vqa import start_answerer
 from training.tasks.vqa import VqaTask
@@ -18,7 +19,8 @@ from .show import console, draw_fill
 def train(config: VqaConfig) -> Path:
     """Train a VQA model, drawn on the terminal; the folder of the best model comes back."""
     fit, run = config.fit, config.run
-    found = read_all(config.data.data, config.data.format, generate=config.data.generate)
+    data = config.data
+    found = read_all(data.data, data.format, generate=data.generate, columns=Columns(**data.columns))
     for remark in found.remarks:
         say(remark)
     answerer = start_answerer(config.model, found.split("train"), seed=fit.seed)

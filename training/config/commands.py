@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from runtime.errors import SettingError
 
-from .data import CaptionData, ClassFolders, QuestionData
+from .data import CaptionData, ClassFolders, QuestionData, TableSettings
 from .fit import FitSettings
 from .model import CaptionerModel, VqaModel
 from .options import Config
@@ -76,7 +76,7 @@ class EncoderConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckConfig(Config):
+class CheckConfig(TableSettings):
     """Look through a data set before training on it. Says what is there, what is wrong, and what it will take.
 
     Attributes:

@@ -2,12 +2,42 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .options import Config
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSettings(Config):
+class TableSettings(Config):
+    """The columns of a table that have other names than the usual ones.
+
+    Attributes:
+        image_column: of the photos' names, or of the photos themselves.
+        caption_column: of captions; may be given several times, or as a pattern such as caption_*.
+        question_column: of questions.
+        answer_column: of answers.
+        split_column: of the splits' names.
+        strip_prefix: what stands before DATA's own paths in its photos' names.
+    """
+
+    image_column: str | None = None
+    caption_column: tuple[str, ...] = ()
+    question_column: str | None = None
+    answer_column: str | None = None
+    split_column: str | None = None
+    strip_prefix: str | None = None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The arguments of `training.readers.columns.Columns`, which checks them."""
+        return {
+            "image": self.image_column, "captions": self.caption_column, "question": self.question_column,
+            "answer": self.answer_column, "split": self.split_column, "strip_prefix": self.strip_prefix,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings(TableSettings):
     """Data sets that are read as one.
 
     Attributes:

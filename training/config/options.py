@@ -160,11 +160,12 @@ def _build(config: type[C], given: Mapping[str, Any], whole: Any) -> C:
 
 
 def _as_type(value: Any, kind: Any) -> Any:
-    """Text as a path where the option is one, and the other way round; one path as a list of one."""
+    """Text as a path where the option is one, and the other way round; one value as a list of one."""
     if kind in (Path, Path | None):
         return None if value is None else Path(value)
-    if kind == tuple[Path, ...]:
-        return tuple(Path(one) for one in ([value] if isinstance(value, (str, Path)) else value))
+    if kind in (tuple[Path, ...], tuple[str, ...]):
+        one_kind = Path if kind == tuple[Path, ...] else str
+        return tuple(one_kind(one) for one in ([value] if isinstance(value, (str, Path)) else value))
     return str(value) if isinstance(value, Path) else value
 
 

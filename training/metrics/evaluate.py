@@ -1,7 +1,6 @@
 """How good a model is on a split it was not trained on."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from captioner.model import Captioner
 from captioner.search import SearchSettings
@@ -17,7 +16,7 @@ def caption_all(
     """Each record with the caption given to its photo, or why that could not be opened."""
     by_photo = {}
     for record in records:
-        by_photo.setdefault(Path(record.image), []).append(record)
+        by_photo.setdefault(record.image, []).append(record)
     for photo, said in captioner.stream(by_photo, settings):
         for record in by_photo[photo]:
             yield record, said if isinstance(said, PhotoError) else said.text

@@ -1,13 +1,16 @@
 """Files on disk to records, one file a format; `read_captions` takes any data set of captions."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from runtime.errors import DataError, SettingError, shown
 
-from . import caption_tables, coco, flickr8k, flickr30k, imagefolder, karpathy
+from . import caption_tables, coco, flickr8k, flickr30k, imagefolder, karpathy, sidecar
 from .caption_list import CaptionList
+from .columns import USUAL, Columns
 from .files import outputs_in
 from .image_folder import ImageFolder
+from .inside import opened
 from .records import Dataset, Problems
 from .splits import with_missing_splits
 
@@ -18,16 +21,18 @@ FORMATS = {
     "flickr30k": flickr30k,
     "imagefolder": imagefolder,
     "table": caption_tables,
+    "sidecar": sidecar,
 }
-_ANNOTATION_FOLDERS = ("annotations", "flickr8k_text")  # the photos are beside these, not in them
+_IN_COLUMNS = ("imagefolder", "table")  # the formats whose columns can be named
 
 
-def read_captions(path: str | Path, format: str | None = None) -> Dataset:
+def read_captions(path: str | Path, format: str | None = None, columns: Columns = USUAL) -> Dataset:
     """Read a data set of captions.
 
     Args:
         path: the folder with captions and photos, or the captions file, with the photos in its folder.
         format: one of `FORMATS`; recognised where None.
+        columns: of a table, where they have other names than the usual ones.
 
     Returns:
         A Dataset of CaptionRecord, one a photo. What was left out, and why, is in its `problems`; a val or test
@@ -39,9 +44,13 @@ def read_captions(path: str | Path, format: str | None = None) -> Dataset:
     """
     if format is not None and format not in FORMATS:
         raise SettingError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}.")
-    path = Path(path)
-    name, files = _recognised(path, [format] if format else list(FORMATS))
-    captions = CaptionList(ImageFolder(_photo_root(path)), Problems())
+    with opened(Path(path), columns.strip_prefix) as (place, photos):
+        return _read(place, photos, format, columns)
+
+
+def _read(path: Path, photos: ImageFolder, format: str | None, columns: Columns) -> Dataset:
+    name, files = _recognised(path, [format] if format else list(FORMATS), columns)
+    captions = CaptionList(photos, Problems(), columns)
     for file in outputs_in(path):
         captions.problems.add("files are what a model said, and nothing to learn from", file.name)
     for file in files:
@@ -51,27 +60,36 @@ def read_captions(path: str | Path, format: str | None = None) -> Dataset:
         raise DataError(f"{shown(path)} gives no caption that can be used ({why}); give the folder that has both the "
                         "captions and the photos in it.")  # fmt: skip
     records, made = with_missing_splits(captions.records)
-    return Dataset(name, records, captions.problems, made)
+    return Dataset(name, records, captions.problems, made, tuple(photos.unused()))
 
 
-def _recognised(path: Path, formats: list[str]) -> tuple[str, list[Path]]:
+def files_by_format(path: Path, columns: Columns = USUAL, formats: Iterable[str] = FORMATS) -> dict[str, list[Path]]:
+    """The files of captions there, by their formats; none where there are no captions."""
+    with opened(path) as (place, _):
+        return _files_by_format(place, columns, formats)
+
+
+def _files_by_format(path: Path, columns: Columns, formats: Iterable[str]) -> dict[str, list[Path]]:
+    if columns.named():
+        found = {name: FORMATS[name].recognise(path, columns) for name in formats if name in _IN_COLUMNS}
+    else:
+        found = {name: FORMATS[name].recognise(path) for name in formats}
+    return {name: files for name, files in found.items() if files}
+
+
+def _recognised(path: Path, formats: list[str], columns: Columns) -> tuple[str, list[Path]]:
     """The one format of a path, and its files."""
     if not path.exists():
         raise DataError(f"{shown(path)} does not exist; check the spelling of the path.")
-    found = {name: files for name in formats if (files := FORMATS[name].recognise(path))}
+    found = _files_by_format(path, columns, formats)
     if not found:
         wanted = FORMATS[formats[0]].LOOKED_FOR if len(formats) == 1 else f"one of {len(formats)} formats"
         raise DataError(
-            f"{shown(path)} is no data set of captions that is known; looked for {wanted}. The simplest is a CSV file "
-            "with the columns image and caption beside the photos; docs/data.md shows them all."
+            caption_tables.why_not(path, columns)
+            or f"{shown(path)} is no data set of captions that is known; looked for {wanted}. The simplest is a CSV "
+            "file with the columns image and caption beside the photos; docs/data.md shows them all."
         )
     if len(found) > 1:
         files = " and ".join(f"{name} ({shown(files[0].name)})" for name, files in found.items())
         raise DataError(f"{shown(path)} has captions in more than one format, {files}; choose one with --format.")
     return next(iter(found.items()))
-
-
-def _photo_root(path: Path) -> Path:
-    """The folder that photos are looked for in, and nowhere else."""
-    folder = path if path.is_dir() else path.parent
-    return folder.parent if path != folder and folder.name.lower() in _ANNOTATION_FOLDERS else folder

@@ -8,6 +8,7 @@ from pathlib import Path
 from runtime.archive import leaves
 
 from .cells import text_of
+from .columns import USUAL, Columns
 from .image_folder import ImageFolder
 from .records import SPLITS, CaptionRecord, Problems
 
@@ -15,8 +16,8 @@ from .records import SPLITS, CaptionRecord, Problems
 class CaptionList:
     """Collects the records of one data set; what cannot be one is counted in `problems` and left out."""
 
-    def __init__(self, photos: ImageFolder, problems: Problems):
-        self.photos, self.problems = photos, problems
+    def __init__(self, photos: ImageFolder, problems: Problems, columns: Columns = USUAL):
+        self.photos, self.problems, self.columns = photos, problems, columns
         self._records: dict[Path, CaptionRecord] = {}
         self._has_folder: dict[str, bool] = {}
 
@@ -55,7 +56,9 @@ class CaptionList:
             name = glob.escape(folder)
             usable = bool(folder.strip("./\\")) and not leaves(folder)
             places = (place for start in ("", "*/") for place in self.photos.root.glob(start + name)) if usable else ()
-            self._has_folder[folder] = any(place.is_dir() for place in places)
+            self._has_folder[folder] = any(place.is_dir() for place in places) or (
+                usable and self.photos.has_in(folder)
+            )
         return self._has_folder[folder]
 
     def _texts(self, captions: Iterable[object], image: object) -> tuple[str, ...]:

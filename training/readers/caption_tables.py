@@ -1,70 +1,97 @@
-"""Captions in a plain table: CSV, TSV, JSON lines or a JSON list with `image` and `caption`, one caption a row.
+"""Captions in a table: CSV, TSV, JSON lines or a JSON list with `image` and `caption`, one caption a row.
 
-So are Kaggle's `captions.txt` and BLIP's JSON. Optional column: `split` (train, val, test); without it the file's name
-tells the split (`val.csv`), or the folder in the photo's name (`val/a.jpg`), else all of it is for training. A cell may
-hold a list of captions. Photos are anywhere under the folder.
+So are Kaggle's `captions.txt`, BLIP's JSON and Roboflow's JSON lines. Optional column: `split` (train, val, test);
+without it the file's name tells the split (`val.csv`), or the folder in the photo's name (`val/a.jpg`), else all of it
+is for training. A cell may hold a list of captions, and several columns may hold one each. Photos are anywhere under
+the folder. Other names of columns are given as `Columns`.
 """
 
 from pathlib import Path, PurePosixPath
 
 from .caption_list import CaptionList
 from .cells import is_blank, listed, split_in, text_of
-from .files import ROWS, columns, is_output, read_rows
+from .columns import USUAL, Columns, Found
+from .files import TABLES, columns, is_output, read_rows, tables_in, unread_parquet
+from .image_folder import in_place
+from .records import PhotoFile
 
 LOOKED_FOR = "a CSV, TSV, JSONL, JSON list or captions.txt file with the columns image and caption"
 METADATA = ("metadata.jsonl", "metadata.csv")  # read by imagefolder.py
-_IMAGE = ("file_name", "image", "filename", "image_name", "image_path")  # the first that a row has
-_CAPTION = ("caption", "captions", "text", "comment")
+WANTED = ("image", "captions")
 _OF_QUESTIONS = {"question", "questions", "answer", "answers"}
-_TABLES = (*ROWS, ".txt")
+_TABLES = (*TABLES, ".txt")
 
 
-def recognise(path: Path) -> list[Path]:
-    """The tables of captions in a folder, or the one file, told by their columns."""
-    files = [path] if path.is_file() else sorted(path.glob("*"))
-    readable = [file for file in files if file.suffix.lower() in _TABLES and file.name not in METADATA]
-    return [file for file in readable if is_table(file)]
+def recognise(path: Path, which: Columns = USUAL) -> list[Path]:
+    """The tables of captions in a folder, or else in its sub-folders, or the one file; told by their columns."""
+    return tables_in(path, _TABLES, lambda file: file.name not in METADATA and is_table(file, which))
 
 
-def is_table(file: Path) -> bool:
+def is_table(file: Path, which: Columns = USUAL) -> bool:
     """Whether a file has a column of photos and one of captions, and none of questions."""
     has = columns(file)
-    said = bool(has.intersection(_IMAGE) and has.intersection(_CAPTION)) and not has & _OF_QUESTIONS
-    return said and not is_output(has)
+    found = which.among(has)
+    of_questions = bool(has & _OF_QUESTIONS) and not which.captions
+    return bool(found.image and found.captions) and which.all_in(has) and not of_questions and not is_output(has)
+
+
+def why_not(path: Path, which: Columns = USUAL) -> str | None:
+    """What the first table there lacks to be one of captions, in a sentence; None where there is none."""
+    suffixes = _TABLES if path.is_file() else TABLES
+    for file in tables_in(path, suffixes, lambda file: not is_output(columns(file))):
+        has = columns(file)
+        if len(has) > 1 and not (has & _OF_QUESTIONS and not which.named()):
+            return which.ask_for(WANTED, file.name, has)
+    return unread_parquet(path)
 
 
 def read(file: Path, captions: CaptionList) -> None:
     """Every photo of one table. Raises DataError where it cannot be read."""
-    add_rows(file, captions, split=split_in(file.stem))
+    folder = captions.photos.folder_of(file)
+    split = split_in(file.stem) or split_in(captions.photos.within(file))
+    add_rows(file, captions, split=split, folder=folder)
 
 
 def add_rows(
-    file: Path, captions: CaptionList, *, split: str | None, folder: str = "", said_in: tuple[str, ...] = _CAPTION
+    file: Path, captions: CaptionList, *, split: str | None, folder: str = "", which: Columns | None = None
 ) -> None:
     """Every photo of a table, once, with the captions of all its rows.
 
     Args:
         split: of the rows that name none.
         folder: where the photos are, under the data set's folder; anywhere where it is empty.
-        said_in: the columns that may hold the captions; the first that a row has.
+        which: its columns, where they are not the data set's own.
     """
-    said: dict[tuple[str, str | None], list] = {}
-    for _, row in read_rows(file, captions.problems):
-        image = _first(row, _IMAGE)
-        if isinstance(image, str) and image.strip():
-            said.setdefault((image.strip(), _split(row, image, split)), []).extend(listed(_first(row, said_in)))
+    which = which or captions.columns
+    said: dict[tuple[str | PhotoFile, str | None], list] = {}
+    for _, row in read_rows(file, captions.problems, which):
+        found = which.among(row)
+        image = row.get(found.image)
+        if in_place(image) or (isinstance(image, str) and image.strip()):
+            key = image if in_place(image) else image.strip(), _split(row.get(found.split), image, split)
+            said.setdefault(key, []).extend(_captions(row, found))
         else:
             captions.photos.find_or_report(image, captions.problems)
     for (image, where), texts in said.items():
-        key = f"{folder}/{image}" if folder else image
+        key = f"{image.archive.name}/{image.member}" if in_place(image) else f"{folder}/{image}" if folder else image
         captions.add(image=image, image_id=key, captions=texts, split=where, folder=folder)
 
 
-def _first(row: dict, names: tuple[str, ...]) -> object:
-    return next((row[name] for name in names if name in row), None)
+def _captions(row: dict, found: Found) -> list:
+    """Those of a row; of several columns, an empty one is none."""
+    if len(found.captions) == 1:
+        return [_text(caption) for caption in listed(row[found.captions[0]])]
+    cells = [row[name] for name in found.captions if not is_blank(row[name])]
+    return [_text(caption) for cell in cells for caption in listed(cell)] or [None]
 
 
-def _split(row: dict, image: str, otherwise: str | None) -> str | None:
-    if is_blank(row.get("split")):
+def _text(caption: object) -> object:
+    """A caption, of which some data sets say more than its text."""
+    return caption.get("raw", caption.get("caption")) if isinstance(caption, dict) else caption
+
+
+def _split(named: object, image: str | PhotoFile, otherwise: str | None) -> str | None:
+    if is_blank(named):
+        image = image.member if in_place(image) else image
         return otherwise or split_in(PurePosixPath(image.replace("\\", "/")).parent.as_posix()) or "train"
-    return split_in(text_of(row["split"]) or "")
+    return split_in(text_of(named) or "")

@@ -12,7 +12,7 @@ import warnings
 
 _SPLIT_WORDS = {
     "train": "train", "training": "train", "trainval": "train", "restval": "train",
-    "val": "val", "valid": "val", "validation": "val", "dev": "val", "minival": "val", "eval": "val",
+    "val": "val", "valid": "val", "validate": "val", "validation": "val", "dev": "val", "minival": "val", "eval": "val",
     "test": "test", "testing": "test", "testdev": "test", "teststd": "test",
 }  # fmt: skip
 _NO_COMMA = re.compile(r"""(['"])\s+(?=['"])""")  # NumPy writes ['yes' 'no']

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .cells import text_of
+from .columns import USUAL, Columns
 from .image_folder import ImageFolder
 from .records import SPLITS, Problems, QuestionRecord
 
@@ -12,8 +13,8 @@ from .records import SPLITS, Problems, QuestionRecord
 class QuestionList:
     """Collects the records of one data set; a row that cannot be one is counted in `problems` and left out."""
 
-    def __init__(self, photos: ImageFolder, problems: Problems):
-        self.photos, self.problems = photos, problems
+    def __init__(self, photos: ImageFolder, problems: Problems, columns: Columns = USUAL):
+        self.photos, self.problems, self.columns = photos, problems, columns
         self.records: list[QuestionRecord] = []
         self._file, self._ids = Path(), set()  # of the file that is read now
         self._all_ids: set[str] = set()

@@ -2,7 +2,8 @@
 
 `{"images": [{"id", "file_name"}], "annotations": [{"id", "image_id", "caption"}]}`. The split is in the file's name:
 `captions_train2014.json`. Photos may be anywhere under the folder; where it has one named after the file
-(`train2014/`), the photos are looked for in that.
+(`train2014/`), the photos are looked for in that. VizWiz-Captions (Gurari et al. 2020) is in this shape, in files named
+`train.json` and so on, as is FiftyOne's `labels.json`: files of other names are told by what is in them.
 """
 
 import re
@@ -13,9 +14,10 @@ from runtime.errors import DataError, shown
 
 from .caption_list import CaptionList, OnceEach
 from .cells import split_in, text_of
-from .files import head, read_json
+from .files import head, read_json, tail
 from .records import Problems
 
+_SET_ASIDE = ("is_rejected", "is_precanned")  # VizWiz: as spam, or as one sentence for all photos that show nothing
 LOOKED_FOR = "COCO JSON files named captions*.json"
 
 
@@ -26,7 +28,19 @@ def recognise(path: Path) -> list[Path]:
         known = "caption" in path.name.lower() or re.search(rb'"(file_name|caption)"\s*:', start)
         return [path] if known and path.suffix.lower() == ".json" and _may_be_coco(start) else []
     files = sorted([*path.glob("*.json"), *path.glob("*/*.json")])
-    return [file for file in files if "caption" in file.name.lower() and recognise(file)]
+    named = [file for file in files if "caption" in file.name.lower() and recognise(file)]
+    return named or [file for file in files if _has_captions(file)]
+
+
+def _has_captions(file: Path) -> bool:
+    """Whether a file is one object with images and captions, by its beginning and its end."""
+    start = head(file)
+    return (
+        re.match(rb'\s*\{\s*"', start) is not None
+        and _may_be_coco(start)
+        and re.search(rb'"(images|annotations)"\s*:\s*\[', start) is not None
+        and re.search(rb'"caption"\s*:', start + tail(file)) is not None
+    )
 
 
 def _may_be_coco(start: bytes) -> bool:
@@ -61,7 +75,9 @@ def _captions_of_each(annotations: list, problems: Problems) -> dict[str, list]:
     said: dict[str, list] = {}
     first = OnceEach("caption ids are given twice", problems)
     for image, row in _with_ids(annotations, "image_id", "captions", problems):
-        if first(text_of(row.get("id"))):
+        if any(row.get(mark) is True for mark in _SET_ASIDE):
+            problems.add("captions are set aside by the data set itself", image)
+        elif first(text_of(row.get("id"))):
             said.setdefault(image, []).append(row.get("caption"))
     return said
 

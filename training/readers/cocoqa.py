@@ -12,8 +12,6 @@ from vqa.answers import normalise_answer
 from .cells import split_in
 from .checks import QuestionList
 from .files import read_text
-from .image_folder import ImageFolder
-from .records import Problems, QuestionRecord
 from .tables import add_rows
 
 TYPES = {"0": "object", "1": "number", "2": "color", "3": "location"}
@@ -32,15 +30,13 @@ def _is_original(folder: Path) -> bool:
     return all((folder / name).is_file() for name in _FILES)
 
 
-def read(path: Path, problems: Problems) -> list[QuestionRecord]:
+def read(path: Path, questions: QuestionList) -> None:
     """All questions of the files that `recognise` finds. Raises DataError where one cannot be read."""
-    questions = QuestionList(ImageFolder(path if path.is_dir() else path.parent), problems)
     for source in recognise(path):
         if source.is_dir():
             _read_original(source, questions)
         else:
             add_rows(source, questions, answer_of=_with_digits)
-    return questions.records
 
 
 def _with_digits(row: dict) -> object:

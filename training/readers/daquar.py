@@ -12,8 +12,7 @@ from pathlib import Path
 from .cells import split_in
 from .checks import QuestionList
 from .files import read_text
-from .image_folder import ImageFolder
-from .records import Problems, QuestionRecord
+from .records import Problems
 
 _LISTS = {"train_images_list.txt": "train", "test_images_list.txt": "test"}
 _PHOTO = re.compile(r"\bimage\d+\b")
@@ -28,14 +27,11 @@ def recognise(path: Path) -> list[Path]:
     return [everything] if everything.is_file() else sorted(path.glob("qa.*.txt"))
 
 
-def read(path: Path, problems: Problems) -> list[QuestionRecord]:
+def read(path: Path, questions: QuestionList) -> None:
     """All questions of the files that `recognise` finds. Raises DataError where one cannot be read."""
-    root = path if path.is_dir() else path.parent
-    questions = QuestionList(ImageFolder(root), problems)
-    listed = _splits(root, problems)
+    listed = _splits(path if path.is_dir() else path.parent, questions.problems)
     for file in recognise(path):
         _read_file(file, listed, questions)
-    return questions.records
 
 
 def _splits(root: Path, problems: Problems) -> dict[str, str]:

@@ -10,8 +10,6 @@ from runtime.errors import DataError, shown
 
 from .checks import QuestionList
 from .files import head, read_json
-from .image_folder import ImageFolder
-from .records import Problems, QuestionRecord
 
 SPLITS = ("train", "test")
 KINDS = {"yes": "yes/no", "no": "yes/no", "circle": "shape", "rectangle": "shape", "triangle": "shape"}
@@ -25,28 +23,29 @@ def recognise(path: Path) -> list[Path]:
     return [file for file in files if re.match(rb"\s*\[\s*\[", head(file, 64))]
 
 
-def read(path: Path, problems: Problems) -> list[QuestionRecord]:
+def read(path: Path, questions: QuestionList) -> None:
     """All questions of the files that `recognise` finds. Raises DataError where one is not of this shape."""
-    return [record for file in recognise(path) for record in _read_split(file, problems)]
+    for file in recognise(path):
+        _read_split(file, questions)
 
 
-def _read_split(file: Path, problems: Problems) -> list[QuestionRecord]:
+def _read_split(file: Path, questions: QuestionList) -> None:
     rows = read_json(file)
     if not isinstance(rows, list):
         raise DataError(f"{shown(file)} is not a list of [question, answer, image]; give easy-VQA's own file.")
     split = "test" if file.resolve().parent.name == "test" else "train"
-    questions = QuestionList(ImageFolder(file.parent / "images"), problems)
+    images = (file.parent / "images").relative_to(questions.photos.root).as_posix()
+    questions.begin(file)
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != 3 or not isinstance(row[2], int):
-            problems.add("rows are not [question, answer, image]", f"{split} row {number}")
+            questions.problems.add("rows are not [question, answer, image]", f"{split} row {number}")
             continue
         question, answer, image = row
         questions.add(
-            images=[f"{image}.png"],
+            images=[f"{images}/{image}.png"],
             question_id=f"easy-vqa-{split}-{number}",
             question=question,
             answers=[answer],
             split=split,
             kind=KINDS.get(answer, "colour") if isinstance(answer, str) else "",
         )
-    return questions.records

@@ -4,24 +4,32 @@ Knows no data set's format. A whole file that cannot be read is a DataError; one
 """
 
 import codecs
+import contextlib
 import csv
 import json
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib.util import find_spec
 from itertools import chain, dropwhile
 from pathlib import Path
 
+from encoders.archives import ARCHIVES
 from runtime.errors import DataError, shown
 
+from . import parquet, samples
+from .columns import USUAL, Columns
 from .records import Problems
 
 JSON_LINES = (".jsonl", ".ndjson")
-ROWS = (".csv", ".tsv", ".json", *JSON_LINES)  # what `read_rows` reads
+ROWS = (".csv", ".tsv", ".json", *JSON_LINES)  # tables of text
+TABLES = (*ROWS, parquet.SUFFIX, *ARCHIVES)  # what `read_rows` reads
 _OUTPUTS = (  # the columns of what `python -m captioner`, its albums and `python -m vqa` write
     {"image", "caption", "log_prob"}, {"image", "caption", "error"}, {"image", "question", "answers", "sure"},
     {"image", "question", "error"},
 )  # fmt: skip
 _END = "\x1a"  # a row of our own behind the last: where it is inside another, that one is not closed
+_ASKED = re.compile(r"(?:answer [a-z]{2} )?(.*\?)\s*", re.DOTALL)  # PaliGemma is asked "answer en what is it?"
 _BEGINS_A_ROW = re.compile(r"[^,;\t\"]*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif|heic)[,;\t]", re.IGNORECASE)
 
 
@@ -52,6 +60,16 @@ def head(path: str | Path, size: int = 65536) -> bytes:
     return content.decode(encoding, "ignore").encode("utf-8", "replace")  # Excel's "Unicode text"
 
 
+def tail(path: str | Path, size: int = 65536) -> bytes:
+    """The last bytes of a file; none where it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(-min(size, Path(path).stat().st_size), 2)
+            return file.read()
+    except (OSError, ValueError):
+        return b""
+
+
 def _encoding(content: bytes) -> str:
     """UTF-16 where a mark or a NUL of the first letter says so, else UTF-8."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -71,16 +89,24 @@ def read_json(path: str | Path) -> object:
         raise DataError(f"{shown(path)} is not valid JSON ({reason}); download or export it again.") from None
 
 
-def read_rows(path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:
-    """The rows of a `.csv`, `.tsv` or `.jsonl` file, or of a `.json` file that is one list, as (number, row).
+def read_rows(path: str | Path, problems: Problems, which: Columns = USUAL) -> Iterator[tuple[int, dict]]:
+    """The rows of a table, as (number, row): of a `.csv`, `.tsv` or `.jsonl` file, or a `.json` file that is one list.
 
-    The number is of the line, in a list of the row. What is no row is counted.
+    So are the rows of a Parquet file and the samples of a tar or zip, whose photos are in their place. The number is of
+    the line, else of the row. What is no row is counted.
+
+    Args:
+        which: what to read of a Parquet file.
 
     Raises:
         DataError: the file cannot be read, or is not what its name says.
     """
     suffix = Path(path).suffix.lower()
-    if suffix == ".json":
+    if suffix == parquet.SUFFIX:
+        yield from parquet.rows(Path(path), which)
+    elif suffix in ARCHIVES:
+        yield from samples.rows(Path(path), problems)
+    elif suffix == ".json":
         yield from _listed_rows(read_json(path), path, problems)
     elif suffix in JSON_LINES:
         yield from _json_rows(read_text(path), Path(path).name, problems)
@@ -89,16 +115,52 @@ def read_rows(path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]
 
 
 def columns(path: str | Path) -> set[str]:
-    """The columns of such a table, told by its first bytes, to recognise it by; none where it has none."""
+    """The columns of such a table, told by its first bytes, to recognise it by; none where it has none.
+
+    Raises:
+        DataError: a Parquet file or a tar is damaged: one shard of many must not be passed over.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == parquet.SUFFIX:
+        return parquet.columns(Path(path)) if find_spec("pyarrow") else set()  # it may lie beside what is meant
+    if suffix in ARCHIVES:
+        return samples.columns(Path(path))
     text = head(path).decode("utf-8", "replace")
-    if Path(path).suffix.lower() == ".json":
+    if suffix == ".json":
         return _first_listed(text)
-    if Path(path).suffix.lower() in JSON_LINES:
+    if suffix in JSON_LINES:
         return next((set(row) for _, row in _json_rows(text, "", Problems())), set())
     try:
         return set(_names(next(_csv_table(re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)), [])))
     except csv.Error:
         return set()
+
+
+def tables_in(path: Path, suffixes: tuple[str, ...], known: Callable[[Path], bool]) -> list[Path]:
+    """The tables that are known: the one file, those in a folder, or, where there is none, those in its sub-folders."""
+    for files in ([path],) if path.is_file() else (_files_in(path), _files_in(path, depth=1)):
+        found = [file for file in files if file.suffix.lower() in suffixes and file.is_file() and known(file)]
+        if found:
+            return found
+    return []
+
+
+def _files_in(folder: Path, depth: int = 0) -> Iterator[Path]:
+    """What is in a folder, or so many folders down; in alphabetical order."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if not depth:
+                yield Path(entry.path)
+            elif entry.is_dir():
+                yield from _files_in(Path(entry.path), depth - 1)
+
+
+def unread_parquet(path: Path) -> str | None:
+    """A sentence on a Parquet file there that cannot be read, since pyarrow is not installed."""
+    if find_spec("pyarrow") is None:
+        for file in tables_in(path, (parquet.SUFFIX,), lambda file: True):
+            return parquet.NEEDED.format(shown(file))
+    return None
 
 
 def is_output(has: set[str]) -> bool:
@@ -140,9 +202,21 @@ def _json_rows(text: str, name: str, problems: Problems) -> Iterator[tuple[int, 
         except (ValueError, RecursionError):
             row = None
         if isinstance(row, dict):
-            yield number, row
+            yield number, _without_prompt(row)
         else:
             problems.add("lines are not a JSON object", f"{name} line {number}")
+
+
+def _without_prompt(row: dict) -> dict:
+    """A row of Roboflow's, which has what a model is told (`prefix`) and what it is to say (`suffix`), as any other."""
+    told, said = row.get("prefix"), row.get("suffix")
+    if not isinstance(told, str) or not isinstance(said, str):
+        return row
+    row = {name: value for name, value in row.items() if name not in ("prefix", "suffix")}
+    asked = _ASKED.fullmatch(told)
+    if asked:
+        return {**row, "question": asked[1], "answer": said}
+    return {**row, "boxes" if "<loc" in said else "caption": said}
 
 
 def _csv_rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .caption_list import CaptionList, OnceEach
 from .caption_tables import add_rows
+from .columns import Columns
 from .files import columns, head, read_text
 from .records import Problems
 
@@ -37,7 +38,7 @@ def _has_splits(file: Path) -> bool:
 def read(file: Path, captions: CaptionList) -> None:
     """Every photo of one file. Raises DataError where it cannot be read."""
     if not _is_piped(file):
-        add_rows(file, captions, split="train", said_in=("raw",))
+        add_rows(file, captions, split="train", which=Columns(captions=("raw",)))
         return
     for image, texts in _captions_of_each(file, captions.problems).items():
         captions.add(image=image, image_id=image, captions=texts, split="train")

@@ -1,54 +1,150 @@
 """The photos under one folder, found by the names that a data set's files give them."""
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
-from encoders.photo_files import photos_under
+from encoders.archives import ARCHIVES, FileInside, files_inside
+from encoders.photo_files import folders_under, photos_under
 from runtime.archive import leaves
+from runtime.errors import DataError
 
-from .records import Problems
+from .parquet import PhotoInParquet
+from .records import PhotoFile, Problems
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, file://
+_ANNOTATION_FOLDERS = re.compile(  # the photos are beside these, not in them
+    r"annotations|questions|(train|val)_all_questions|flickr8k_text", re.IGNORECASE
+)
 _ZIP_READS = "cp437"  # as which zips read a name whose alphabet they do not tell
 _ALPHABETS = ("cp866", "cp1251", "cp1252", "cp850", "cp932", "gbk", "big5", "cp949", "cp1253", "cp1255", "cp1256")
 
 
+def photo_root(path: Path) -> Path:
+    """The folder that a data set's photos are looked for in, and nowhere else: itself, or that of its file."""
+    folder = path if path.is_dir() else path.parent
+    return folder.parent if path != folder and _ANNOTATION_FOLDERS.fullmatch(folder.name) else folder
+
+
+def in_place(photo: object) -> bool:
+    """Whether a table's cell holds a photo itself, inside an archive or a Parquet file, and not its name."""
+    return isinstance(photo, FileInside | PhotoInParquet)
+
+
 class ImageFolder:
-    """The photos under one folder, listed once; `find` only ever gives one of them.
+    """The photos under one folder, listed when one is first asked for; `find` only ever gives one of them.
 
     Names come from a data set's files, which a stranger wrote, so nothing outside the folder can be named: of a name
     that is absolute (on another computer, as a rule) or has `..`, only its end is looked at. A link that the folder's
     owner put inside it is followed: photos are often kept elsewhere. (A stranger's zip can bring none:
     `runtime.archive` refuses them.)
+
+    Args:
+        strip_prefix: what stands before this folder's own paths in the names, and is taken off.
+        archived: further photos by their paths, inside the archive that the folder's files are of.
     """
 
-    def __init__(self, root: str | Path):
-        self.root = Path(root)
-        self._by_path: dict[str, Path] = {}
-        self._by_name: dict[str, list[str]] = {}
-        for photo in photos_under(self.root):
-            path = photo.relative_to(self.root).as_posix()
-            self._by_path[path] = photo
-            self._by_name.setdefault(_composed(photo.name), []).append(path)
+    def __init__(
+        self, root: str | Path, strip_prefix: str | None = None, *, archived: Mapping[str, FileInside] | None = None
+    ):
+        self.root, self._prefix = Path(root), (strip_prefix or "").replace("\\", "/").rstrip("/") + "/"
+        self._given, self._used = archived, set()
+
+    @cached_property
+    def _loose(self) -> "_Listing":
+        found = {photo.relative_to(self.root).as_posix(): photo for photo in photos_under(self.root)}
+        return _Listing({**found, **(self._given or {})})
+
+    @cached_property
+    def _archived(self) -> "_Listing":
+        """The photos in the archives under the folder: listed when a name is not found outside them."""
+        files = [folder / name for folder, names in folders_under(self.root) for name in sorted(names)]
+        found: dict[str, PhotoFile] = {}
+        for archive in files if self._given is None else ():
+            if archive.suffix.lower() in ARCHIVES:
+                place = archive.relative_to(self.root).as_posix()
+                with suppress(DataError):  # what a damaged one has is missing, and told so
+                    found |= {f"{place}/{file.member}": file for file in files_inside(archive) if file.is_photo()}
+        return _Listing(found)
 
     def __len__(self) -> int:
-        return len(self._by_path)
+        return len(self._loose.photos)
 
-    def find(self, name: str) -> Path | None:
+    def find(self, name: str) -> PhotoFile | None:
         """The photo of that name: by its path under the folder, else the only one whose path ends like it.
 
         So `a.jpg` finds `images/a.jpg`, and `data/images/a.jpg` does too; `val/a.jpg` does not find `train/a.jpg`. A
         path of another computer, such as `/home/me/val/a.jpg`, finds the photo whose path shares most of its end.
-        Composed and decomposed letters are the same.
+        Composed and decomposed letters are the same. What is not there is looked for in the folder's archives, as if
+        each were a folder.
         """
-        fitting = self._fitting(name)
-        return self._by_path[fitting[0]] if len(fitting) == 1 else None
+        listing, fitting = self._fitting(name)
+        if len(fitting) != 1:
+            return None
+        self._used.add(fitting[0])
+        return listing.photos[fitting[0]]
 
-    def _fitting(self, name: str) -> list[str]:
-        """The paths under the folder that a name may mean."""
+    def _fitting(self, name: str) -> "tuple[_Listing, list[str]]":
         name = name.replace("\\", "/").removeprefix("./")
-        if name in self._by_path:
+        name = name.removeprefix(self._prefix) if len(self._prefix) > 1 else name
+        fitting = self._loose.fitting(name)
+        return (self._loose, fitting) if fitting else (self._archived, self._archived.fitting(name))
+
+    def unused(self) -> list[str]:
+        """The photos that nothing has asked for; none where nothing was asked for at all."""
+        if not self._used:
+            return []
+        archived = self.__dict__.get("_archived", _Listing({}))  # where they were listed
+        return [path for listing in (self._loose, archived) for path in listing.photos if path not in self._used]
+
+    def within(self, file: Path) -> str:
+        """The folder of a data set's file, under this one; empty at the top."""
+        return "/".join(file.parent.relative_to(self.root).parts) if file.is_relative_to(self.root) else ""
+
+    def folder_of(self, file: Path) -> str:
+        """`within`, where photos are in that folder too; else empty."""
+        folder = self.within(file)
+        return folder if any(path.startswith(f"{folder}/") for path in self._loose.photos) else ""
+
+    def has_in(self, folder: str) -> bool:
+        """Whether there are photos in a folder of this name, at the top or one level down."""
+        inside = f"{folder}/"
+        return any(path.startswith(inside) or path.partition("/")[2].startswith(inside) for path in self._loose.photos)
+
+    def find_or_report(self, name: object, problems: Problems) -> PhotoFile | None:
+        """`find`, with the reason counted in `problems` where there is no such photo; a photo in its place as it is."""
+        if in_place(name):
+            return name
+        if not isinstance(name, str) or not name.strip():
+            problems.add("image names are not text", repr(name)[:80])
+            return None
+        photo = self.find(name.strip())
+        if photo is None:
+            printable = name.encode("utf-8", "replace").decode()  # JSON can hold half a character
+            problems.add(self._why_not(name.strip()), printable)
+        return photo
+
+    def _why_not(self, name: str) -> str:
+        if self._fitting(name)[1]:
+            return "image names fit more than one photo"
+        return "image names leave the folder" if leaves(name) else "images are missing"
+
+
+class _Listing:
+    """Photos by their paths, and the paths that a name may mean."""
+
+    def __init__(self, photos: dict[str, PhotoFile]):
+        self.photos = photos
+        self._by_name: dict[str, list[str]] = {}
+        for path in photos:
+            self._by_name.setdefault(_composed(path.rsplit("/", 1)[-1]), []).append(path)
+
+    def fitting(self, name: str) -> list[str]:
+        """The paths that a name may mean."""
+        if name in self.photos:
             return [name]
         composed = self._as_listed(_composed(name))
         alike = self._by_name.get(composed.rsplit("/", 1)[-1], [])
@@ -63,22 +159,6 @@ class ImageFolder:
         misread = {_misread(name, alphabet) for alphabet in _ALPHABETS} - {None}
         known = [candidate for candidate in misread if candidate.rsplit("/", 1)[-1] in self._by_name]
         return known[0] if len(known) == 1 else name
-
-    def find_or_report(self, name: object, problems: Problems) -> Path | None:
-        """`find`, with the reason counted in `problems` where there is no such photo."""
-        if not isinstance(name, str) or not name.strip():
-            problems.add("image names are not text", repr(name)[:80])
-            return None
-        photo = self.find(name.strip())
-        if photo is None:
-            printable = name.encode("utf-8", "replace").decode()  # JSON can hold half a character
-            problems.add(self._why_not(name.strip()), printable)
-        return photo
-
-    def _why_not(self, name: str) -> str:
-        if self._fitting(name):
-            return "image names fit more than one photo"
-        return "image names leave the folder" if leaves(name) else "images are missing"
 
 
 def _composed(name: str) -> str:

@@ -4,8 +4,12 @@ from pathlib import Path
 
 from runtime.errors import DataError, SettingError, shown
 
-from . import cocoqa, daquar, easy_vqa, tables, vqa_official
+from . import cocoqa, daquar, easy_vqa, gqa, tables, vqa_official
+from .checks import QuestionList
+from .columns import USUAL, Columns
 from .files import outputs_in
+from .image_folder import ImageFolder
+from .inside import opened
 from .records import Dataset, Problems, QuestionRecord
 from .splits import with_missing_splits
 
@@ -14,17 +18,19 @@ FORMATS = {
     "cocoqa": cocoqa,
     "daquar": daquar,
     "easy-vqa": easy_vqa,
+    "gqa": gqa,
     "table": tables,
 }
 
 
-def read_questions(path: str | Path, format: str | None = None) -> Dataset:
+def read_questions(path: str | Path, format: str | None = None, columns: Columns = USUAL) -> Dataset:
     """Read a data set of questions.
 
     Args:
         path: its folder, or one of its files. A folder that holds several data sets about the same photos (COCO has
             VQA and COCO-QA) is read to one; its `format` then names them with a plus.
         format: one of `FORMATS`; recognised where None.
+        columns: of a table, where they have other names than the usual ones.
 
     Returns:
         A Dataset of QuestionRecord. What was left out, and why, is in its `problems`; a val or test split that was
@@ -36,29 +42,43 @@ def read_questions(path: str | Path, format: str | None = None) -> Dataset:
     """
     if format is not None and format not in FORMATS:
         raise SettingError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}.")
-    path = Path(path)
+    with opened(Path(path), columns.strip_prefix) as (place, photos):
+        return _read(place, photos, format, columns)
+
+
+def _read(path: Path, photos: ImageFolder, format: str | None, columns: Columns) -> Dataset:
     if not path.exists():
         raise DataError(f"{shown(path)} does not exist; check the spelling of the path.")
     problems = Problems()
     records: list[QuestionRecord] = []
-    names = [format] if format else formats_of(path)
+    names = [format] if format else _formats_of(path, columns)
     if not names:
         raise DataError(
-            f"{shown(path)} is no data set of questions that is known; give a folder of VQA JSON, COCO-QA, DAQUAR or "
-            "easy-VQA, a CSV or JSONL file with the columns image, question and answer, or a data set of captions."
+            tables.why_not(path, columns)
+            or f"{shown(path)} is no data set of questions that is known; give a folder of VQA JSON, COCO-QA, DAQUAR, "
+            "easy-VQA or GQA, a CSV or JSONL file with the columns image, question and answer, or captions."
         )
     for file in outputs_in(path):
         problems.add("files are what a model said, and nothing to learn from", file.name)
     for name in names:
-        records += FORMATS[name].read(path, problems)
+        questions = QuestionList(photos, problems, columns)
+        FORMATS[name].read(path, questions)
+        records += questions.records
     if not records:
         why = "; ".join(problems.sentences()) or "no question was found"
         raise DataError(f"{shown(path)} gives no question that can be used ({why}); mend that first.")
     records, made = with_missing_splits(records)
-    return Dataset("+".join(names), records, problems, made)
+    return Dataset("+".join(names), records, problems, made, tuple(photos.unused()))
 
 
-def formats_of(path: Path) -> list[str]:
+def formats_of(path: Path, columns: Columns = USUAL) -> list[str]:
     """The formats of the questions there, by their names in `FORMATS`; none where there are no questions."""
+    with opened(path) as (place, _):
+        return _formats_of(place, columns)
+
+
+def _formats_of(path: Path, columns: Columns) -> list[str]:
+    if columns.named():
+        return ["table"] if tables.recognise(path, columns) else []
     found = [name for name, reader in FORMATS.items() if reader.recognise(path)]
     return found[:1] if path.is_file() else found  # COCO-QA's JSON lines are a table too: read them once

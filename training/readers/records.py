@@ -3,17 +3,26 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
+from encoders.archives import FileInside
 from runtime.errors import shown
 
+from .parquet import PhotoInParquet
+
+PhotoFile: TypeAlias = Path | FileInside | PhotoInParquet
+
 SPLITS = ("train", "val", "test")
+_REMEDIES = {
+    "image names fit more than one photo": " (--strip-prefix takes off what stands before the folder)",
+}
 
 
 @dataclass(frozen=True)
 class CaptionRecord:
     """One photo and all its captions."""
 
-    image: Path
+    image: PhotoFile
     image_id: str
     captions: tuple[str, ...]
     split: str  # one of SPLITS
@@ -24,7 +33,7 @@ class CaptionRecord:
 class QuestionRecord:
     """One question about one photo, and what people answered: ten answers, one, or (a test file) none."""
 
-    image: Path
+    image: PhotoFile
     question_id: str
     question: str
     answers: tuple[str, ...]
@@ -53,7 +62,10 @@ class Problems:
 
     def sentences(self) -> list[str]:
         """One line a fault: `12 images are missing, such as a.jpg, b.jpg`."""
-        return [f"{count} {fault}, such as {', '.join(self.examples[fault])}" for fault, count in self.counts.items()]
+        return [
+            f"{count} {fault}, such as {', '.join(self.examples[fault])}{_REMEDIES.get(fault, '')}"
+            for fault, count in self.counts.items()
+        ]
 
 
 @dataclass
@@ -64,6 +76,7 @@ class Dataset:
     records: list
     problems: Problems
     made: tuple[str, ...] = ()  # splits that it did not have, made from its training photos
+    unused: tuple[str, ...] = ()  # photos of its folder that no row names
 
     def split(self, name: str) -> list:
         return [record for record in self.records if record.split == name]

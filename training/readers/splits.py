@@ -7,10 +7,9 @@ either of its files, for captions and for questions; all records of a photo stay
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
-from .records import CaptionRecord, QuestionRecord
+from .records import CaptionRecord, PhotoFile, QuestionRecord
 
 Record = TypeVar("Record", CaptionRecord, QuestionRecord)
 
@@ -36,7 +35,7 @@ def with_missing_splits(
     missing = [split for split in _HELD_OUT if split not in present] if len(photos) >= FEWEST else []
     count, moved = max(1, round(share * len(photos))), {}
     for split in missing:
-        chosen = sorted(photos, key=lambda photo: (_digest(photo, split, seed), photo))[:count]
+        chosen = sorted(photos, key=lambda photo: (_digest(photo, split, seed), str(photo)))[:count]
         moved |= dict.fromkeys(chosen, split)
         photos -= set(chosen)
     changed = [
@@ -46,5 +45,5 @@ def with_missing_splits(
     return changed, tuple(missing)
 
 
-def _digest(photo: Path, split: str, seed: int) -> bytes:
+def _digest(photo: PhotoFile, split: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed}/{split}/{photo.name}".encode("utf-8", "surrogateescape")).digest()

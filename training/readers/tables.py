@@ -1,8 +1,9 @@
-"""Questions in a plain table: CSV, TSV, JSON lines or one JSON list, with the columns `image`, `question` and `answer`.
+"""Questions in a table: CSV, TSV, JSON lines or one JSON list, with the columns `image`, `question` and `answer`.
 
-Optional columns: `split` (train, val, test), `type`, `question_id`. `image` is a name inside the table's folder. In
-JSON `answer` may be a list of several people's answers, also spelt `answers`. A table without answers is a
-test set; without a split column, the file's name tells the split (`val.csv`), else all of it is for training.
+So are VizWiz-VQA (Gurari et al. 2018), VQA-RAD (Lau et al. 2018) and SLAKE (Liu et al. 2021), as they are published.
+Optional columns: `split` (train, val, test), `type`, `question_id`. In JSON `answer` may be a list of several people's
+answers, also spelt `answers`. A table without answers is a test set; without a split column, the file's name tells the
+split (`val.csv`), else all of it is for training. Other names of columns are given as `Columns`.
 """
 
 from collections.abc import Callable
@@ -10,58 +11,77 @@ from pathlib import Path
 
 from runtime.errors import DataError, shown
 
-from .cells import is_blank, listed, split_in, split_of
+from .cells import is_blank, listed, split_in, text_of
 from .checks import QuestionList
-from .files import ROWS, columns, is_output, read_rows
-from .image_folder import ImageFolder
-from .records import Problems, QuestionRecord
+from .columns import USUAL, Columns
+from .files import TABLES, columns, is_output, read_rows, tables_in, unread_parquet
 
-NEEDED = ("image", "question")
-
-
-def recognise(path: Path) -> list[Path]:
-    """The tables of questions in a folder, or the one file, told by their columns."""
-    files = [path]
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if not file.match("cocoqa*.jsonl"))  # read by cocoqa.py
-    return [file for file in files if file.suffix.lower() in ROWS and _is_table(columns(file))]
+WANTED = ("image", "question")
+_PHRASES = {"freeform", "para", "test_freeform", "test_para"}  # VQA-RAD's phrase_type, which tells its test set too
 
 
-def _is_table(has: set[str]) -> bool:
-    return set(NEEDED) <= has and not is_output(has)
+def recognise(path: Path, which: Columns = USUAL) -> list[Path]:
+    """The tables of questions in a folder, or else in its sub-folders, or the one file; told by their columns."""
+    files = tables_in(path, TABLES, lambda file: _is_table(columns(file), which))
+    return [file for file in files if path.is_file() or not file.match("cocoqa*.jsonl")]  # read by cocoqa.py
 
 
-def read(path: Path, problems: Problems) -> list[QuestionRecord]:
+def _is_table(has: set[str], which: Columns) -> bool:
+    found = which.among(has)
+    return bool(found.image and found.question) and which.all_in(has) and not is_output(has)
+
+
+def why_not(path: Path, which: Columns = USUAL) -> str | None:
+    """What the first table there lacks to be one of questions, in a sentence; None where there is none."""
+    for file in tables_in(path, TABLES, lambda file: not is_output(columns(file))):
+        has = columns(file)
+        if len(has) > 1:
+            return which.ask_for(WANTED, file.name, has)
+    return unread_parquet(path)
+
+
+def read(path: Path, questions: QuestionList) -> None:
     """All questions of the tables that `recognise` finds.
 
     Raises:
         DataError: the one file named is no such table.
     """
-    files = recognise(path)
+    files = recognise(path, questions.columns)
     if not files:
         has = ", ".join(sorted(columns(path))) or "no readable rows" if path.is_file() else "no such table"
         raise DataError(
-            f"{shown(path)} has {shown(has)}; a table of questions has the columns image, question and answer."
+            why_not(path, questions.columns)
+            or f"{shown(path)} has {shown(has)}; a table of questions has the columns image, question and answer."
         )
-    questions = QuestionList(ImageFolder(path if path.is_dir() else path.parent), problems)
     for file in files:
         add_rows(file, questions)
-    return questions.records
 
 
 def add_rows(file: Path, questions: QuestionList, *, answer_of: Callable[[dict], object] | None = None) -> None:
     """Every row of one table. `answer_of` changes how a row's answer is read."""
     questions.begin(file)
-    for number, row in read_rows(file, questions.problems):
-        answer = answer_of(row) if answer_of else row.get("answer", row.get("answers"))
+    folder = questions.photos.folder_of(file)
+    split = split_in(file.stem) or split_in(questions.photos.within(file)) or "train"
+    for number, row in read_rows(file, questions.problems, questions.columns):
+        found = questions.columns.among(row)
+        answer = answer_of(row) if answer_of else row.get(found.answer)
+        image = row.get(found.image)
         questions.add(
-            images=[row.get("image")],
-            question_id=f"{file.stem}-{number}" if is_blank(row.get("question_id")) else row["question_id"],
-            question=row.get("question"),
+            images=[f"{folder}/{image}", image] if folder and isinstance(image, str) else [image],
+            question_id=f"{file.stem}-{number}" if is_blank(row.get(found.id)) else row[found.id],
+            question=row.get(found.question),
             answers=None if answer is None else [_text(item) for item in listed(answer)],
-            split=split_of(row, split_in(file.stem) or "train"),
-            kind=row.get("type", ""),
+            split=_split(row, row.get(found.split), split),
+            kind=row.get(found.kind, ""),
         )
+
+
+def _split(row: dict, named: object, otherwise: str) -> str | None:
+    """The split of a row: what it names, None where that is no split; `otherwise` where it names nothing."""
+    if not is_blank(named):
+        return split_in(text_of(named) or "")
+    phrase = row.get("phrase_type")
+    return "test" if isinstance(phrase, str) and phrase in _PHRASES and phrase.startswith("test") else otherwise
 
 
 def _text(answer: object) -> object:

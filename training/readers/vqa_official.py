@@ -10,11 +10,12 @@ from pathlib import Path
 
 from runtime.errors import DataError, shown
 
+from . import gqa
 from .cells import same_id, split_in, text_of
 from .checks import QuestionList
 from .files import head, read_json
-from .image_folder import ImageFolder
-from .records import Problems, QuestionRecord
+from .image_folder import photo_root
+from .records import Problems
 
 _KIND_OF_FILE = re.compile(r"(openended|multiplechoice)_|_?(questions|annotations)", re.IGNORECASE)
 
@@ -25,13 +26,8 @@ def recognise(path: Path) -> list[tuple[Path, Path | None]]:
         return _pairs(path)
     if path.suffix.lower() != ".json" or not re.match(rb'\s*\{.*"(questions|annotations)"\s*:\s*\[', head(path), re.S):
         return []
-    found = [pair for pair in _pairs(_root(path)) if path in pair]
+    found = [pair for pair in _pairs(photo_root(path)) if path in pair]
     return found or ([(path, None)] if b'"questions"' in head(path) else [])
-
-
-def _root(path: Path) -> Path:
-    folder = path.parent
-    return folder.parent if folder.name.lower() in ("questions", "annotations") else folder
 
 
 def _pairs(root: Path) -> list[tuple[Path, Path | None]]:
@@ -39,7 +35,7 @@ def _pairs(root: Path) -> list[tuple[Path, Path | None]]:
     annotations = {_key(file): file for file in files if "annotations" in file.name.lower()}
     questions: dict[str, Path] = {}
     for file in files:
-        if "questions" in file.name.lower() and re.match(rb"\s*\{", head(file)):
+        if "questions" in file.name.lower() and re.match(rb"\s*\{", head(file)) and not gqa.is_one(file):
             multiple_choice = "multiplechoice" in file.name.lower()  # v1 has the same questions in both files
             if _key(file) not in questions or not multiple_choice:
                 questions[_key(file)] = file
@@ -50,16 +46,14 @@ def _key(file: Path) -> str:
     return _KIND_OF_FILE.sub("", file.stem).lower()
 
 
-def read(path: Path, problems: Problems) -> list[QuestionRecord]:
+def read(path: Path, rows: QuestionList) -> None:
     """All questions of a folder or file that `recognise` knows.
 
     Raises:
         DataError: a file is not JSON, or not of this shape.
     """
-    rows = QuestionList(ImageFolder(path if path.is_dir() else _root(path)), problems)
     for questions_file, annotations_file in recognise(path):
         _read_pair(questions_file, annotations_file, rows)
-    return rows.records
 
 
 def _read_pair(questions_file: Path, annotations_file: Path | None, rows: QuestionList) -> None:

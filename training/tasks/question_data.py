@@ -6,8 +6,8 @@ from pathlib import Path
 
 from runtime.errors import QuestionError, SettingError, shown
 from training.questions.generate import from_captions
-from training.readers import FORMATS as CAPTION_FORMATS
-from training.readers import read_captions
+from training.readers import files_by_format, read_captions
+from training.readers.columns import USUAL, Columns
 from training.readers.questions import FORMATS, formats_of, read_questions
 from training.readers.records import Dataset, Problems, QuestionRecord
 from training.readers.several import keep_apart
@@ -41,7 +41,9 @@ class Questions:
         return [record for record in self.records if record.split == name]
 
 
-def read_all(paths: Sequence[Path], format: str | None = None, *, generate: bool = False) -> Questions:
+def read_all(
+    paths: Sequence[Path], format: str | None = None, *, generate: bool = False, columns: Columns = USUAL
+) -> Questions:
     """Read data sets of questions, or of captions, from which questions are then made.
 
     Questions too long to be asked are left out, and those of training photos that another of the sets holds out.
@@ -49,13 +51,14 @@ def read_all(paths: Sequence[Path], format: str | None = None, *, generate: bool
     Args:
         format: of all of them, as `read_or_generate` takes it; found by looking where None.
         generate: make questions from captions also where a data set has questions and captions.
+        columns: of their tables, where they have other names than the usual ones.
 
     Raises:
         DataError, SettingError: one of them cannot be read.
     """
     records, formats, remarks, problems, made = [], [], [], Problems(), set()
     for path in paths:
-        found = read_or_generate(path, format, generate=generate)
+        found = read_or_generate(path, format, generate=generate, columns=columns)
         kept = [record for record in found.records if _can_be_asked(record, found.problems)]
         records += kept
         formats.append(found.format)
@@ -73,7 +76,9 @@ def read_all(paths: Sequence[Path], format: str | None = None, *, generate: bool
     return Questions(records, formats, remarks, problems, tuple(sorted(made)))
 
 
-def read_or_generate(path: str | Path, format: str | None = None, *, generate: bool = False) -> Dataset:
+def read_or_generate(
+    path: str | Path, format: str | None = None, *, generate: bool = False, columns: Columns = USUAL
+) -> Dataset:
     """The questions of one data set, or, where it has captions only, questions made from these.
 
     Args:
@@ -85,14 +90,14 @@ def read_or_generate(path: str | Path, format: str | None = None, *, generate: b
     """
     if format is not None and format not in (*FORMATS, CAPTIONS):
         raise SettingError(f"format {format!r} is not known; choose one of {', '.join((*FORMATS, CAPTIONS))}.")
-    if format == CAPTIONS or (format is None and _are_captions_only(Path(path))):
-        return from_captions(read_captions(path))
-    found = read_questions(path, format)
-    return _with_generated(found, path) if generate and _has_captions(Path(path)) else found
+    if format == CAPTIONS or (format is None and _are_captions_only(Path(path), columns)):
+        return from_captions(read_captions(path, columns=columns))
+    found = read_questions(path, format, columns)
+    return _with_generated(found, path, columns) if generate and files_by_format(Path(path), columns) else found
 
 
-def _with_generated(found: Dataset, path: str | Path) -> Dataset:
-    made = from_captions(read_captions(path))
+def _with_generated(found: Dataset, path: str | Path, columns: Columns) -> Dataset:
+    made = from_captions(read_captions(path, columns=columns))
     problems = Problems()
     for part in (found.problems, made.problems):
         problems.merge(part)
@@ -100,12 +105,8 @@ def _with_generated(found: Dataset, path: str | Path) -> Dataset:
     return Dataset(f"{found.format}+{CAPTIONS}", found.records + made.records, problems, splits)
 
 
-def _are_captions_only(path: Path) -> bool:
-    return path.exists() and not formats_of(path) and _has_captions(path)
-
-
-def _has_captions(path: Path) -> bool:
-    return any(reader.recognise(path) for reader in CAPTION_FORMATS.values())
+def _are_captions_only(path: Path, columns: Columns) -> bool:
+    return path.exists() and not formats_of(path, columns) and bool(files_by_format(path, columns))
 
 
 def _can_be_asked(record: QuestionRecord, problems: Problems) -> bool:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from vqa_toys import question_folder
 
 from runtime.checkpoint import read_config
-from runtime.errors import DataError, GlimpseError
+from runtime.errors import DataError, GlimpseError, SettingError
 from training.__main__ import app
 from training.commands.check import kind_of
 from training.commands.run import score_before_and_after, scoring_split
@@ -204,3 +204,27 @@ def test_a_made_test_split_is_left_for_later(data):
     found.records = [r for r in found.records if r.split == "train"]
     with pytest.raises(DataError, match="--no-scores"):
         scoring_split(found)
+
+
+# Columns
+
+
+def test_columns_are_named_on_the_command_line(tmp_path):
+    for n in range(4):
+        square("red", "left", n).save(tmp_path / f"{n}.png")
+    rows = "".join(f"{n}.png,red?,red,{split}\n" for n, split in enumerate(("train", "train", "val", "test")))
+    (tmp_path / "own.csv").write_text(f"photo,about,said,part\n{rows}")
+    model = ["--encoder", "tiny", "--image-size", 32, "--min-count", 1, "--quick", "--json"]
+    with pytest.raises(DataError, match="say with --image-column and --caption-column which to read"):
+        call("check", tmp_path, *model)
+    named = ["--image-column", "photo", "--split-column", "part"]
+    captions = json.loads(
+        call("check", tmp_path, *model, *named, "--caption-column", "about", "--caption-column", "sai*")[0]
+    )
+    assert captions["photos"]["splits"] == {"train": 2, "val": 1, "test": 1}
+    asked = json.loads(
+        call("check", tmp_path, *model, *named, "--question-column", "about", "--answer-column", "said")[0]
+    )
+    assert (captions["kind"], asked["kind"]) == ("captions", "questions")
+    with pytest.raises(SettingError, match="given twice"):
+        call("check", tmp_path, *model, *named, "--caption-column", "Photo")

@@ -7,6 +7,7 @@ import pytest
 
 from runtime.errors import DataError, SettingError
 from training.readers import daquar, questions, vqa_official
+from training.readers.checks import QuestionList
 from training.readers.image_folder import ImageFolder
 from training.readers.questions import read_questions
 from training.readers.records import Problems
@@ -300,7 +301,9 @@ def test_daquar_faults(tmp_path):
     with (folder / "all_qa_pairs.txt").open("a") as file:
         file.write("what is missing ?\nnothing\nwhat is in the image9 ?\n")
     problems = Problems()
-    assert [r.split for r in daquar.read(folder, problems)] == ["test", "test"]
+    rows = QuestionList(ImageFolder(folder), problems)
+    daquar.read(folder, rows)
+    assert [r.split for r in rows.records] == ["test", "test"]
     assert problems.counts == {
         "images are in both lists and taken for test": 1,
         "last questions have no answer line": 1,
@@ -404,7 +407,7 @@ def test_json_lines_with_several_answers_and_splits_by_file_name(tmp_path):
 
 def test_a_table_without_the_columns_says_which_it_has(tmp_path):
     path = write(tmp_path / "t.csv", "file,caption\na.jpg,a cat\n")
-    with pytest.raises(DataError, match="has caption, file; a table of questions has the columns image, question"):
+    with pytest.raises(DataError, match="columns caption, file; say with --image-column and --question-column"):
         read_questions(path, "table")
     with pytest.raises(DataError, match="no readable rows"):
         read_questions(write(tmp_path / "empty.csv", ""), "table")

@@ -1,0 +1,132 @@
+"""Files inside tar and zip archives, read in place: where each one's bytes are, and nothing unpacked.
+
+A `FileInside` stands where the path of a photo does. It keeps no file open, so that processes and threads may share it.
+"""
+
+import io
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
+
+from runtime.archive import is_junk, name_of
+from runtime.errors import DataError, shown
+
+from .formats import PHOTO_SUFFIXES
+
+ARCHIVES = (".tar", ".zip")
+COMPRESSED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+LARGEST = 1 << 28  # bytes of one file; a bomb holds more
+_LOCAL_HEADER = 30  # bytes of a zip's header before each file; the lengths of two fields behind it are its last four
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class FileInside:
+    """A file inside an archive, with as much of `pathlib.Path` as a photo needs.
+
+    Attributes:
+        archive: the tar or zip.
+        member: its path in there.
+        size: bytes.
+        offset: where its bytes begin in the archive.
+        deflated: how many bytes they take there, where they are compressed; 0 where they are not.
+    """
+
+    archive: Path
+    member: str
+    size: int
+    offset: int
+    deflated: int = 0
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self.member).name
+
+    @property
+    def stem(self) -> str:
+        return PurePosixPath(self.member).stem
+
+    def __str__(self) -> str:
+        return f"{self.archive}/{self.member}"
+
+    def is_photo(self) -> bool:
+        """Whether it is to be treated as a photo: by its suffix alone, since reading the beginning of each is slow."""
+        return self.name.lower().endswith(PHOTO_SUFFIXES)
+
+    def is_file(self) -> bool:
+        return self.archive.is_file()
+
+    def stat(self) -> SimpleNamespace:
+        """Its size, and the time of the archive."""
+        return SimpleNamespace(st_size=self.size, st_mtime_ns=self.archive.stat().st_mtime_ns)
+
+    def open(self, mode: str = "rb") -> io.BytesIO:
+        return io.BytesIO(self.read_bytes())
+
+    def read_bytes(self) -> bytes:
+        """Raises OSError where the archive is not what it was, or is damaged."""
+        stored = self.deflated or self.size
+        if max(stored, self.size) > LARGEST:
+            raise OSError(f"it is larger than {LARGEST >> 20} MB")
+        with self.archive.open("rb") as file:
+            file.seek(self.offset)
+            data = file.read(stored)
+        if len(data) < stored:
+            raise OSError("the archive is cut short")
+        return _inflated(data, self.size) if self.deflated else data
+
+
+def _inflated(data: bytes, size: int) -> bytes:
+    try:
+        data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)
+    except zlib.error as error:
+        raise OSError(f"the archive is damaged: {error}") from None
+    if len(data) != size:
+        raise OSError("the archive is damaged")
+    return data
+
+
+def files_inside(archive: Path) -> Iterator[FileInside]:
+    """The plain files in an archive, in its order, but for those that macOS and Windows add.
+
+    Raises:
+        DataError: it is none of `ARCHIVES`, or is damaged; a tar that is cut short gives what is whole before that.
+    """
+    name = shown(archive)
+    if archive.name.lower().endswith(COMPRESSED_TARS):
+        raise DataError(f"{name} is a compressed tar, in which nothing can be read in place; decompress it to a .tar.")
+    try:
+        yield from _in_zip(archive) if archive.suffix.lower() == ".zip" else _in_tar(archive)
+    except (tarfile.ReadError, zipfile.BadZipFile, struct.error) as error:
+        why = "is cut short" if "unexpected end" in str(error) or "truncated" in str(error) else "is damaged"
+        raise DataError(f"{name} {why}, or no {archive.suffix} ({error}); download or copy it again.") from None
+    except OSError as error:
+        raise DataError(f"{name} cannot be read ({error.strerror or error}); check your access to it.") from None
+
+
+def _in_tar(archive: Path) -> Iterator[FileInside]:
+    with tarfile.open(archive, "r:") as tar:
+        while (info := tar.next()) is not None:
+            tar.members.clear()  # it would keep all of them
+            if info.isreg() and not info.issparse() and not is_junk(info.name):
+                yield FileInside(archive, info.name.removeprefix("./"), info.size, info.offset_data)
+        tar.fileobj.seek(tar.offset)
+        if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # of this tarfile is silent
+            raise tarfile.ReadError("unexpected end of data")
+
+
+def _in_zip(archive: Path) -> Iterator[FileInside]:
+    with zipfile.ZipFile(archive) as directory, archive.open("rb") as file:
+        for info in directory.infolist():
+            name = name_of(info)
+            readable = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & 0x1
+            if info.is_dir() or is_junk(name) or not readable:
+                continue
+            file.seek(info.header_offset)
+            lengths = struct.unpack("<HH", file.read(_LOCAL_HEADER)[-4:])
+            deflated = info.compress_size if info.compress_type == zipfile.ZIP_DEFLATED else 0
+            yield FileInside(archive, name, info.file_size, info.header_offset + _LOCAL_HEADER + sum(lengths), deflated)
