@@ -49,6 +49,10 @@ class ViewCache:
         self._photos = photos
 
     @property
+    def file(self) -> Path:
+        return self._cache.file
+
+    @property
     def bad(self) -> dict[int, str]:
         return {self._photos[row]: why for row, why in self._cache.bad.items()}
 
