@@ -93,7 +93,7 @@ class FeatureCache:
             in_turn = chain.from_iterable(pool.map(self._pixels, rows) for rows in batches)
             opened = in_turn if device.type == "cpu" else ahead(pool, self._pixels, chain(*batches))
             for rows in batches:
-                pixels = torch.stack([next(opened) for _ in rows])
+                pixels = torch.from_numpy(np.stack([next(opened) for _ in rows]))
                 with autocast(device):
                     features = encoder(self.preprocessing.normalise(pixels.to(device)))
                 good = torch.tensor([row not in self.bad for row in rows]).view(-1, 1, 1)
@@ -101,13 +101,13 @@ class FeatureCache:
                 yield rows.stop
         self.encoder.to(home)
 
-    def _pixels(self, row: int) -> Tensor:
+    def _pixels(self, row: int) -> np.ndarray:
         side = self.preprocessing.size
         try:
             return self.preprocessing.pixels(open_photo(self.paths[row], smallest=side))
         except PhotoError as error:
             self.bad[row] = str(error)
-            return torch.zeros(3, side, side, dtype=torch.uint8)
+            return np.zeros((3, side, side), dtype=np.uint8)
 
     def __len__(self) -> int:
         return len(self.paths)
