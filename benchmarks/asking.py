@@ -28,7 +28,7 @@ def main() -> None:
     encode, first, follow = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         paths = blobs(Path(folder), ROUNDS + 1)
-        one = answerer.preprocessing(open_photo(paths[0])).unsqueeze(0)
+        one = answerer.preprocessing(open_photo(paths[0]))[None]
         for n, path in enumerate(paths):  # in turn, so that a noisy machine disturbs all alike
             alone = seconds(lambda: answerer.encode(one))
             whole = seconds(lambda path=path: answerer.look(path).ask(QUESTIONS[0]))

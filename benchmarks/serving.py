@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import torch
+import numpy as np
 from PIL import Image
 
 from captioner import load
@@ -24,10 +24,10 @@ PHOTOS, ROUNDS, BATCH = 1000, 30, 32
 
 def blobs(folder: Path, count: int) -> list[Path]:
     """Photos of nothing: JPEG files with smooth random colours."""
-    random = torch.Generator().manual_seed(1)
+    random = np.random.default_rng(1)
     paths = []
     for n in range(count):
-        small = torch.randint(0, 256, (6, 8, 3), generator=random, dtype=torch.uint8).numpy()
+        small = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
         paths.append(folder / f"{n:04}.jpg")
         Image.fromarray(small).resize((640, 480), Image.Resampling.BICUBIC).save(paths[-1], quality=85)
     return paths
@@ -47,14 +47,13 @@ def main() -> None:
     captioner = load(options.model)
     with tempfile.TemporaryDirectory() as folder:
         paths = sorted(options.photos.glob("*.jpg"))[:PHOTOS] if options.photos else blobs(Path(folder), PHOTOS)
-        pixels = captioner.preprocessing.pixels(open_photo(paths[0])).unsqueeze(0)
-        one = captioner.preprocessing.normalise(pixels)
+        one = captioner.preprocessing(open_photo(paths[0]))[None]
         captioner(paths[:BATCH])  # warm
         encode, caption = [], []
         for n in range(ROUNDS):  # in turn, so that a noisy machine disturbs both alike
             encode.append(seconds(lambda: captioner.encode(one)))
             caption.append(seconds(lambda path=paths[n]: captioner(path)))
-        batch = one.expand(BATCH, -1, -1, -1).contiguous()
+        batch = one.repeat(BATCH, axis=0)
         before = [seconds(lambda: captioner.encode(batch)) for _ in range(PHOTOS // BATCH // 2)]
         whole = seconds(lambda: captioner(paths)) / len(paths)
         after = [seconds(lambda: captioner.encode(batch)) for _ in range(PHOTOS // BATCH // 2)]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from torch import Tensor
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Caption:
     text: str
     words: tuple[Word, ...]
     log_prob: float
-    attention: Tensor = field(compare=False, repr=False)
+    attention: np.ndarray = field(compare=False, repr=False)
     alternatives: tuple["Caption", ...] = ()
 
     def to_json(self) -> dict:

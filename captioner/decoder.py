@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, pad
 
 from encoders.attention import MeanAttention, SoftAttention
-from encoders.linear import Linear, linear, round_up_to_block
+from encoders.blocks import round_up_to_block
+from encoders.linear import Linear, linear
 from encoders.recurrent import Recurrent, RecurrentSettings
 from encoders.text import PAD, UNK
 from runtime.errors import SettingError
+
+from .state import DecoderState
 
 WORDS = 256  # words are scored in multiples of so many, for the reason that `round_up_to_block` gives
 
@@ -50,40 +53,6 @@ class DecoderSettings(RecurrentSettings):
                 raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more, such as 512.")
         if not 0 <= self.dropout < 1:
             raise SettingError(f"dropout is {self.dropout}; choose a share from 0 up to 1.")
-
-
-@dataclass(frozen=True)
-class DecoderState:
-    """Where B captions stand. The B rows lie photo by photo, the same number Q for each photo (its captions or beams).
-
-    Attributes:
-        features: (B / Q, L, D), as the decoder projected them, and keys: (B / Q, L, A): each photo once, shared by its
-            rows.
-        recurrent: (B, layers, parts, H).
-        p: (B, L), where each row looked before its last word; None before the first.
-    """
-
-    features: Tensor
-    keys: Tensor
-    recurrent: Tensor
-    p: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.recurrent)
-
-    def select(self, rows: Tensor) -> "DecoderState":
-        """The state of these rows, (P', Q') with the rows of one photo in each line, in the order given.
-
-        `rows` may stay on the CPU when the state is elsewhere.
-        """
-        queries = len(self.recurrent) // len(self.features)
-        photos = rows[:, 0] // queries
-        if len(photos) == len(self.features) and torch.equal(photos, torch.arange(len(photos), device=photos.device)):
-            features, keys = self.features, self.keys  # every photo still there: nothing to copy
-        else:
-            features, keys = self.features[photos], self.keys[photos]
-        flat = rows.reshape(-1)
-        return DecoderState(features, keys, self.recurrent[flat], None if self.p is None else self.p[flat])
 
 
 class Decoder(nn.Module):

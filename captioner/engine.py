@@ -1,12 +1,12 @@
-"""What a captioner runs on: three functions from tensors to tensors.
+"""What a captioner runs on: three functions from arrays to arrays.
 
-`captioner.network.CaptionNetwork` offers them in PyTorch. Another engine needs no search and no preprocessing of its
-own.
+`captioner.network.CaptionNetwork` offers them in PyTorch, `captioner.onnx_engine.OnnxEngine` in ONNX Runtime. An engine
+needs no search and no preprocessing of its own.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
-from torch import Tensor
+import numpy as np
 
 
 class DecodingState(Protocol):
@@ -16,12 +16,12 @@ class DecodingState(Protocol):
         p: (B, L), the attention before the last word; None before the first.
     """
 
-    p: Tensor | None
+    p: np.ndarray | None
 
     def __len__(self) -> int:
         """B."""
 
-    def select(self, rows: Tensor) -> "DecodingState":
+    def select(self, rows: np.ndarray) -> "DecodingState":
         """The state of these rows, (P, Q) with the Q rows of one photo in each line, in the order given."""
 
 
@@ -36,11 +36,11 @@ class Engine(Protocol):
     image_size: int
     grid: tuple[int, int]
 
-    def encode(self, photos: Tensor) -> Tensor:
-        """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
+    def encode(self, photos: np.ndarray) -> Any:
+        """Normalised photos (B, 3, S, S) -> features (B, L, D), in the engine's own kind of array."""
 
-    def start(self, features: Tensor) -> DecodingState:
+    def start(self, features: Any) -> DecodingState:
         """Features (B, L, D) -> the state before the first word, one row a photo."""
 
-    def step(self, tokens: Tensor, state: DecodingState) -> tuple[Tensor, DecodingState]:
-        """The word before (B,) and the state -> logits (B, V) of the next word, and the new state."""
+    def step(self, tokens: np.ndarray, state: DecodingState) -> tuple[np.ndarray, DecodingState]:
+        """The word before (B,) and the state -> float32 logits (B, V) of the next word, and the new state."""

@@ -1,25 +1,22 @@
-"""A captioner's model folder: config.json and weights on disk -> a `Captioner`."""
+"""A captioner's model folder: config.json, weights and graphs on disk -> a `Captioner`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from encoders.cnn import ImageEncoder
 from encoders.images import Preprocessing
-from encoders.inference import prepare_for_inference
 from encoders.text import Vocabulary
 from runtime.bundled import BUNDLED_CAPTIONER, folder_of
-from runtime.checkpoint import CONFIG, load_weights, model_folder, read_config
-from runtime.device import best_device
-from runtime.errors import ModelError, SettingError, shown
+from runtime.checkpoint import building_from_config, read_config
 
-from .decoder import DecoderSettings
 from .predictor import Captioner
+
+if TYPE_CHECKING:
+    import torch
 
 BUNDLED = BUNDLED_CAPTIONER
 
 
-def load(model: str | Path = BUNDLED, *, device: torch.device | None = None, exact: bool = False) -> Captioner:
+def load(model: str | Path = BUNDLED, *, device: "torch.device | None" = None, exact: bool = False) -> Captioner:
     """A captioner from its folder, or the bundled one; in evaluation mode, on the best device.
 
     Args:
@@ -29,25 +26,13 @@ def load(model: str | Path = BUNDLED, *, device: torch.device | None = None, exa
     Raises:
         ModelError: the folder is missing, damaged, or holds something else.
     """
+    from .torch_engine import load_network
+
     folder = folder_of(model)
     config = read_config(folder, kind="captioner")
-    try:
-        with torch.device("meta"):  # the weights follow: no need to draw random ones first
-            captioner = Captioner.build(
-                ImageEncoder(**config["encoder"]),
-                Vocabulary(tuple(config["vocabulary"]["tokens"]), config["vocabulary"]["unit"]),
-                Preprocessing(**config["preprocessing"]),
-                DecoderSettings(**config["decoder"]),
-                about=config["about"],
-            )
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error) if isinstance(error, SettingError) else repr(error)
-        raise ModelError(
-            f"{shown(model_folder(folder) / CONFIG)} is incomplete or damaged ({reason}); copy the model folder again."
-        ) from None
-    network = captioner.network
-    load_weights(folder, network)
-    prepare_for_inference(
-        network, few_rows=network.decoder, encoder=network.encoder, device=device or best_device(), exact=exact
-    )
-    return captioner
+    with building_from_config(folder):
+        vocabulary = Vocabulary(tuple(config["vocabulary"]["tokens"]), config["vocabulary"]["unit"])
+        preprocessing, about = Preprocessing(**config["preprocessing"]), config["about"]
+    engine = load_network(folder, config, device=device, exact=exact)
+    with building_from_config(folder):
+        return Captioner(engine, vocabulary, preprocessing, about=about)

@@ -1,20 +1,24 @@
 """The captioner's network: photos -> features -> words. Knows tensors only; `captioner.predictor` knows the rest."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from encoders.cnn import ImageEncoder
+from encoders.inference import encoder_fingerprint
 from runtime.device import autocast
 
-from .decoder import Decoder, DecoderSettings, DecoderState
+from .decoder import Decoder, DecoderSettings
+from .state import DecoderState
 
 
 class CaptionNetwork(nn.Module):
     """An image encoder and a decoder: the engine of a `Captioner` in PyTorch, and what training fits.
 
-    Teacher forcing is `decoder(features, tokens, lengths)`.
+    Teacher forcing is `decoder(features, tokens, lengths)`. The engine's functions need no gradient, and take arrays
+    as well as tensors.
 
     Args:
         encoder: the photo's side.
@@ -44,19 +48,27 @@ class CaptionNetwork(nn.Module):
         """(rows, cols) of the features; L = rows * cols."""
         return self.encoder.grid
 
+    @property
+    def encoder_fingerprint(self) -> str:
+        """What the encoder is known by: features of encoders of one fingerprint are the same."""
+        return encoder_fingerprint(self.encoder)
+
     @torch.no_grad()
-    def encode(self, photos: Tensor) -> Tensor:
+    def encode(self, photos: np.ndarray | Tensor) -> Tensor:
         """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
         with autocast(self.device):
-            return self.encoder(photos.to(self.device)).float()
+            return self.encoder(torch.as_tensor(photos).to(self.device)).float()
 
-    def start(self, features: Tensor) -> DecoderState:
+    @torch.inference_mode()
+    def start(self, features: np.ndarray | Tensor) -> DecoderState:
         """Features (B, L, D) -> the state before the first word, one row a photo."""
         weights = self.decoder.bias.dtype
         with autocast(self.device, weights=weights):
-            return self.decoder.start(features.to(self.device, weights))
+            return self.decoder.start(torch.as_tensor(features).to(self.device, weights))
 
-    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+    @torch.inference_mode()
+    def step(self, tokens: np.ndarray | Tensor, state: DecoderState) -> tuple[np.ndarray, DecoderState]:
         """The word before (B,) and the state -> logits (B, V) of the next word, and the new state."""
         with autocast(self.device, weights=self.decoder.bias.dtype):
-            return self.decoder.step(tokens, state)
+            logits, state = self.decoder.step(torch.as_tensor(tokens), state)
+        return logits.float().cpu().numpy(), replace(state, p=state.p.cpu().numpy())

@@ -5,12 +5,10 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from encoders.cnn import ImageEncoder
 from encoders.images import Photo, Preprocessing, open_photo
 from encoders.stream import stream
 from encoders.text import END, PAD, START, UNK, Vocabulary
@@ -18,10 +16,16 @@ from runtime.checkpoint import save_folder
 from runtime.errors import PhotoError, SettingError
 
 from .caption import Caption, Word
-from .decoder import DecoderSettings
 from .engine import DecodingState, Engine
-from .network import CaptionNetwork
 from .search import Hypothesis, SearchSettings, search
+
+if TYPE_CHECKING:  # PyTorch is imported where its network is made, and nowhere else
+    import torch
+
+    from encoders.cnn import ImageEncoder
+
+    from .decoder import DecoderSettings
+    from .network import CaptionNetwork
 
 
 class Captioner:
@@ -51,29 +55,31 @@ class Captioner:
     @classmethod
     def build(
         cls,
-        encoder: ImageEncoder,
+        encoder: "ImageEncoder",
         vocabulary: Vocabulary,
         preprocessing: Preprocessing,
-        settings: DecoderSettings | None = None,
+        settings: "DecoderSettings | None" = None,
         *,
         about: dict | None = None,
     ) -> "Captioner":
         """One with a new decoder, to be trained or filled with weights."""
+        from .network import CaptionNetwork
+
         network = CaptionNetwork(encoder, vocabulary_size=len(vocabulary), settings=settings)
         return cls(network, vocabulary, preprocessing, about=about)
 
     @property
-    def network(self) -> CaptionNetwork:
+    def network(self) -> "CaptionNetwork":
         """The engine, where it is PyTorch's: what can be trained and saved.
 
         Raises:
             SettingError: it is another.
         """
-        if not isinstance(self.engine, CaptionNetwork):
-            raise SettingError("this captioner does not run in PyTorch; load its model folder to train or save it.")
+        if not hasattr(self.engine, "state_dict"):  # as every torch module has
+            raise SettingError("this captioner does not run in PyTorch; load it with exact=True to train or save it.")
         return self.engine
 
-    def save(self, folder: str | Path, *, dtype: torch.dtype | None = None) -> Path:
+    def save(self, folder: str | Path, *, dtype: "torch.dtype | None" = None) -> Path:
         """Write the model folder; `dtype` torch.float16 halves it.
 
         Raises:
@@ -90,20 +96,18 @@ class Captioner:
             raise SettingError("this captioner was loaded for use only; load it with exact=True to save it.")
         return save_folder(folder, kind="captioner", config=config, tensors=self.network.state_dict(), dtype=dtype)
 
-    @torch.no_grad()
-    def encode(self, photos: Tensor) -> Tensor:
-        """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
+    def encode(self, photos: np.ndarray):
+        """Normalised photos (B, 3, S, S) -> features (B, L, D), in the engine's own kind of array."""
         return self.engine.encode(photos)
 
-    @torch.inference_mode()
-    def describe(self, features: Tensor, settings: SearchSettings | None = None) -> list[Caption]:
+    def describe(self, features, settings: SearchSettings | None = None) -> list[Caption]:
         """Features (B, L, D) -> one caption a photo, the other `settings.n` - 1 as its alternatives."""
         settings = settings or SearchSettings()
-        attention: list[Tensor] = []  # of each step, (rows, L)
+        attention: list[np.ndarray] = []  # of each step, (rows, L)
 
-        def step(tokens: Tensor, state: DecodingState) -> tuple[Tensor, DecodingState]:
+        def step(tokens: np.ndarray, state: DecodingState) -> tuple[np.ndarray, DecodingState]:
             logits, state = self.engine.step(tokens, state)
-            attention.append(state.p.float().cpu())
+            attention.append(state.p)
             return logits, state
 
         found = search(
@@ -118,15 +122,14 @@ class Captioner:
         captions = [[self._caption(h, attention) for h in hypotheses] for hypotheses in found]
         return [replace(best, alternatives=tuple(others)) for best, *others in captions]
 
-    def _caption(self, found: Hypothesis, attention: Sequence[Tensor]) -> Caption:
-        p = [attention[t][row] for t, row in enumerate(found.rows)]
-        p = torch.stack(p) if p else torch.zeros(0, attention[0].shape[1])
+    def _caption(self, found: Hypothesis, attention: Sequence[np.ndarray]) -> Caption:
+        p = np.array([attention[t][row] for t, row in enumerate(found.rows)], dtype=np.float32)
         words = tuple(
             Word(self.vocabulary.tokens[token], math.exp(log_p))
             for token, log_p in zip(found.tokens, found.log_probs, strict=False)  # the last may be the end's
         )
         text = self.vocabulary.decode(found.tokens)
-        return Caption(text, words, found.log_prob, p.unflatten(1, self.engine.grid))
+        return Caption(text, words, found.log_prob, p.reshape(-1, *self.engine.grid))
 
     @overload
     def __call__(self, photo: Photo, settings: SearchSettings | None = None) -> Caption: ...
@@ -140,7 +143,7 @@ class Captioner:
         """
         if not isinstance(photo, (list, tuple)):
             pixels = self.preprocessing(open_photo(photo, smallest=self.preprocessing.size))
-            return self.describe(self.encode(pixels.unsqueeze(0)), settings)[0]
+            return self.describe(self.encode(pixels[None]), settings)[0]
         captions = [caption for _, caption in self.stream(photo, settings)]
         for caption in captions:
             if isinstance(caption, PhotoError):
@@ -154,11 +157,11 @@ class Captioner:
         return stream(photos, self.preprocessing, lambda batch: self.describe(self.encode(batch), settings))
 
 
-def photo_seeds(features: Tensor, seed: int) -> list[int]:
+def photo_seeds(features, seed: int) -> list[int]:
     """A seed for each photo of a batch, from `seed` and what the photo shows: its place in the batch is no matter.
 
     Args:
         features: (B, L, D). Their rounding depends on the batch, so a photo is known by where its largest one is.
     """
-    largest = features.flatten(1).argmax(dim=1).tolist()
+    largest = features.reshape(len(features), -1).argmax(1).tolist()
     return [random.Random(f"{seed} {place}").getrandbits(63) for place in largest]

@@ -1,20 +1,20 @@
 """From word scores to sentences: greedy, sampling and beam search, always for a whole batch.
 
-Works over any `step(tokens (B,), state) -> (logits (B, V), state)` whose state has a length and `select`. Knows no
-vocabulary and no picture. Its tokens and rows are on the CPU, wherever the logits are.
+Works over any `step(tokens (B,), state) -> (logits (B, V), state)`, arrays in and out, whose state has a length and
+`select`. Knows no vocabulary, no picture and no engine.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from encoders.linear import round_up_to_block
+from encoders.blocks import round_up_to_block
+from encoders.softmax import log_softmax
 from runtime.errors import SettingError
 
 NEVER = float("-inf")
-Step = Callable[[Tensor, object], tuple[Tensor, object]]
+Step = Callable[[np.ndarray, object], tuple[np.ndarray, object]]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
     for _ in range(settings.max_length):
         rows = [h for sentences in live.values() for h in sentences]
         tokens = [h.tokens[-1] if h.tokens else start for h in rows]
-        logits, state = step(torch.tensor(tokens + [start] * (len(state) - len(rows))), state)
+        logits, state = step(np.array(tokens + [start] * (len(state) - len(rows))), state)
         log_p = _log_p(logits[: len(rows)], rows, banned, settings)
         extended = {}
         for item, best in zip(live, _best(log_p, rows, len(live), 2 * width), strict=True):
@@ -147,22 +147,23 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
         kept = [[h.rows[-1] for h in sentences] for sentences in live.values()]
         # Items are let go a block at a time; till then the last one is repeated as padding.
         kept += kept[-1:] * (min(items, round_up_to_block(len(kept))) - len(kept))
-        state = state.select(torch.tensor(kept))
+        state = state.select(np.array(kept))
     for item, sentences in live.items():
         found[item] += [h for h in sentences if h.log_prob > NEVER][: max(0, width - len(found[item]))]
     return found
 
 
-def _best(log_p: Tensor, rows: list[Hypothesis], items: int, count: int) -> list[list[tuple[int, int, float]]]:
+def _best(log_p: np.ndarray, rows: list[Hypothesis], items: int, count: int) -> list[list[tuple[int, int, float]]]:
     """For each item its `count` likeliest continuations, best first: (row, token, log-probability of the token).
 
     Args:
         log_p: (rows, V), the rows lying item by item, the same number for each; those of an item compete.
     """
     vocabulary = log_p.shape[1]
-    total = (log_p + torch.tensor([[h.log_prob] for h in rows])).view(items, -1)
-    best, places = total.topk(min(count, total.shape[1]), dim=1)
-    own = log_p.view(items, -1).gather(1, places).tolist()
+    total = (log_p + np.array([[h.log_prob] for h in rows], dtype=np.float32)).reshape(items, -1)
+    places = _largest(total, count)
+    best = np.take_along_axis(total, places, axis=1).tolist()
+    own = np.take_along_axis(log_p.reshape(items, -1), places, axis=1).tolist()
     first = range(0, len(rows), len(rows) // items)
     return [
         [
@@ -170,8 +171,18 @@ def _best(log_p: Tensor, rows: list[Hypothesis], items: int, count: int) -> list
             for place, p, whole in zip(*item, strict=True)
             if whole > NEVER
         ]
-        for row, *item in zip(first, places.tolist(), own, best.tolist(), strict=True)
+        for row, *item in zip(first, places.tolist(), own, best, strict=True)
     ]
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """The places of each row's `count` largest values, largest first, the first of equals first."""
+    if count < values.shape[1]:
+        places = np.sort(np.argpartition(values, -count, axis=1)[:, -count:], axis=1)
+    else:
+        places = np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    order = np.argsort(-np.take_along_axis(values, places, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(places, order, axis=1)
 
 
 def _finished(found: list[Hypothesis], going: list[Hypothesis], settings: SearchSettings) -> bool:
@@ -200,27 +211,32 @@ def sample(
 
     Each item has a generator of its own, so that what is drawn for it does not depend on the others.
     """
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    generators = [np.random.default_rng(seed) for seed in seeds]
     items, n = len(state), settings.n
-    state = state.select(torch.arange(items).unsqueeze(1).expand(items, n))
+    state = state.select(np.arange(items).repeat(n).reshape(items, n))
     rows = [Hypothesis()] * (items * n)
-    tokens = torch.full((items * n,), start)
+    tokens = np.full(items * n, start)
     for _ in range(settings.max_length):
         logits, state = step(tokens, state)
         log_p = _log_p(logits, rows, banned, settings)
-        items_p = zip(_filtered(log_p, settings).split(n), generators, strict=True)
-        tokens = torch.cat([torch.multinomial(p, 1, generator=g) for p, g in items_p])  # (rows, 1)
-        drawn = zip(rows, tokens.flatten().tolist(), log_p.gather(1, tokens).flatten().tolist(), strict=True)
+        places = np.concatenate([g.random(n) for g in generators])  # one generator an item
+        tokens = _drawn(_filtered(log_p, settings), places)
+        drawn = zip(rows, tokens.tolist(), log_p[np.arange(len(rows)), tokens].tolist(), strict=True)
         rows = [h if h.ended else h.extend(token, p, row, end=end) for row, (h, token, p) in enumerate(drawn)]
         if all(h.ended for h in rows):
             break
-        tokens = tokens.squeeze(1)
     return [rows[i * n : (i + 1) * n] for i in range(items)]
 
 
-def _log_p(logits: Tensor, rows: list[Hypothesis], banned: Sequence[int], settings: SearchSettings) -> Tensor:
+def _drawn(p: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The token of each row at which the sum of p (rows, V) first exceeds this share (rows,) of the whole."""
+    sums = p.cumsum(axis=1)
+    return (sums <= places[:, None] * sums[:, -1:]).sum(axis=1)
+
+
+def _log_p(logits: np.ndarray, rows: list[Hypothesis], banned: Sequence[int], settings: SearchSettings) -> np.ndarray:
     """log-probabilities (rows, V), but -inf for banned tokens and for any that would repeat a run of `no_repeat`."""
-    log_p = torch.log_softmax(logits.float(), dim=1).cpu()
+    log_p = log_softmax(np.asarray(logits, dtype=np.float32))
     log_p[:, list(banned)] = NEVER
     if settings.no_repeat:
         for row, h in enumerate(rows):
@@ -238,15 +254,17 @@ def _repeats(tokens: tuple[int, ...], n: int) -> list[int]:
     return [tokens[i + n - 1] for i in range(len(tokens) - n + 1) if tokens[i : i + n - 1] == now]
 
 
-def _filtered(log_p: Tensor, settings: SearchSettings) -> Tensor:
+def _filtered(log_p: np.ndarray, settings: SearchSettings) -> np.ndarray:
     """Probabilities (rows, V) after temperature, top_k and top_p."""
-    log_p = log_p / settings.temperature
+    log_p = log_p.astype(np.float64) / settings.temperature
     if settings.top_k:
-        least = log_p.topk(min(settings.top_k, log_p.shape[1]), dim=1).values[:, -1:]
-        log_p = log_p.masked_fill(log_p < least, NEVER)
-    p = torch.softmax(log_p, dim=1)
+        kth = log_p.shape[1] - min(settings.top_k, log_p.shape[1])
+        least = np.partition(log_p, kth, axis=1)[:, kth, None]
+        log_p = np.where(log_p < least, NEVER, log_p)
+    p = np.exp(log_softmax(log_p))
     if settings.top_p < 1:
-        ranked, order = p.sort(dim=1, descending=True)
-        beyond = ranked.cumsum(1) - ranked >= settings.top_p  # the nucleus is full before this word
-        p = p.scatter(1, order, ranked.masked_fill(beyond, 0.0))
+        order = np.argsort(-p, axis=1, kind="stable")
+        ranked = np.take_along_axis(p, order, axis=1)
+        beyond = ranked.cumsum(axis=1) - ranked >= settings.top_p  # the nucleus is full before this word
+        np.put_along_axis(p, order, np.where(beyond, 0.0, ranked), axis=1)
     return p

@@ -144,7 +144,8 @@ class ImageEncoder(nn.Module):
         trained = {id(layer) for layer in self.layers[len(self.layers) - trainable_layers :]}
         steps = [layer for child in self._network.children() for layer in _in_order(child)]
         cut = next((n for n, layer in enumerate(steps) if id(layer) in trained), len(steps))
-        first, last = nn.Sequential(*steps[:cut]), nn.Sequential(_ChannelsLast(), *steps[cut:], _GridToVectors())
+        first = nn.Sequential(_ChannelsLast(), *steps[:cut])
+        last = nn.Sequential(_ChannelsLast(), *steps[cut:], _GridToVectors())
         if not self._is(first, last):
             raise SettingError(f"the layers of {self.name} are not applied one after the other; leave out --views.")
         return first, last

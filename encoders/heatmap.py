@@ -2,7 +2,6 @@
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
 from .images import Preprocessing
 
@@ -10,7 +9,7 @@ PAPER, INK, FAINT = (252, 251, 249), (28, 30, 34), (128, 130, 136)
 _GLOW = np.array([[13, 8, 60], [126, 3, 168], [248, 149, 64], [252, 253, 191]], dtype=np.float32)  # dark to bright
 
 
-def overlay(photo: Image.Image, attention: Tensor, preprocessing: Preprocessing) -> Image.Image:
+def overlay(photo: Image.Image, attention: np.ndarray, preprocessing: Preprocessing) -> Image.Image:
     """The photo with one attention map over it, at the photo's size.
 
     Args:
@@ -19,7 +18,7 @@ def overlay(photo: Image.Image, attention: Tensor, preprocessing: Preprocessing)
         preprocessing: says which part of the photo that square was.
     """
     left, top, right, bottom = preprocessing.box(*photo.size)
-    heat = attention.float().cpu().numpy()
+    heat = attention.astype(np.float32)
     heat = Image.fromarray(heat / max(heat.max(), 1e-8)).resize((right - left, bottom - top), Image.Resampling.BICUBIC)
     whole = Image.new("F", photo.size)
     whole.paste(heat, (left, top))
@@ -34,7 +33,7 @@ def overlay(photo: Image.Image, attention: Tensor, preprocessing: Preprocessing)
 def strip(
     photo: Image.Image,
     title: str,
-    looks: list[tuple[str, float, Tensor]],
+    looks: list[tuple[str, float, np.ndarray]],
     preprocessing: Preprocessing,
     *,
     tile: int = 220,

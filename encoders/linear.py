@@ -11,16 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _FEW = 3  # rows the layout is chosen for; it serves any number
-BLOCK = 8  # rows; see `round_up_to_block`
-
-
-def round_up_to_block(count: int) -> int:
-    """`count` rounded up to whole blocks of rows.
-
-    oneDNN makes a kernel ready for each number of rows it meets, and keeps it: for all numbers there would be
-    hundreds of megabytes of them.
-    """
-    return -(-count // BLOCK) * BLOCK
 
 
 class Linear(nn.Linear):

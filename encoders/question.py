@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, pad
 
-from .linear import round_up_to_block
+from .blocks import round_up_to_block
 from .recurrent import Recurrent
 from .text import PAD
 

@@ -8,8 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from runtime.errors import PhotoError
 
@@ -21,7 +20,7 @@ Result = TypeVar("Result")
 
 
 def stream(
-    photos: Iterable, preprocessing: Preprocessing, model: Callable[[Tensor], Sequence[Result]]
+    photos: Iterable, preprocessing: Preprocessing, model: Callable[[np.ndarray], Sequence[Result]]
 ) -> Iterator[tuple[object, Result | PhotoError]]:
     """(photo, what the model makes of it, or why it could not be opened), in the order given.
 
@@ -32,7 +31,7 @@ def stream(
         model: normalised photos (B, 3, S, S), B at most `BATCH` -> B results.
     """
 
-    def pixels(photo) -> Tensor | PhotoError:
+    def pixels(photo) -> np.ndarray | PhotoError:
         try:
             return preprocessing.pixels(open_photo(photo, smallest=preprocessing.size))
         except PhotoError as error:
@@ -47,7 +46,7 @@ def stream(
         while ahead:
             opened = [(photo, future.result()) for photo, future in ahead]
             ahead = open_next()
-            good = [pixels for _, pixels in opened if isinstance(pixels, Tensor)]
-            results = iter(model(preprocessing.normalise(torch.stack(good))) if good else ())
+            good = [pixels for _, pixels in opened if isinstance(pixels, np.ndarray)]
+            results = iter(model(preprocessing.normalise(np.stack(good))) if good else ())
             for photo, found in opened:
-                yield photo, next(results) if isinstance(found, Tensor) else found
+                yield photo, next(results) if isinstance(found, np.ndarray) else found

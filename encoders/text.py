@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from runtime.errors import SettingError
 
@@ -72,8 +71,8 @@ class Vocabulary:
         return joint.join(self.tokens[id] for id in ids if id not in (PAD, START, END))
 
 
-def pad(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+def pad(sequences: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     """Ids of different lengths -> tokens (B, T), padded at the end, and lengths (B,). T is at least 1."""
     width = max(1, max(map(len, sequences), default=0))
-    tokens = torch.tensor([[*s, *[PAD] * (width - len(s))] for s in sequences], dtype=torch.long)
-    return tokens.view(-1, width), torch.tensor([len(s) for s in sequences], dtype=torch.long)
+    tokens = np.array([[*s, *[PAD] * (width - len(s))] for s in sequences], dtype=np.int64)
+    return tokens.reshape(-1, width), np.array([len(s) for s in sequences], dtype=np.int64)

@@ -24,7 +24,7 @@ def see(models: Models, path: str, how: SearchSettings) -> Seen:
     photo = open_photo(path, smallest=SHOWN_SIDE)
     photo.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     model = models.captioner
-    features = model.encode(model.preprocessing(photo).unsqueeze(0))
+    features = model.encode(model.preprocessing(photo)[None])
     return Seen(photo, model, features, model.describe(features, how)[0])
 
 

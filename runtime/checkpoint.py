@@ -1,26 +1,30 @@
 """A model folder on disk: `config.json` beside `model.safetensors`. Knows dicts and tensors, no model class.
 
-Nothing is ever unpickled. A folder is written under a temporary name and then renamed: whatever goes wrong, the old
-model or the new one is there (a kill between the two renames leaves both in a hidden folder beside it).
+PyTorch is imported only where tensors are read or written, and nothing is ever unpickled. A folder is written under a
+temporary name and then renamed: whatever goes wrong, the old model or the new one is there (a kill between the two
+renames leaves both in a hidden folder beside it).
 """
 
 import hashlib
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
 
-from .errors import ModelError, shown
+from .errors import ModelError, SettingError, shown
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
-def save_folder(folder, *, kind: str, config: dict, tensors: dict[str, Tensor], dtype=None) -> Path:
+def save_folder(folder, *, kind: str, config: dict, tensors: "dict[str, Tensor]", dtype=None) -> Path:
     """Write a model folder, replacing the model that is there; other files in it stay.
 
     Args:
@@ -31,6 +35,8 @@ def save_folder(folder, *, kind: str, config: dict, tensors: dict[str, Tensor], 
     Raises:
         ModelError: the folder cannot be written, or is somebody's folder of other things.
     """
+    from safetensors.torch import save_file
+
     folder = Path(folder).resolve()  # through a link, and with a name even where `.` is given
     ready = {
         name: t.detach().cpu().to(dtype if dtype and t.is_floating_point() else t.dtype).contiguous()
@@ -94,6 +100,22 @@ def read_config(folder, *, kind: str | None = None) -> dict:
     return config
 
 
+@contextmanager
+def building_from_config(folder) -> Iterator[None]:
+    """While a model is built from its `config.json`: whatever does not fit there is told in one sentence.
+
+    Raises:
+        ModelError: an entry is missing, or is none that a model can have.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error) if isinstance(error, SettingError) else repr(error)
+        raise ModelError(
+            f"{shown(model_folder(folder) / CONFIG)} is incomplete or damaged ({reason}); copy the model folder again."
+        ) from None
+
+
 def change_config(folder, **changes) -> None:
     """Change entries of a model folder's `config.json`; the weights stay as they are."""
     path = model_folder(folder) / CONFIG
@@ -124,12 +146,14 @@ def model_folder(folder) -> Path:
     raise ModelError(f"{shown(folder)} {problem}; give a folder with {CONFIG} and {WEIGHTS} in it.")
 
 
-def read_tensors(path) -> dict[str, Tensor]:
+def read_tensors(path) -> "dict[str, Tensor]":
     """Every tensor of a safetensors file, by name.
 
     Raises:
         ModelError: missing, damaged, or another kind of file. Pickles are refused unread.
     """
+    from safetensors.torch import load_file
+
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
@@ -139,7 +163,7 @@ def read_tensors(path) -> dict[str, Tensor]:
         ) from None
 
 
-def load_weights(folder, module: nn.Module) -> None:
+def load_weights(folder, module: "nn.Module") -> None:
     """Fill a module with a folder's weights, converted to the module's own types.
 
     Raises:
@@ -149,7 +173,7 @@ def load_weights(folder, module: nn.Module) -> None:
     fill(module, read_tensors(path), shown(path))
 
 
-def fill(module: nn.Module, found: dict[str, Tensor], source: str) -> None:
+def fill(module: "nn.Module", found: "dict[str, Tensor]", source: str) -> None:
     """Give a module these weights, converted to its own types; `source` is what an error calls them.
 
     Raises:
@@ -170,8 +194,10 @@ def fill(module: nn.Module, found: dict[str, Tensor], source: str) -> None:
     module.load_state_dict(found)  # copied in place: the module keeps its types, device and memory format
 
 
-def fingerprint(module: nn.Module, *extra) -> str:
+def fingerprint(module: "nn.Module", *extra) -> str:
     """A short name for a module's exact weights (and whatever else decides its output), the same on every machine."""
+    import torch
+
     digest = hashlib.sha256(json.dumps(extra, sort_keys=True, default=str).encode())
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(name.encode())

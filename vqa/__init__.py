@@ -5,14 +5,14 @@ look = vqa.load().look("photo.jpg")                             # encodes the ph
 look.ask("what colour is the dog?")[0].text                     # best first
 """
 
+from importlib import import_module
+
 from runtime.errors import ModelError, PhotoError, QuestionError, SettingError
 
 from .answer import Answer
 from .answers import AnswerSet
 from .engine import Engine
-from .head import HeadSettings
 from .model import BUNDLED, load
-from .network import AnswerNetwork
 from .predictor import Answerer, Look
 
 __all__ = [
@@ -30,3 +30,11 @@ __all__ = [
     "SettingError",
     "load",
 ]
+
+_IN_PYTORCH = {"AnswerNetwork": ".network", "HeadSettings": ".head"}  # imported when they are asked for
+
+
+def __getattr__(name: str):
+    if name in _IN_PYTORCH:
+        return getattr(import_module(_IN_PYTORCH[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Answer:
     text: str
     probability: float
     sure: bool
-    attention: Tensor
+    attention: np.ndarray
 
 
 def to_json(answers: list[Answer]) -> dict:

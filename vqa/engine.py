@@ -1,11 +1,12 @@
-"""What an answerer runs on: three functions from tensors to tensors.
+"""What an answerer runs on: three functions from arrays to arrays.
 
-`vqa.network.AnswerNetwork` offers them in PyTorch. Another engine needs no preprocessing of its own.
+`vqa.network.AnswerNetwork` offers them in PyTorch, `vqa.onnx_engine.OnnxEngine` in ONNX Runtime. An engine needs no
+preprocessing of its own.
 """
 
 from typing import Any, Protocol
 
-from torch import Tensor
+import numpy as np
 
 
 class Engine(Protocol):
@@ -23,15 +24,15 @@ class Engine(Protocol):
     feature_size: int
     glimpses: int
 
-    def encode(self, photos: Tensor) -> Tensor:
-        """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
+    def encode(self, photos: np.ndarray) -> Any:
+        """Normalised photos (B, 3, S, S) -> features (B, L, D), in the engine's own kind of array."""
 
-    def start(self, features: Tensor) -> Any:
+    def start(self, features: Any) -> Any:
         """Features (P, L, D) -> what all questions on these P photos share, for `answer`."""
 
     def answer(
-        self, memory: Any, tokens: Tensor, lengths: Tensor, blind: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+        self, memory: Any, tokens: np.ndarray, lengths: np.ndarray, blind: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Score every answer to Q questions on each of P photos.
 
         Args:
@@ -40,5 +41,5 @@ class Engine(Protocol):
             blind: bool (P, Q), true for a question that is asked without its photo; none unless given.
 
         Returns:
-            logits (P, Q, N), and where each of G glimpses looked, (P, Q, G, L).
+            float32 logits (P, Q, N), and where each of G glimpses looked, (P, Q, G, L).
         """

@@ -1,10 +1,12 @@
 """The answerer's network: photos and questions -> answer scores. Knows tensors only; `vqa.predictor` knows the rest."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from encoders.cnn import ImageEncoder
+from encoders.inference import encoder_fingerprint
 from encoders.question import QuestionEncoder
 from runtime.device import autocast
 
@@ -13,6 +15,8 @@ from .head import Head, HeadSettings, Memory
 
 class AnswerNetwork(nn.Module):
     """An image encoder, a question encoder and a head: the engine of an `Answerer` in PyTorch, and what training fits.
+
+    Training calls the network itself. The engine's functions need no gradient, and take arrays as well as tensors.
 
     Args:
         encoder: the photo's side.
@@ -70,21 +74,37 @@ class AnswerNetwork(nn.Module):
         """G, how often a question chooses where to look."""
         return self.head.glimpses
 
+    @property
+    def encoder_fingerprint(self) -> str:
+        """What the encoder is known by: features of encoders of one fingerprint are the same."""
+        return encoder_fingerprint(self.encoder)
+
     @torch.no_grad()
-    def encode(self, photos: Tensor) -> Tensor:
+    def encode(self, photos: np.ndarray | Tensor) -> Tensor:
         """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
         with autocast(self.device):
-            return self.encoder(photos.to(self.device)).float()
+            return self.encoder(torch.as_tensor(photos).to(self.device)).float()
 
-    def start(self, features: Tensor) -> Memory:
+    @torch.inference_mode()
+    def start(self, features: np.ndarray | Tensor) -> Memory:
         """What all questions on P photos share, computed once: features (P, L, D)."""
-        return self.head.start(features.to(self.device))
+        return self.head.start(torch.as_tensor(features).to(self.device))
 
-    def answer(
-        self, memory: Memory, tokens: Tensor, lengths: Tensor, blind: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    @torch.inference_mode()
+    def answer(self, memory: Memory, tokens, lengths, blind=None) -> tuple[np.ndarray, np.ndarray]:
         """Score every answer to Q questions on each of P photos; arguments and results as of `vqa.engine.Engine`."""
-        tokens, lengths = tokens.to(self.device), lengths.to(self.device)
+        tokens, lengths = (torch.as_tensor(x).to(self.device) for x in (tokens, lengths))
+        blind = None if blind is None else torch.as_tensor(blind).to(self.device)
+        logits, p = self._score(memory, tokens, lengths, blind)
+        return logits.float().cpu().numpy(), p.float().cpu().numpy()
+
+    def forward(
+        self, features: Tensor, tokens: Tensor, lengths: Tensor, blind: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """`start` and `answer` in one, in tensors and with a gradient: features (P, L, D)."""
+        return self._score(self.head.start(features), tokens, lengths, blind)
+
+    def _score(self, memory: Memory, tokens: Tensor, lengths: Tensor, blind: Tensor | None) -> tuple[Tensor, Tensor]:
         q = self._encode_questions(tokens.flatten(0, 1), lengths.flatten()).unflatten(0, lengths.shape)
         return self.head(q.to(self.head.output.weight.dtype), memory, blind)
 

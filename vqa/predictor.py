@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from encoders.cnn import ImageEncoder
 from encoders.images import Photo, Preprocessing, open_photo
-from encoders.inference import encoder_fingerprint
+from encoders.softmax import log_softmax
 from encoders.stream import stream
 from encoders.text import UNK, Vocabulary, pad
 from runtime.checkpoint import save_folder
@@ -18,9 +17,15 @@ from runtime.errors import PhotoError, SettingError
 from .answer import Answer
 from .answers import AnswerSet
 from .engine import Engine
-from .head import HeadSettings
-from .network import AnswerNetwork
 from .question import clean_question
+
+if TYPE_CHECKING:  # PyTorch is imported where its network is made, and nowhere else
+    import torch
+
+    from encoders.cnn import ImageEncoder
+
+    from .head import HeadSettings
+    from .network import AnswerNetwork
 
 
 class Answerer:
@@ -66,29 +71,31 @@ class Answerer:
     @classmethod
     def build(
         cls,
-        encoder: ImageEncoder,
+        encoder: "ImageEncoder",
         vocabulary: Vocabulary,
         answers: AnswerSet,
         preprocessing: Preprocessing,
-        settings: HeadSettings | None = None,
+        settings: "HeadSettings | None" = None,
         **more,
     ) -> "Answerer":
         """One with a new question encoder and head, to be trained or filled with weights; `more` as of the class."""
+        from .network import AnswerNetwork
+
         sizes = {"vocabulary_size": len(vocabulary), "answers": len(answers), "settings": settings}
         return cls(AnswerNetwork(encoder, **sizes), vocabulary, answers, preprocessing, **more)
 
     @property
-    def network(self) -> AnswerNetwork:
+    def network(self) -> "AnswerNetwork":
         """The engine, where it is PyTorch's: what can be trained and saved.
 
         Raises:
             SettingError: it is another.
         """
-        if not isinstance(self.engine, AnswerNetwork):
-            raise SettingError("this answerer does not run in PyTorch; load its model folder to train or save it.")
+        if not hasattr(self.engine, "state_dict"):  # as every torch module has
+            raise SettingError("this answerer does not run in PyTorch; load it with exact=True to train or save it.")
         return self.engine
 
-    def save(self, folder: str | Path, *, dtype: torch.dtype | None = None) -> Path:
+    def save(self, folder: str | Path, *, dtype: "torch.dtype | None" = None) -> Path:
         """Write the model folder; `dtype` torch.float16 halves it.
 
         Raises:
@@ -96,7 +103,7 @@ class Answerer:
         """
         encoder, tensors = self.network.encoder.config(), self.network.state_dict()
         if self.encoder_from:
-            encoder = {"from": self.encoder_from, "fingerprint": encoder_fingerprint(self.network.encoder)}
+            encoder = {"from": self.encoder_from, "fingerprint": self.network.encoder_fingerprint}
             tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("encoder.")}
         elif self.network.encoder.folded_from:
             raise SettingError("this answerer was loaded for use only; load it with exact=True to save it.")
@@ -121,9 +128,8 @@ class Answerer:
         clean_question(question)  # before the photo is encoded for nothing
         return self.look(photo).ask(question, top)
 
-    @torch.no_grad()
-    def encode(self, photos: Tensor) -> Tensor:
-        """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
+    def encode(self, photos: np.ndarray):
+        """Normalised photos (B, 3, S, S) -> features (B, L, D), in the engine's own kind of array."""
         return self.engine.encode(photos)
 
     def look(self, photo: Photo) -> "Look":
@@ -133,9 +139,9 @@ class Answerer:
             PhotoError: it cannot be opened.
         """
         pixels = self.preprocessing(open_photo(photo, smallest=self.preprocessing.size))
-        return self.look_at(self.encode(pixels.unsqueeze(0)))
+        return self.look_at(self.encode(pixels[None]))
 
-    def look_at(self, features: Tensor) -> "Look":
+    def look_at(self, features) -> "Look":
         """Look at a photo that is encoded already: features (1, L, D), from an encoder like this one's.
 
         Raises:
@@ -143,7 +149,7 @@ class Answerer:
         """
         rows, cols = self.engine.grid
         wanted = (1, rows * cols, self.engine.feature_size)
-        if features.shape != wanted:
+        if tuple(features.shape) != wanted:
             raise SettingError(
                 f"these features have shape {tuple(features.shape)}, this model needs {wanted}; encode the photo with "
                 "the model's own `encode`, or another's that `sees_like` it."
@@ -152,10 +158,10 @@ class Answerer:
 
     def sees_like(self, other) -> bool:
         """Whether another model (a captioner) encodes photos exactly as this one does, so that its features fit."""
-        mine, others = (getattr(model.engine, "encoder", None) for model in (self, other))
-        if mine is None or others is None or self.preprocessing != other.preprocessing:
+        mine, others = self.engine, other.engine
+        if not (hasattr(mine, "encoder") and hasattr(others, "encoder")) or self.preprocessing != other.preprocessing:
             return False
-        return mine is others or encoder_fingerprint(mine) == encoder_fingerprint(others)
+        return mine.encoder is others.encoder or mine.encoder_fingerprint == others.encoder_fingerprint
 
     def stream(self, photos: Iterable[Photo]) -> Iterator[tuple[Photo, "Look | PhotoError"]]:
         """(photo, a look at it, or why it could not be opened), in the order given, encoded batch by batch."""
@@ -166,11 +172,10 @@ class Look:
     """One photo, encoded: ask about it as often as you like.
 
     Args:
-        features: (1, L, D), the photo's.
+        features: (1, L, D), the photo's, as the answerer's engine encodes it.
     """
 
-    @torch.inference_mode()
-    def __init__(self, answerer: Answerer, features: Tensor):
+    def __init__(self, answerer: Answerer, features):
         self.answerer = answerer
         self._memory = answerer.engine.start(features)
 
@@ -182,7 +187,6 @@ class Look:
         """
         return self.ask_all([question], top)[0]
 
-    @torch.inference_mode()
     def ask_all(self, questions: Sequence[str], top: int = 5, *, blind: bool = False) -> list[list[Answer]]:
         """The `top` likeliest answers to each question, best first.
 
@@ -197,20 +201,21 @@ class Look:
         ids = [self.answerer.vocabulary.encode(clean_question(question)) for question in questions]
         if not ids:
             return []
-        tokens, lengths = (x.unsqueeze(0) for x in pad(ids))
-        hidden = torch.ones_like(lengths, dtype=torch.bool) if blind else None
+        tokens, lengths = (x[None] for x in pad(ids))
+        hidden = np.ones_like(lengths, dtype=bool) if blind else None
         logits, p = self.answerer.engine.answer(self._memory, tokens, lengths, hidden)
-        attention = p[0].float().cpu().unflatten(2, self.answerer.engine.grid)  # (Q, G, rows, cols)
-        probabilities = torch.softmax(logits[0].float() / self.answerer.temperature, dim=1).cpu()  # (Q, N)
-        best = probabilities.topk(min(top, probabilities.shape[1]), dim=1)
+        attention = p[0].reshape(*p.shape[1:3], *self.answerer.engine.grid)  # (Q, G, rows, cols)
+        probabilities = np.exp(log_softmax(logits[0] / self.answerer.temperature))  # (Q, N)
+        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+        values = np.take_along_axis(probabilities, best, axis=1)
         return [
             self._answers(index, probability, looked, known=any(id != UNK for id in words))
-            for index, probability, looked, words in zip(
-                best.indices.tolist(), best.values.tolist(), attention, ids, strict=True
-            )
+            for index, probability, looked, words in zip(best.tolist(), values.tolist(), attention, ids, strict=True)
         ]
 
-    def _answers(self, index: list[int], probability: list[float], attention: Tensor, *, known: bool) -> list[Answer]:
+    def _answers(
+        self, index: list[int], probability: list[float], attention: np.ndarray, *, known: bool
+    ) -> list[Answer]:
         """A question with no known word in it is never sure of its answers."""
         return [
             Answer(self.answerer.answers[i], p, known and p >= self.answerer.threshold, attention)

@@ -4,12 +4,14 @@ A photo is then encoded once for both, and its weights are shipped once.
 """
 
 from pathlib import Path
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from runtime.bundled import BUNDLED_CAPTIONER, folder_of
 from runtime.checkpoint import WEIGHTS, read_config, read_tensors
-from runtime.errors import ModelError
+from runtime.errors import ModelError, shown
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def shared_folder(name: str) -> Path:
@@ -29,7 +31,15 @@ def shared_config(name: str) -> dict:
     return read_config(shared_folder(name), kind="captioner")["encoder"]
 
 
-def shared_tensors(name: str) -> dict[str, Tensor]:
+def shared_tensors(name: str) -> "dict[str, Tensor]":
     """Its weights, as `ImageEncoder.state_dict` names them."""
     tensors = read_tensors(shared_folder(name) / WEIGHTS)
     return {key.removeprefix("encoder."): tensor for key, tensor in tensors.items() if key.startswith("encoder.")}
+
+
+def changed_encoder(folder, name: str, wanted: str | None, found: str) -> str:
+    """What is said where a folder was trained on another encoder than the one that is there."""
+    return (
+        f"{shown(folder)} was trained on the encoder {wanted} of {name}, and the one here is {found}; use it with the "
+        "glimpse it came with, or train it again."
+    )

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-import encoders.linear
+import encoders.blocks
 from captioner.decoder import Decoder
 from encoders.text import START, UNK
 
@@ -76,7 +76,7 @@ def test_step_is_the_equations_of_its_docstring():
 @pytest.mark.parametrize("stack", STACKS, ids=str)
 def test_teacher_forcing_is_word_by_word(stack, lengths, monkeypatch):
     """Values and gradients: so the block that shrinks as captions end changes nothing either."""
-    monkeypatch.setattr(encoders.linear, "BLOCK", 2)
+    monkeypatch.setattr(encoders.blocks, "BLOCK", 2)
     decoder, (tokens, lengths) = make(**stack), captions(lengths)
     results = []
     for run in (decoder, lambda *batch: word_by_word(decoder, *batch)):
@@ -94,7 +94,7 @@ def test_teacher_forcing_is_word_by_word(stack, lengths, monkeypatch):
 )
 def test_time_goes_on_only_for_captions_with_words_left(block, expected, monkeypatch):
     """Captions end one by one, photos in blocks."""
-    monkeypatch.setattr(encoders.linear, "BLOCK", block)
+    monkeypatch.setattr(encoders.blocks, "BLOCK", block)
     decoder, rows = make(), []
     advance = decoder.advance
     monkeypatch.setattr(decoder, "advance", lambda words, state: rows.append(len(words)) or advance(words, state))

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from encoders.heatmap import PAPER, overlay, strip
@@ -15,8 +14,8 @@ def grey(width: int, height: int) -> Image.Image:
     return Image.new("RGB", (width, height), (120, 120, 120))
 
 
-def hot(row: int, column: int, cells: int = 4) -> torch.Tensor:
-    attention = torch.full((cells, cells), 0.01)
+def hot(row: int, column: int, cells: int = 4) -> np.ndarray:
+    attention = np.full((cells, cells), 0.01)
     attention[row, column] = 0.85
     return attention
 
@@ -41,7 +40,7 @@ def test_the_brightest_spot_is_the_hot_cell(fit: str, size: tuple[int, int], row
 
 @pytest.mark.parametrize("rows, cols", [(2, 5), (5, 2), (3, 4)])
 def test_a_grid_may_have_more_rows_than_columns_or_fewer(rows: int, cols: int):
-    attention = torch.full((rows, cols), 0.01)
+    attention = np.full((rows, cols), 0.01)
     attention[rows - 1, 1] = 0.9
     picture = light(overlay(grey(120, 90), attention, Preprocessing(size=64)))
     shining = np.argwhere(picture > 0.95 * picture.max()).mean(axis=0) + 0.5
@@ -49,20 +48,20 @@ def test_a_grid_may_have_more_rows_than_columns_or_fewer(rows: int, cols: int):
 
 
 def test_what_a_crop_does_not_show_is_dim():
-    picture = light(overlay(grey(120, 60), torch.ones(4, 4), Preprocessing(size=64, fit="crop")))
+    picture = light(overlay(grey(120, 60), np.ones((4, 4)), Preprocessing(size=64, fit="crop")))
     assert (picture[:, :28] < picture[:, 34:86].min()).all() and (picture[:, 92:] < picture[:, 34:86].min()).all()
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e3])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float64])
-def test_only_the_shape_of_the_attention_counts(scale: float, dtype: torch.dtype):
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64])
+def test_only_the_shape_of_the_attention_counts(scale: float, dtype: type):
     plain = light(overlay(grey(40, 40), hot(1, 1), Preprocessing(size=32)))
-    other = light(overlay(grey(40, 40), (hot(1, 1) * scale).to(dtype), Preprocessing(size=32)))
-    assert np.abs(other - plain).max() < (60 if scale < 1 and dtype == torch.float16 else 6)
+    other = light(overlay(grey(40, 40), (hot(1, 1) * scale).astype(dtype), Preprocessing(size=32)))
+    assert np.abs(other - plain).max() < (60 if scale < 1 and dtype == np.float16 else 6)
 
 
 def test_looking_nowhere_is_dim_and_finite():
-    picture = light(overlay(grey(40, 40), torch.zeros(4, 4), Preprocessing(size=32)))
+    picture = light(overlay(grey(40, 40), np.zeros((4, 4)), Preprocessing(size=32)))
     assert (picture == picture[0, 0]).all() and 0 < picture[0, 0] < 360
 
 

@@ -21,7 +21,7 @@ def make(cell: str = "lstm", **how) -> QuestionEncoder:
 
 
 def batch(questions: list[str] = QUESTIONS):
-    return pad([VOCABULARY.encode(question) for question in questions])
+    return tuple(map(torch.from_numpy, pad([VOCABULARY.encode(question) for question in questions])))
 
 
 @each_cell

@@ -111,7 +111,7 @@ class FeatureCache:
             in_turn = chain.from_iterable(pool.map(self._pixels, rows) for rows in batches)
             opened = in_turn if device.type == "cpu" else ahead(pool, self._pixels, chain(*batches))
             for rows in batches:
-                pixels = torch.stack([next(opened) for _ in rows])
+                pixels = torch.from_numpy(np.stack([next(opened) for _ in rows]))
                 with autocast(device):
                     features = encoder(self.preprocessing.normalise(pixels.to(device)))
                 features = features.float().cpu()
@@ -120,17 +120,17 @@ class FeatureCache:
                 yield rows.stop
         self.encoder.to(home)
 
-    def _pixels(self, row: int) -> Tensor:
+    def _pixels(self, row: int) -> np.ndarray:
         side = self.preprocessing.size
         try:
             pixels = self.preprocessing.pixels(open_photo(self.paths[row], smallest=side))
         except PhotoError as error:
             self.bad[row] = str(error)
-            return torch.zeros(3, side, side)
+            return np.zeros((3, side, side), dtype=np.float32)
         if not (self.views and self.views[row]):
-            return pixels.float()
+            return pixels.astype(np.float32)
         random = torch.Generator().manual_seed(self.views[row])
-        return random_views(pixels.unsqueeze(0), side, random, **self.augment)[0]
+        return random_views(torch.from_numpy(pixels)[None], side, random, **self.augment)[0].numpy()
 
     def __len__(self) -> int:
         return len(self.paths)

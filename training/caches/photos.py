@@ -79,7 +79,7 @@ class PhotoCache:
     def _decode(self, row: int) -> np.ndarray | str:
         try:
             photo = open_photo(self.paths[row], smallest=self.preprocessing.size)
-            return self.preprocessing.pixels(photo).numpy()
+            return self.preprocessing.pixels(photo)
         except PhotoError as error:
             return str(error)
 

@@ -80,7 +80,7 @@ class AnswerLoss(nn.Module):
             tokens = tokens.masked_fill(lost & (tokens != PAD), UNK)
         if self.blind:
             blind = torch.rand(batch.lengths.shape, device=tokens.device) < self.blind
-        logits, _ = self.answerer.answer(self.answerer.start(features), tokens, batch.lengths, blind)
+        logits, _ = self.answerer(features, tokens, batch.lengths, blind)
         log_p = torch.log_softmax(logits.float()[batch.asked], dim=1)  # (N, A)
         worth = batch.worth[batch.asked]
         loss = -(worth * log_p.gather(1, batch.answers[batch.asked])).sum()

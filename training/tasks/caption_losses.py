@@ -140,7 +140,7 @@ class SelfCriticalLoss(nn.Module):
                                 for row, photo in zip(batch.rows.tolist(), found, strict=True)],
                                device=device)  # fmt: skip
         baseline = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
-        tokens, lengths = pad([[START, *caption] for photo in found for caption in photo])
+        tokens, lengths = map(torch.from_numpy, pad([[START, *caption] for photo in found for caption in photo]))
         shape = (len(found), self.samples)
         own = CaptionBatch(batch.photos, tokens.to(device).view(*shape, -1), lengths.to(device).view(shape), batch.rows)
 
@@ -155,6 +155,11 @@ class SelfCriticalLoss(nn.Module):
     def _find(self, features: Tensor) -> list[list[list[int]]]:
         """The best captions a beam finds for each photo, with their end if they came to one."""
         how = SearchSettings(beam=self.samples, n=self.samples, no_repeat=0)
-        state = self.captioner.decoder.start(features)
-        found = search(self.captioner.decoder.step, state, start=START, end=END, banned=(PAD, START, UNK), settings=how)
+        decoder = self.captioner.decoder
+
+        def step(tokens, state):
+            logits, state = decoder.step(torch.from_numpy(tokens), state)
+            return logits.float().cpu().numpy(), state
+
+        found = search(step, decoder.start(features), start=START, end=END, banned=(PAD, START, UNK), settings=how)
         return [[[*h.tokens, END] if h.ended else list(h.tokens) for h in photo] for photo in found]

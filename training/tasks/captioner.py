@@ -42,7 +42,7 @@ def caption_tokens(captions: Sequence[Sequence[Sequence[int]]]) -> tuple[Tensor,
     order = sorted(range(len(framed)), key=lambda i: -len(framed[i][0]))
     most = max(map(len, framed))
     rows = [c for i in order for c in framed[i] + [[]] * (most - len(framed[i]))]
-    tokens, lengths = pad(rows)
+    tokens, lengths = map(torch.from_numpy, pad(rows))
     return tokens.view(len(order), most, -1), lengths.view(len(order), most), order
 
 
@@ -243,6 +243,6 @@ class CaptionTask:
 
 def _attention(captions: Sequence[Caption]) -> dict[str, float | None]:
     """Means over all words; None where no caption has any."""
-    maps = [caption.attention.flatten(1) for caption in captions if len(caption.attention)]
+    maps = [torch.from_numpy(caption.attention).flatten(1) for caption in captions if len(caption.attention)]
     flat, moved = (torch.cat([f(p) for p in maps]).mean().item() if maps else None for f in (entropy, movement))
     return {"attention_entropy": flat, "attention_movement": moved}

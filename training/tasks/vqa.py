@@ -152,9 +152,9 @@ class VqaTask:
         """Questions of P photos -> tokens (P, Q, T), lengths (P, Q), answers (P, Q, K) and worth (P, Q, K)."""
         P, Q = len(questions), max(map(len, questions))
         flat = [question for photo in questions for question in photo + [None] * (Q - len(photo))]
-        tokens, lengths = pad([[] if q is None else self.tokens[q] for q in flat])
+        tokens, lengths = map(torch.from_numpy, pad([[] if q is None else self.tokens[q] for q in flat]))
         targets = [{} if q is None else self.targets[q] for q in flat]
-        answers, _ = pad([list(t) for t in targets])
+        answers = torch.from_numpy(pad([list(t) for t in targets])[0])
         worth = torch.zeros(answers.shape)
         for row, target in zip(worth, targets, strict=True):
             row[: len(target)] = torch.tensor(list(target.values()))
@@ -191,7 +191,7 @@ class VqaTask:
             asked += [question for _, questions in part for question in questions]
             for blind, found in zip((False, True), best, strict=True):
                 hidden = torch.full_like(lengths, blind, dtype=torch.bool)
-                logits, p = (x.float().cpu()[there] for x in network.answer(memory, tokens, lengths, hidden))
+                logits, p = (torch.from_numpy(x)[there] for x in network.answer(memory, tokens, lengths, hidden))
                 found += [self.answerer.answers[i] for i in logits.argmax(1).tolist()]
                 if not blind:
                     flat.append(entropy(p).flatten())

@@ -40,7 +40,7 @@ def test_pixels_come_back_in_the_order_asked_for(paths, tmp_path):
     cache = PhotoCache(paths, PRE, tmp_path / "cache")
     assert fill(cache)[-1] == len(paths) == len(cache)
     rows = [7, 0, 7]
-    expected = torch.stack([PRE.pixels(photos.open_photo(paths[row])) for row in rows])
+    expected = torch.stack([torch.from_numpy(PRE.pixels(photos.open_photo(paths[row]))) for row in rows])
     assert torch.equal(cache[rows], expected)
 
 
@@ -73,7 +73,7 @@ def test_features_are_the_encoder_s(paths, tmp_path, encoder):
     fill(cache)
     rows = [5, 1]
     with torch.no_grad():
-        expected = encoder(torch.stack([PRE(photos.open_photo(paths[row])) for row in rows]))
+        expected = encoder(torch.stack([torch.from_numpy(PRE(photos.open_photo(paths[row]))) for row in rows]))
     assert cache[rows].dtype == torch.float16
     torch.testing.assert_close(cache[rows].float(), expected, atol=0.03 * expected.abs().max().item(), rtol=0)
 

@@ -21,7 +21,7 @@ TINY = EncoderSettings(image_size=32, batch=8, hold_out=0.2, smallest_view=0.8)
 
 
 def views(**how):
-    photo = torch.stack([Preprocessing(size=32).pixels(square(c, "left")) for c in COLOURS])
+    photo = torch.stack([torch.from_numpy(Preprocessing(size=32).pixels(square(c, "left"))) for c in COLOURS])
     return photo, random_views(photo, 32, generator("views"), **how)
 
 

@@ -121,7 +121,7 @@ def test_the_loss_is_the_cross_entropy_against_what_answers_are_worth(tmp_path):
         answers=torch.tensor([[[2, 0], [7, 0]]]),
         worth=torch.tensor([[[0.75, 0.25], [1.0, 0.0]]]),
     )
-    logits, _ = answerer.network.answer(answerer.network.start(photos), tokens, lengths)
+    logits, _ = answerer.network(photos, tokens, lengths)
     log_p = logits.log_softmax(2)[0]
     plain = -(0.75 * log_p[0, 2] + 0.25 * log_p[0, 0] + log_p[1, 7]) / 2
     assert AnswerLoss(answerer.network)(batch).item() == pytest.approx(plain.item())
