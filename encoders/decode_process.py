@@ -1,10 +1,11 @@
 """Photos decoded in processes of their own: what takes too long or too much is ended there, and nothing else with it.
 
-The processes start when the first photo needs one and stay. A photo waits for its turn; how many pixels are in work at
-once is limited, over all threads.
+The processes start when a photo needs one and stay while there is work. A photo waits for its turn; how many pixels are
+in work at once is limited, over all threads.
 """
 
 import atexit
+import ctypes
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ PROCESSES = max(2, min(4, os.cpu_count() or 1))
 MEGAPIXELS = 100  # in work at once
 SECONDS = 10  # of a processor, for one photo
 PATIENCE = 6 * SECONDS  # by the clock, for each of the two steps: the processor may be busy with other things
+IDLE = 20  # seconds without work, after which processes end and memory is given back
 PIPE = 1 << 20  # bytes: a small photo goes through at once, and nobody waits for anybody
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -130,10 +132,11 @@ class DecodeProcess:
 
 
 class Pool:
-    """Processes kept for the next photo, at most `most` at work at once."""
+    """Processes kept for the next photo, at most `most` at work at once; none when there was no work for a while."""
 
     def __init__(self, most: int = PROCESSES):
-        self._turns, self._idle, self._budget = BoundedSemaphore(most), [], Budget(MEGAPIXELS)
+        self._turns, self._budget = BoundedSemaphore(most), Budget(MEGAPIXELS)
+        self._lock, self._idle, self._rest = Lock(), [], None
 
     def decode(self, data: bytes, limit: int, smallest: int | None) -> Image.Image:
         """As `decoding.decode`, elsewhere.
@@ -157,22 +160,42 @@ class Pool:
             return photo
 
     def _started(self) -> DecodeProcess:
-        while self._idle:
-            if (process := self._idle.pop()).alive:
-                return process
-            process.close()  # somebody has ended it
+        with self._lock:
+            while self._idle:
+                if (process := self._idle.pop()).alive:
+                    return process
+                process.close()  # somebody has ended it
         return DecodeProcess()
 
     def _put_back(self, process: DecodeProcess) -> None:
-        if process.alive:
+        if not process.alive:
+            return process.close()
+        with self._lock:
             self._idle.append(process)
-        else:
-            process.close()
+            if self._rest:
+                self._rest.cancel()
+            self._rest = Timer(IDLE, self._go_to_rest)
+            self._rest.daemon = True
+            self._rest.start()
+        return None
+
+    def _go_to_rest(self) -> None:
+        self.close()
+        give_memory_back()
 
     def close(self) -> None:
         """End the processes that are idle."""
-        while self._idle:
-            self._idle.pop().close()
+        with self._lock:
+            if self._rest:
+                self._rest.cancel()
+            while self._idle:
+                self._idle.pop().close()
+
+
+def give_memory_back() -> None:
+    """Let the C library return what is free in this process to the system: of the files of large photos, much is."""
+    with suppress(AttributeError, OSError, TypeError):  # it is another library than glibc, which needs no telling
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 pool = Pool()

@@ -10,7 +10,7 @@ import os
 
 from PIL import Image, ImageOps
 
-from runtime.errors import SettingError
+from runtime.errors import SettingError, shown
 
 from .formats import DECODERS, kind_of, register_heif
 
@@ -124,5 +124,5 @@ def reason(data: bytes, error: Exception) -> str:
         return f"is not a picture, whatever its name says; give a {', '.join(DECODERS)} file."
     if unread and kind == "TIFF":
         return "is a TIFF whose bands or numbers are not supported, or a damaged one; save it as JPEG or PNG first."
-    what = f"its {kind} header cannot be read" if unread else error or type(error).__name__
+    what = f"its {kind} header cannot be read" if unread else shown(str(error) or type(error).__name__)
     return f"is damaged or cut short ({what}); copy or download it again."

@@ -129,6 +129,24 @@ def test_it_ends_with_the_process_that_started_it():
     process.close()
 
 
+def test_after_some_time_without_work_processes_end(pool: Pool, monkeypatch):
+    given_back = threading.Event()
+    monkeypatch.setattr(decode_process, "give_memory_back", given_back.set)
+    pool.decode(saved(COLOURS, "GIF"), LIMIT, None)
+    assert pool._idle, "not at once"
+    monkeypatch.setattr(decode_process, "IDLE", 0.1)
+    process = pool._idle[0]
+    pool.decode(saved(COLOURS, "GIF"), LIMIT, None)
+    assert given_back.wait(10) and pool._idle == [] and not process.alive
+    assert pool.decode(saved(COLOURS, "GIF"), LIMIT, None).size == (300, 200)
+
+
+def test_giving_memory_back_does_no_harm_anywhere(monkeypatch):
+    decode_process.give_memory_back()
+    monkeypatch.setattr(decode_process.ctypes, "CDLL", lambda name: object())
+    decode_process.give_memory_back()
+
+
 def test_many_threads_share_few_processes(pool: Pool):
     with ThreadPoolExecutor(8) as threads:
         photos = list(threads.map(lambda _: pool.decode(saved(COLOURS, "GIF"), LIMIT, None), range(24)))
