@@ -78,15 +78,3 @@ def register_heif() -> None:
     import pillow_heif
 
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
-
-
-def without_text(png: bytes) -> bytes:
-    """A PNG without its texts and colour profiles, of which Pillow takes no more than it thinks safe."""
-    kept, position = [png[:8]], 8
-    while position + 8 <= len(png):
-        length, name = int.from_bytes(png[position : position + 4], "big"), png[position + 4 : position + 8]
-        end = position + 12 + length
-        if name not in (b"tEXt", b"zTXt", b"iTXt", b"iCCP"):
-            kept.append(png[position:end])
-        position = end
-    return b"".join(kept)

@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from photo_bytes import png, saved
 from PIL import Image, ImageFile
 
+from encoders.decode_process import DecodeProcess
 from encoders.formats import DECODERS, kind_of, register_heif
 from encoders.images import FITS, Preprocessing, is_photo, max_pixels, open_photo
 from runtime.errors import PhotoError, SettingError
@@ -27,12 +29,6 @@ def plain(mode: str, colour, size=(16, 8)) -> Image.Image:
     return Image.new(mode, size, colour)
 
 
-def saved(image: Image.Image, format: str, **how) -> bytes:
-    with BytesIO() as file:
-        image.save(file, format, **how)
-        return file.getvalue()
-
-
 def lazily(data: bytes) -> Image.Image:
     """As other programs open it: Pillow's warnings are theirs to heed."""
     with warnings.catch_warnings():
@@ -42,18 +38,6 @@ def lazily(data: bytes) -> Image.Image:
 
 def floats(value: float) -> Image.Image:
     return Image.fromarray(np.full((8, 16), value, dtype=np.float32))
-
-
-def png(width: int, height: int, depth: int, colour: int, pixels: bytes = b"", more=()) -> bytes:
-    """A PNG as its specification has it: Pillow writes no 16-bit colour, and no header without a picture."""
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    texts = b"".join(chunk(name, body) for name, body in more)
-    data = chunk(b"IDAT", zlib.compress(pixels))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + texts + data + chunk(b"IEND", b"")
 
 
 def red_png(*more: tuple[bytes, bytes]) -> bytes:
@@ -146,8 +130,8 @@ REFUSED = {  # file -> words of the sentence
     "corrupt png": (PNG[:200] + bytes(99) + PNG[299:], "damaged or cut short"),
     "corrupt tiff": (saved(plain("RGB", RED), "TIFF")[:12] + bytes(200), "damaged"),
     "bomb": (png(12000, 12000, 1, 0), "12000 x 12000 pixels.*60 megapixels"),
-    "bomb that Pillow itself refuses": (png(60000, 60000, 8, 2), "3600000000 pixels.*60 megapixels"),
-    "gif bomb": (GIF[:6] + b"\xff" * 4 + GIF[10:], "4294836225 pixels.*60 megapixels"),
+    "bomb that Pillow itself refuses": (png(60000, 60000, 8, 2), "60000 x 60000 pixels.*60 megapixels"),
+    "gif bomb": (GIF[:6] + b"\xff" * 4 + GIF[10:], "65535 x 65535 pixels.*60 megapixels"),
     "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), "damaged or cut short"),
     "floats in colour": (tiff(3, 32, 3), "TIFF whose bands or numbers are not supported"),
     "many bands": (tiff(12, 16, 1), "TIFF whose bands or numbers are not supported"),
@@ -219,7 +203,7 @@ def test_threads_leave_the_process_s_warnings_alone(monkeypatch):
 
 @pytest.mark.filterwarnings("error")
 def test_a_bomb_is_a_bomb_where_warnings_are_errors():
-    with pytest.raises(PhotoError, match=r"144000000 pixels.*60 megapixels.*GLIMPSE_MAX_MEGAPIXELS"):
+    with pytest.raises(PhotoError, match=r"12000 x 12000 pixels.*60 megapixels.*GLIMPSE_MAX_MEGAPIXELS"):
         open_photo(REFUSED["bomb"][0])
 
 
@@ -309,10 +293,11 @@ def test_refuses_in_one_sentence(tmp_path: Path, kind: str):
 
 @pytest.mark.parametrize("kind", ["bomb", "bomb that Pillow itself refuses", "gif bomb"])
 def test_bombs_are_refused_before_a_pixel_is_decoded(monkeypatch, kind: str):
-    def decode(self):
+    def decode(*_):
         raise AssertionError("decoded")
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
+    monkeypatch.setattr(DecodeProcess, "finish", decode)
     with pytest.raises(PhotoError, match="megapixels"):
         open_photo(REFUSED[kind][0])
 
@@ -343,10 +328,10 @@ def test_a_photo_that_may_not_be_read(tmp_path: Path, monkeypatch):
     path.chmod(0)
     if os.geteuid() == 0:  # root reads everything: refuse in the system's place
 
-        def refuse(self):
+        def refuse(self, mode):
             raise PermissionError(13, "Permission denied", str(self))
 
-        monkeypatch.setattr(Path, "read_bytes", refuse)
+        monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(PhotoError, match=r"Permission denied.*your access") as error:
         open_photo(path)
     one_sentence(error)
@@ -359,8 +344,8 @@ def test_a_file_opened_as_text(tmp_path: Path):
         open_photo(file)
 
 
-@pytest.mark.parametrize("format", ["JPEG", "MPO", "JPEG2000"])
-def test_decoding_a_large_jpeg_small_shifts_no_colour(format: str):
+@pytest.mark.parametrize("format", ["JPEG", "MPO", "JPEG2000", "PNG", "BMP"])
+def test_decoding_a_large_photo_small_shifts_no_colour(format: str):
     data, preprocessing = saved(noisy((1600, 1200)), format, quality=90), Preprocessing(size=112)
     small = open_photo(data, smallest=112)
     assert small.size == (400, 300)  # a quarter: the least that still has one and a half times the side
