@@ -1,6 +1,6 @@
-"""From a photo on disk to the numbers a network sees: opening it safely, turning it upright, resizing, normalising.
+"""From a photo on disk to a PIL image: opening it safely, turning it upright. `Preprocessing` makes an array of it.
 
-Knows nothing of networks. Until here a picture is a PIL image; from here on it is a tensor.
+Knows nothing of networks.
 """
 
 import io

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
-from .errors import ModelError, SettingError, shown
+from .atomic import sync, write_json
+from .errors import ModelError, SettingError, WriteError, shown
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,11 +52,14 @@ def save_folder(folder, *, kind: str, config: dict, tensors: "dict[str, Tensor]"
         ) as temporary:
             new = Path(temporary, "new")
             new.mkdir()
-            _write_config(new / CONFIG, {"format": FORMAT, "kind": kind, **config})
+            write_json(new / CONFIG, {"format": FORMAT, "kind": kind, **config})
             save_file(ready, new / WEIGHTS)
             (new / WEIGHTS).chmod((new / CONFIG).stat().st_mode)  # safetensors lets nobody but the owner read
+            sync(new / WEIGHTS)
             _replace_folder(new, folder, aside=Path(temporary, "old"))
-    except (OSError, SafetensorError) as error:
+            sync(folder.parent)
+    except (OSError, WriteError, SafetensorError) as error:
+        error = error.__cause__ if isinstance(error, WriteError) else error
         raise ModelError(f"{shown(folder)} cannot be written ({error}); make room or give another folder.") from error
     return folder
 
@@ -117,16 +121,12 @@ def building_from_config(folder) -> Iterator[None]:
 
 
 def change_config(folder, **changes) -> None:
-    """Change entries of a model folder's `config.json`; the weights stay as they are."""
-    path = model_folder(folder) / CONFIG
-    temporary = path.with_suffix(".writing")
-    _write_config(temporary, read_config(folder) | changes)
-    temporary.replace(path)
+    """Change entries of a model folder's `config.json`; the weights stay as they are.
 
-
-def _write_config(path: Path, config: dict) -> None:
-    text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
-    path.write_text(text, encoding="utf-8", errors="backslashreplace")  # half a character, as JSON itself escapes it
+    Raises:
+        ModelError: there is no such model. WriteError: the file cannot be written, and is as it was.
+    """
+    write_json(model_folder(folder) / CONFIG, read_config(folder) | changes)
 
 
 def model_folder(folder) -> Path:

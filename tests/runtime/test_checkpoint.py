@@ -189,7 +189,7 @@ def test_a_crash_leaves_the_old_model(folder: Path, model: Model, monkeypatch, a
 
     target, name, does = {
         "weights": (checkpoint, "save_file", crash),
-        "config": (Path, "write_text", crash),
+        "config": (checkpoint, "write_json", crash),
         "second rename": (Path, "rename", crash_on_the_second),
     }[at]
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):

@@ -123,15 +123,3 @@ def _told_when_full(file: Path) -> Iterator[None]:
         if error.errno not in FULL:
             raise
         raise DataError(f"{shown(file.parent)} has no room left for the cache; {ROOM}") from None
-
-
-def write_aside(file: Path, text: str) -> None:
-    """Write a file under another name and rename it: it is there whole, or the one before is.
-
-    Raises:
-        DataError: the disk is full.
-    """
-    temporary = file.with_suffix(".writing")
-    with _told_when_full(file):
-        temporary.write_text(text)
-        temporary.replace(file)

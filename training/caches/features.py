@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from encoders.fold import fold_batchnorm
 from encoders.images import Preprocessing, open_photo
+from runtime.atomic import write_json
 from runtime.checkpoint import fingerprint
 from runtime.device import autocast, best_device
 from runtime.errors import PhotoError
 from training.loop.distributed import first_alone
 
-from .array_file import ArrayFile, write_aside
+from .array_file import ArrayFile
 from .augment import random_views
 from .photos import DECODERS, ahead, identity
 
@@ -98,7 +99,7 @@ class FeatureCache:
 
     def _keep(self, array: ArrayFile, done: int) -> None:
         array.keep()  # before it is said to be there
-        write_aside(self._notes, json.dumps({"done": done, "bad": dict(self.bad)}))
+        write_json(self._notes, {"done": done, "bad": dict(self.bad)})
 
     @torch.no_grad()
     def _compute(self, array: ArrayFile, first: int) -> Iterator[int]:

@@ -16,10 +16,11 @@ import numpy as np
 from torch import Tensor
 
 from encoders.images import Preprocessing, open_photo
+from runtime.atomic import write_json
 from runtime.errors import PhotoError, shown
 from training.loop.distributed import first_alone
 
-from .array_file import ArrayFile, write_aside
+from .array_file import ArrayFile
 
 DECODERS = min(16, os.cpu_count() or 1)  # threads; Pillow releases Python's lock while it decodes
 
@@ -72,7 +73,7 @@ class PhotoCache:
             array.keep()
             array.close()
             partial.replace(self.file)
-            write_aside(notes, json.dumps(self.bad))
+            write_json(notes, self.bad)
         self._array = ArrayFile(self.file)
         yield len(self.paths)
 

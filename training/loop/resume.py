@@ -3,7 +3,6 @@
 It is written aside and renamed, so that a kill at any moment, or a full disk, leaves the one before.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -12,7 +11,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from runtime.errors import GlimpseError, ModelError, SettingError, shown
+from runtime.atomic import atomic_write
+from runtime.errors import GlimpseError, ModelError, SettingError, WriteError, shown
 
 from .fingerprint import differences
 
@@ -41,20 +41,14 @@ def save_state(path: Path, model: nn.Module, optimiser, state: State) -> None:
     """Write `resume.pt`.
 
     Raises:
-        OSError: the disk is full. The file before is still whole.
+        WriteError: the disk is full. The file before is still whole.
     """
-    temporary = path.with_suffix(".writing")
-    try:
-        with temporary.open("wb") as file:
-            saved = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": asdict(state)}
+    saved = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": asdict(state)}
+    with atomic_write(path) as file:
+        try:
             torch.save(saved, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except RuntimeError as error:  # torch's own writer, after the file's OSError
-        raise error.__context__ if isinstance(error.__context__, OSError) else error from None
-    finally:
-        temporary.unlink(missing_ok=True)
+        except RuntimeError as error:  # torch's own writer, after the file's OSError
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def load_state(path: Path, model: nn.Module, optimiser, settings: dict) -> State:
@@ -98,8 +92,8 @@ def disk_full_as_error(out: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, ModelError) as error:
-        cause = error.__cause__ if isinstance(error, ModelError) else error
+    except (OSError, WriteError, ModelError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
         if cause is None:  # not the disk's fault
             raise
         raise GlimpseError(

@@ -9,6 +9,7 @@ from threading import Lock
 
 from PIL import Image
 
+from runtime.atomic import atomic_write, write_json, write_text
 from runtime.errors import DataError, GlimpseError, SettingError, shown
 
 MOST = 10_000  # corrections of a kind: no visitor fills the disk
@@ -64,7 +65,7 @@ class Corrections:
                 images.append({"id": ids[file], "file_name": file})
             if not any(c["image_id"] == ids[file] and c["caption"] == caption for c in captions):
                 captions.append({"id": len(captions) + 1, "image_id": ids[file], "caption": caption})
-            _write(self.captions_folder / CAPTIONS, json.dumps(held, indent=1, ensure_ascii=False))
+            write_json(self.captions_folder / CAPTIONS, held)
 
     def add_answer(self, photo: Image.Image, question: str, answer: str) -> None:
         """Keep the right answer to a question about a photo. Raises as `add_caption` does."""
@@ -76,7 +77,7 @@ class Corrections:
             rows = [row for row in rows if (row["image"], row["question"]) != (file, question)]
             rows.append({"image": file, "question": question, "answer": answer})
             lines = (json.dumps(row, ensure_ascii=False) for row in rows)
-            _write(self.questions_folder / QUESTIONS, "\n".join(lines) + "\n")
+            write_text(self.questions_folder / QUESTIONS, "\n".join(lines) + "\n")
 
     def _captions(self) -> dict:
         return json.loads(_read(self.captions_folder / CAPTIONS) or '{"images": [], "annotations": []}')
@@ -117,17 +118,10 @@ def _keep(photo: Image.Image, folder: Path) -> str:
     file = folder / PHOTOS / f"{digest}.jpg"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(".writing")
-        photo.save(temporary, format="JPEG", quality=95, subsampling=0)
-        temporary.replace(file)
+        with atomic_write(file) as jpeg:
+            photo.save(jpeg, format="JPEG", quality=95, subsampling=0)
     return f"{PHOTOS}/{file.name}"
 
 
 def _read(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.exists() else ""
-
-
-def _write(file: Path, text: str) -> None:
-    temporary = file.with_suffix(".writing")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(file)

@@ -5,7 +5,6 @@ it again.
 """
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -16,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
+from runtime.atomic import write_json
 from runtime.errors import DataError, SettingError, shown
 
 from .process import mark
@@ -94,7 +94,7 @@ class Runs:
         about = run.about
         with contextlib.suppress(ProcessLookupError):
             if not about["stop_asked"]:
-                _write(run, about | {"stop_asked": time.time()})
+                write_json(run.folder / RUN, about | {"stop_asked": time.time()})
                 os.kill(about["pid"], signal.SIGTERM)
             elif time.time() - about["stop_asked"] > PATIENCE:
                 os.kill(about["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows has the one
@@ -119,7 +119,7 @@ class Runs:
         with contextlib.suppress(AttributeError, OSError):  # AttributeError: not on Windows
             os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
         self._children[child.pid] = child
-        _write(run, about | {"pid": child.pid, "process": mark(child.pid), "stop_asked": None})
+        write_json(run.folder / RUN, about | {"pid": child.pid, "process": mark(child.pid), "stop_asked": None})
         return run
 
     def _reap(self) -> None:
@@ -136,9 +136,3 @@ def _options(options: dict) -> list[str]:
         if value is not None and value is not False:
             words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
     return words
-
-
-def _write(run: Run, about: dict) -> None:
-    temporary = run.folder / f"{RUN}.writing"
-    temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
-    temporary.replace(run.folder / RUN)

@@ -145,7 +145,7 @@ def test_a_file_that_may_not_grow_leaves_the_one_before(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (tmp_path / "resume.pt").read_bytes() == before
-    assert not (tmp_path / "resume.writing").exists()
+    assert not (tmp_path / ".resume.pt.writing").exists()
 
 
 def test_a_damaged_state_and_other_data_are_told(tmp_path):

@@ -135,7 +135,7 @@ def test_a_crash_while_writing_leaves_the_old_files(kept, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", full)
-        with pytest.raises(DataError, match=r"cannot be kept .*No space left"):
+        with pytest.raises(DataError, match=r"captions\.json cannot be written .*No space left"):
             kept.add_caption(RED, "a square on the left")
     assert captions_of(kept) == [{"a red square"}]
     kept.add_caption(RED, "a square on the left")
