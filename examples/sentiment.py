@@ -3,8 +3,8 @@
 Counting good and bad words does not do here: "not" and "nobody" turn round a word that comes four words later, and of
 two judgements the one after "but" counts, or the one before "though". So what a word means hangs on what the state
 remembers. A bag of words, which has no state and no order, learns from the same reviews beside it. The reader is the
-question encoder of the VQA model, as it is. All reviews are made here, from a small grammar; none that it is tested on
-is among those it learnt from.
+question encoder of the VQA model, as it is. All reviews are made here, from a small grammar; none that it is tested
+on is among those it learnt from.
 
     python examples/sentiment.py --out DIR
 """
