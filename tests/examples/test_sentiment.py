@@ -1,0 +1,51 @@
+"""Sentiment of short reviews: the state knows what the words alone do not."""
+
+import random
+
+import pytest
+from PIL import Image
+
+from examples.sentiment import clause, corpus, draw, review, run, word_by_word
+
+
+@pytest.fixture(scope="module")
+def learnt():
+    return run(reviews=1500, updates=200, seed=1)
+
+
+def test_the_reader_learns_negation_and_a_bag_of_words_cannot(learnt):
+    reader, vocabulary, (read, counted) = learnt
+    assert read > 0.95 and counted < 0.6
+    for text, good in (("the plot was dull", 0), ("the plot was not dull", 1), ("nobody will call the cast funny", 0)):
+        assert round(word_by_word(reader, vocabulary, text)[-1]) == good
+
+
+def test_the_figure_is_drawn(learnt, tmp_path):
+    draw(*learnt[:2], tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.png") as figure:
+        assert figure.size == (1100, 330)
+
+
+def test_nothing_that_is_tested_was_learnt_from():
+    train, test = (dict(part) for part in corpus(500, seed=2))
+    assert (len(train), len(test)) == (500, 100) and not train.keys() & test.keys()
+
+
+def test_labels_are_those_of_the_grammar():
+    rng = random.Random(3)
+    for _ in range(50):
+        text, is_good = clause(rng)
+        bad_word = any(word in text.split() for word in "bad dull awful stupid boring weak".split())
+        denied = "not" in text.split() or text.startswith("nobody")
+        assert is_good == (bad_word == denied)
+
+
+@pytest.mark.parametrize("link, counts", [("", 0), ("but", 1), ("though", 0)])
+def test_the_clause_that_counts_is_the_one_the_link_says(monkeypatch, link, counts):
+    clauses = [("a", True), ("b", False)]
+    left = iter(clauses)
+    monkeypatch.setattr("examples.sentiment.clause", lambda rng: next(left))
+    rng = random.Random()
+    monkeypatch.setattr(rng, "choice", lambda links: link)
+    text, is_good = review(rng)
+    assert text == (f"a {link} b" if link else "a") and is_good == clauses[counts][1]
