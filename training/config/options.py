@@ -9,7 +9,7 @@ The help of an option is its line under `Attributes:` in the docstring of its cl
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -73,12 +73,16 @@ class Config:
         flat = {name: value for name, value in own.items() if not isinstance(value, Config)}
         return {name: value for part in [*groups, flat] for name, value in part.items()}
 
-    def arguments(self) -> list[str]:
-        """The words of a command line that gives this config: those of the options that differ from their defaults."""
+    def arguments(self, *, without: Collection[str] = ()) -> list[str]:
+        """The words of a command line that gives this config: those of the options that differ from their defaults.
+
+        Args:
+            without: options that are left out.
+        """
         words, leaves = [], self.leaves()
         for option in options(type(self)).values():
             value = leaves[option.name]
-            if value != option.default:
+            if value != option.default and option.name not in without:
                 words += _words(option, value)
         return words
 

@@ -27,7 +27,7 @@ from .answer_loss import AnswerLoss, VqaBatch
 from .calibration import confidence, fit_temperature, fit_threshold, log_score
 from .start import encoder_and_photos
 
-CALIBRATED_ON = 10_000  # questions; one temperature needs no more
+CALIBRATED_ON = 10_000  # questions of all data sets; one temperature needs no more
 VALIDATED = 32  # photos validated together
 TIE_BREAK = 1e-3  # points of accuracy for a point of log-score: less than one more question right
 
@@ -38,13 +38,15 @@ class Given:
 
     Attributes:
         records: the questions; answers: the best answer to each; blind: the same without the photo.
-        logits: (N, A), of the first `CALIBRATED_ON` of them.
+        drawn: bool (N,), those the temperature and the threshold are chosen on: `CALIBRATED_ON`, drawn by seed.
+        logits: (drawn, A), of those.
         attention_entropy: how flat the attention is, 0..1; None where the model has none.
     """
 
     records: list[QuestionRecord]
     answers: list[str]
     blind: list[str]
+    drawn: Tensor
     logits: Tensor
     attention_entropy: float | None
 
@@ -182,12 +184,14 @@ class VqaTask:
         most = self.settings.most_questions
         sheets = [(row, questions[first : first + most]) for row, questions in self.asked.get(split, {}).items()
                   for first in range(0, len(questions), most)]  # fmt: skip
+        drawn = self._calibrating(sum(len(questions) for _, questions in sheets))
         asked, best, kept, flat = [], ([], []), [], []
         network = self.answerer.network
         for part in (sheets[first : first + VALIDATED] for first in range(0, len(sheets), VALIDATED)):
             memory = network.start(self._features(torch.tensor([row for row, _ in part])))
             tokens, lengths, *_ = (x.to(network.device) for x in self._block([q for _, q in part]))
             there = torch.tensor([[n < len(q) for n in range(lengths.shape[1])] for _, q in part])
+            drawn_here = drawn[len(asked) :][: there.sum()]
             asked += [question for _, questions in part for question in questions]
             for blind, found in zip((False, True), best, strict=True):
                 hidden = torch.full_like(lengths, blind, dtype=torch.bool)
@@ -195,10 +199,15 @@ class VqaTask:
                 found += [self.answerer.answers[i] for i in logits.argmax(1).tolist()]
                 if not blind:
                     flat.append(entropy(p).flatten())
-                if not blind and sum(map(len, kept)) < CALIBRATED_ON:
-                    kept.append(logits)
+                    kept.append(logits[drawn_here])
         mean = torch.cat(flat).mean().item() if flat and len(flat[0]) else None
-        return Given([self.records[q] for q in asked], *best, torch.cat(kept)[:CALIBRATED_ON], mean)
+        return Given([self.records[q] for q in asked], *best, drawn, torch.cat(kept), mean)
+
+    def _calibrating(self, questions: int) -> Tensor:
+        """bool (questions,): `CALIBRATED_ON` of them at random, the same each time, or all where there are fewer."""
+        drawn = torch.zeros(questions, dtype=torch.bool)
+        drawn[torch.randperm(questions, generator=generator(self.seed, "calibration"))[:CALIBRATED_ON]] = True
+        return drawn
 
     def _features(self, rows: Tensor) -> Tensor:
         photos = self.source[rows]
@@ -216,7 +225,7 @@ class VqaTask:
         given = self.ask("val")
         self.said = [{"image": str(r.image), "question": r.question, "answer": answer}
                      for r, answer in zip(given.records, given.answers, strict=True)]  # fmt: skip
-        correct = given.worth(given.answers)[: len(given.logits)]
+        correct = given.worth(given.answers)[given.drawn]
         self.answerer.temperature = fit_temperature(given.logits, correct)
         self.answerer.threshold = fit_threshold(confidence(given.logits, self.answerer.temperature), correct)
         scores = self._scores(given)
@@ -241,7 +250,7 @@ class VqaTask:
         return {
             "accuracy": 100 * correct.mean().item(),
             "question_only_accuracy": 100 * blind.mean().item(),
-            "ece": expected_calibration_error(sure.tolist(), correct[: len(sure)].tolist()),
+            "ece": expected_calibration_error(sure.tolist(), correct[given.drawn].tolist()),
         }
 
     def save(self, folder: Path, scores: dict) -> None:

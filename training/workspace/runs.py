@@ -17,11 +17,12 @@ from threading import Lock
 
 from runtime.atomic import write_json
 from runtime.errors import DataError, SettingError, shown
+from training.config.commands import CaptionerConfig, VqaConfig
 
 from .process import mark
 from .run import OUTPUT, RUN, Run
 
-KINDS = ("captioner", "vqa")
+CONFIGS = {"captioner": CaptionerConfig, "vqa": VqaConfig}
 NICENESS = 10  # captions of the same machine go first
 PATIENCE = 20  # seconds until a run that was asked to stop, and is asked again, is killed
 
@@ -65,15 +66,16 @@ class Runs:
             settings: further options of `python -m training KIND` by name: `epochs=5`, `finetune_encoder=True`.
 
         Raises:
-            SettingError: another run is going on, or there is no such kind.
+            SettingError: another run is going on, there is no such kind, or an option cannot be.
         """
-        if kind not in KINDS:
-            raise SettingError(f"there is no kind of run {kind!r}; choose one of {', '.join(KINDS)}.")
+        if kind not in CONFIGS:
+            raise SettingError(f"there is no kind of run {kind!r}; choose one of {', '.join(CONFIGS)}.")
         options = {"data": Path(data).resolve(), "start_from": start_from, **settings}
         with self._lock:
             self._refuse_a_second()
+            words = _options(kind, options)
             folder = self._new_folder(kind)
-            command = ["-m", "training", kind, *_options(options), "--out", str(folder)]
+            command = ["-m", "training", kind, *words, "--out", str(folder)]
             about = {"kind": kind, "data": str(options["data"]), "start_from": start_from and str(start_from),
                      "settings": settings, "command": command, "began": time.time()}  # fmt: skip
             return self._spawn(Run(folder), about, command)
@@ -129,10 +131,10 @@ class Runs:
                 del self._children[pid]
 
 
-def _options(options: dict) -> list[str]:
-    """`{"clip": 1.0, "finetune_encoder": True, "format": None}` -> `--clip 1.0 --finetune-encoder`."""
-    words = []
-    for name, value in options.items():
-        if value is not None and value is not False:
-            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
-    return words
+def _options(kind: str, options: dict) -> list[str]:
+    """`{"clip": 1.0, "finetune_encoder": True, "format": None}` -> `--finetune-encoder --clip 1.0`.
+
+    Raises:
+        SettingError: there is no such option, or one cannot be.
+    """
+    return CONFIGS[kind].of(out=".", **options).arguments(without=("out",))

@@ -18,14 +18,6 @@ from training.loop.seed import derive_seed
 from training.loop.task import Epoch, Step, Stopped
 
 
-@pytest.mark.parametrize("wrong", [
-    {"epochs": 0}, {"accumulate": 0}, {"learning_rate": 0}, {"optimiser": "adam"}, {"precision": "16"},
-])  # fmt: skip
-def test_impossible_settings_are_refused_with_the_value(wrong):
-    with pytest.raises(SettingError, match=str(next(iter(wrong.values())))):
-        FitSettings(**wrong)
-
-
 def test_the_rate_rises_then_falls_to_zero():
     settings = FitSettings(learning_rate=2.0, warmup=0.2)
     rates = [settings.rate(i / 100) for i in range(101)]
@@ -141,3 +133,45 @@ def test_a_parameter_has_its_own_rate(tmp_path):
 
     went = moved(Frozen(), tmp_path)
     assert went["layers.0.weight"] == 0.0 < went["layers.3.weight"]
+
+
+def test_each_step_has_the_rate_of_the_schedule(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        torch.optim.SGD, "step", lambda self, *_, **__: seen.append([g["lr"] for g in self.param_groups])
+    )
+    settings = FitSettings(**QUICK, optimiser="sgd", warmup=0.5)
+    list(fit(Line(), settings, tmp_path))
+    wanted = [settings.rate(step / 15) for step in range(15)]
+    assert [max(rates) for rates in seen] == pytest.approx(wanted) and seen[0][0] < 0.001 < 0.04 < max(wanted)
+    assert {round(min(rates) / max(rates), 6) for rates in seen} == {0.1}, "the first layer's share"
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+def test_weights_decay_and_biases_do_not(tmp_path, optimiser):
+    class Still(Line):
+        """Its loss is 0 times what it was: nothing moves a parameter but its decay."""
+
+        def __init__(self):
+            super().__init__()
+            self.model.forward = lambda batch: 0 * sum(p.sum() for p in self.model.parameters())
+
+    before, after = Still(), Still()
+    settings = {**QUICK, "epochs": 1, "warmup": 0, "optimiser": optimiser, "weight_decay": 0.5}
+    list(fit(after, FitSettings(**settings), tmp_path))
+    rate = sum(FitSettings(**settings).rate(step / 5) for step in range(5))
+    for name, old in before.model.named_parameters():
+        new = dict(after.model.named_parameters())[name]
+        if old.ndim > 1:
+            scale = after.rate_scale(name)
+            assert 0 < (1 - new / old).mean().item() <= (3 if optimiser == "sgd" else 1.01) * 0.5 * rate * scale
+        else:
+            assert torch.equal(old, new)
+
+
+def test_another_seed_draws_other_dropout(tmp_path):
+    tasks = [Line(), Line(), Line()]
+    for task, seed, name in zip(tasks, (1, 1, 2), "abc", strict=True):
+        list(fit(task, FitSettings(**QUICK, seed=seed), tmp_path / name))
+    one, same, other = map(weights, tasks)
+    assert torch.equal(one, same) and not torch.equal(one, other)

@@ -277,6 +277,20 @@ def test_the_threshold_is_where_two_of_three_answers_are_right():
     assert fit_threshold(torch.tensor([0.99, 0.98]), torch.ones(2)) == 0.67, "nothing better is known"
 
 
+def test_calibration_draws_from_all_questions_by_seed(records, tmp_path, monkeypatch):
+    task = task_of(records, tmp_path)
+    task.model.eval()
+    whole = task.ask("val")
+    assert whole.drawn.all() and len(whole.logits) == 24
+    monkeypatch.setattr("training.tasks.vqa.CALIBRATED_ON", 8)
+    few, again = task.ask("val"), task.ask("val")
+    assert few.drawn.sum() == len(few.logits) == 8 and few.drawn[8:].any(), "not the first ones"
+    torch.testing.assert_close(few.logits, whole.logits[few.drawn])
+    assert torch.equal(few.drawn, again.drawn)
+    task.seed = 2
+    assert not torch.equal(task.ask("val").drawn, few.drawn)
+
+
 # Where a model starts
 
 

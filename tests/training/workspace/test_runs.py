@@ -105,8 +105,8 @@ def test_the_command_is_that_of_the_readme_with_the_options_given(begin, tmp_pat
         'echo "done: $*"', start_from="bundled-captioner", learning_rate=0.01, finetune_encoder=True, format=None
     )
     assert ended(run).progress().said == (
-        f"done: -m training captioner --data {tmp_path}/data --start-from bundled-captioner --learning-rate 0.01 "
-        f"--finetune-encoder --out {run.folder}"
+        f"done: -m training captioner --data {tmp_path}/data --start-from bundled-captioner --finetune-encoder "
+        f"--learning-rate 0.01 --out {run.folder}"
     )
 
 
@@ -167,7 +167,7 @@ def test_a_run_outlives_the_server_that_began_it(tmp_path):
     """Ended with the signal that a terminal sends to all of a server's own group."""
     server = (
         "import sys, os, signal; from training.workspace.runs import Runs; sys.executable = '/bin/sleep'\n"
-        "import training.workspace.runs as r; r._options = lambda options: []\n"
+        "import training.workspace.runs as r\n"
         f"runs = Runs({str(tmp_path)!r})\n"
         "runs._spawn(r.Run(runs._new_folder('vqa')), {'began': 1, 'kind': 'vqa', 'settings': {}}, ['60'])\n"
         "os.killpg(0, signal.SIGINT)"
@@ -280,6 +280,12 @@ def test_runs_are_listed_the_latest_first_and_a_damaged_one_hides_no_other(begin
     with pytest.raises(DataError, match=r"run\.json cannot be read"):
         _ = runs.get(names[1]).state
     assert [run.name for run in runs.list()] == [names[2], names[0]]
+
+
+def test_an_option_that_cannot_be_is_refused_before_there_is_a_run(runs):
+    with pytest.raises(SettingError, match="warmup is 1; choose a share"):
+        runs.start("captioner", "data", warmup=1)
+    assert not runs.folder.exists()
 
 
 def test_there_are_two_kinds(runs):
