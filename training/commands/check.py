@@ -47,7 +47,8 @@ def check(
         raise SettingError("--start-from goes on with that model's encoder; leave out --encoder.")
     read = _captions if kind_of(data, format, kind) == "captions" else _questions
     found, model, task_of = read(data, given)
-    timing = None if quick else measure(task_of, found.records, batch=batch, disk=Path.cwd())
+    refused = isinstance(model, DataError)
+    timing = None if quick or refused else measure(task_of, found.records, batch=batch, disk=Path.cwd())
     report = draw_check(run_check(found, model, open_photos=not quick, measure=timing), console)
     if json_only:
         print(json.dumps({"data": [shown(path) for path in data], **asdict(report)}))
@@ -108,7 +109,7 @@ def _captions(data: list[Path], given: dict):
 
 
 def _questions(data: list[Path], given: dict):
-    """The same of questions, and an answerer."""
+    """The same of questions, and an answerer, or the error with which training would refuse to make one of them."""
     from training.tasks.question_data import read_all
     from training.tasks.vqa import VqaSettings, VqaTask
 
@@ -117,8 +118,14 @@ def _questions(data: list[Path], given: dict):
 
     options: SimpleNamespace = defaults(command_vqa.vqa, **given)
     found = read_all(data, options.format, generate=options.generate)
+    if not found.records:
+        raise DataError(f"{'; '.join(found.remarks).removesuffix('.')}; give questions that can be asked.")
     # Random weights take as long as the trained ones that would be given: `start` is not to refuse them.
-    model = command_vqa.start(SimpleNamespace(**vars(options) | {"finetune_encoder": True}), found.split("train"))
+    anew = SimpleNamespace(**vars(options) | {"finetune_encoder": True})
+    try:
+        model = command_vqa.start(anew, found.split("train"))
+    except DataError as error:
+        model = error
     settings = picked(VqaSettings, options)
 
     def task_of(few: list, cache: Path, batch: int) -> VqaTask:
