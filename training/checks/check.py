@@ -80,6 +80,7 @@ class Report:
     Attributes:
         kind: `captions` or `questions`; format: as `--format` names it.
         left_out: fault -> what readers left out for it.
+        prospect: None where no model could be made of the data.
         needs: of training; None where that was not measured.
         stops: the sentences with which training would refuse this data set.
     """
@@ -91,7 +92,7 @@ class Report:
     copies: Copies
     wording: Wording
     answering: Answering | None
-    prospect: Prospect
+    prospect: Prospect | None
     needs: Needs | None
     stops: tuple[str, ...]
 
@@ -111,7 +112,7 @@ def check(
     """Look through a data set; a stream of what is being done, then the report.
 
     Args:
-        model: the captioner or answerer that would be trained on it.
+        model: the captioner or answerer that would be trained on it, or the error with which that would be refused.
         open_photos: whether to try to open each photo.
         measure: what `estimate.measure` gives, to be run last; nothing is measured where None.
     """
@@ -119,9 +120,11 @@ def check(
     copies = yield from find_copies(splits)
     photos = list(dict.fromkeys(photo for part in splits.values() for photo in part))
     bad = (yield from find_unopenable(photos)) if open_photos else None
-    about = _prospect(found, model)
+    about = None if isinstance(model, DataError) else _prospect(found, model)
     questions = isinstance(found.records[0], QuestionRecord)
     stops = [*faults(found, copies, about), *unopenable_fault(len(bad or ()), len(photos))]
+    if about is None:
+        stops = stops or [str(model)]
     needs = None
     try:
         needs = yield from _last(measure or iter(()))
@@ -182,7 +185,7 @@ def _prospect(found: Dataset | Questions, model) -> Prospect:
     )
 
 
-def faults(found: Dataset | Questions, copies: Copies, prospect: Prospect) -> list[str]:
+def faults(found: Dataset | Questions, copies: Copies, prospect: Prospect | None) -> list[str]:
     """Sentences on what would ruin a run: what it is, how much, what to do."""
     said, missing, kept = [], _missing(found), len(found.records)
     what = f"{missing + kept:,} photos"
@@ -200,6 +203,8 @@ def faults(found: Dataset | Questions, copies: Copies, prospect: Prospect) -> li
     for leak in copies.leaks:
         if leak.also_in == "train" and leak.share > MOST_LEAKED:
             said.append(f"{leak_sentence(leak)}; take these photos out of train.")
+    if prospect is None:
+        return said
     if (prospect.unknown or 0) > MOST_UNKNOWN:
         said.append(
             f"the model would know {prospect.words:,} words, and {prospect.unknown:.0%} of the words of the val and "

@@ -4,8 +4,8 @@ import contextlib
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -17,13 +17,17 @@ from runtime.device import best_device, bf16_is_fast
 from runtime.errors import DataError
 from training.loop.distributed import connected
 from training.loop.seed import generator
+from training.readers.records import CaptionRecord
 
 from .photo_files import Done, photos_by_split
+from .wording import texts_of
 
 STEPS = 5  # measured, and one more before them that is not
+LONGER = 4  # times the usual: the longest text is cut to this before it is measured, for it may take minutes
 BATCH = 4  # photos a step on the CPU, so that a check needs less memory than training
-VALIDATED = 4  # photos
+VALIDATED = 8  # photos
 ENCODED = 8  # photos, to measure the encoder by
+USUAL = 0.9  # of the photos, by the length of their texts, are typical
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,9 @@ def measure(
 ) -> Iterator[Done | Needs]:
     """Train a few steps on a few photos, in a temporary folder, and reckon what the whole would take.
 
+    Steps are measured on photos with texts of usual length, and with a longer one: a step goes on until its longest
+    text ends, so that one text may take as long as all others.
+
     Args:
         task_of: `task_of(records, folder, batch)` makes a `training.loop.task.Task` with a cache of its photos.
         batch: photos a step in training.
@@ -62,40 +69,99 @@ def measure(
     Raises:
         DataError: there is nothing to train or to validate on.
     """
-    splits = photos_by_split([record for record in records if getattr(record, "answers", True)])
+    records = [record for record in records if getattr(record, "answers", True)]
+    splits = photos_by_split(records)
     photos = {split: len(splits.get(split, ())) for split in ("train", "val")}
     if not all(photos.values()):
         raise DataError("the data has no train or no val photo, so no training could be measured; add some.")
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows deletes no file that is mapped
-        small = batch if torch.cuda.is_available() else min(BATCH, batch)
-        few = {*_drawn(splits["train"], max(small, ENCODED)), *_drawn(splits["val"], VALIDATED)}
-        task = task_of([record for record in records if record.image in few], Path(folder), small)
-        began = time.perf_counter()
-        for done, total in task.prepare():
-            yield Done("measuring: preparing photos", done, total)
-        caching = (time.perf_counter() - began) / len(task.source)
-        each = np.load(task.source.file, mmap_mode="r")[0].nbytes
-        seconds, before = [], _memory()
-        for step_seconds in _steps(task):
-            seconds.append(step_seconds)
-            yield Done("measuring: steps", len(seconds), STEPS + 1)
-        began = time.perf_counter()
-        task.model.eval()
-        task.validate()
-        validation = (time.perf_counter() - began) / min(VALIDATED, photos["val"])
-        memory, gpu_memory = (
-            None if a is None else a + (b - a) * batch // small for a, b in zip(before, _memory(), strict=True)
-        )
+    small = batch if torch.cuda.is_available() else min(BATCH, batch)
+    lengths = text_lengths(records)
+    longest = max(lengths, key=lengths.__getitem__)
+    usual = typical(lengths, max(small, ENCODED))
+    longest_usual = max(lengths[photo] for photo in usual)
+    cut = min(lengths[longest], LONGER * longest_usual)
+    held_out = _drawn(splits["val"], VALIDATED)
+
+    def task(photos: Sequence[Path], folder: str):
+        some = [shortened(record, cut) for record in records if record.image in set(photos)]
+        return task_of(some, Path(root) / folder, small)
+
+    with TemporaryDirectory(ignore_cleanup_errors=True) as root:  # Windows deletes no file that is mapped
+        yield from _prepared(task([*usual, *held_out], "first"))  # what takes longer the first time is behind it then
+        ordinary = task([*usual, *held_out], "typical")
+        caching = yield from _prepared(ordinary)
+        each = np.load(ordinary.source.file, mmap_mode="r")[0].nbytes
+        before = _memory()
+        step = yield from _timed("measuring: steps", ordinary, STEPS)
+        memory = [None if a is None else a + (b - a) * batch // small for a, b in zip(before, _memory(), strict=True)]
+        for _ in range(2):
+            validation = _validated(ordinary)
+        longer = task([longest, *usual[: small - 1], *held_out[:1]], "longer")
+        yield from _prepared(longer)
+        longer_step = yield from _timed("measuring: a longer text", longer, 1)
+    a_character = max(0.0, longer_step - step) / max(1, cut - longest_usual)
     everything = sum(photos.values())
     yield Needs(
         disk=each * everything,
         disk_free=shutil.disk_usage(disk).free,
-        memory=memory,
-        gpu_memory=gpu_memory,
+        memory=memory[0],
+        gpu_memory=memory[1],
         caching=caching * everything,
-        epoch=median(seconds[1:]) / small * photos["train"],
-        validation=validation * photos["val"],
+        epoch=step / small * photos["train"] + a_character * excess(lengths, longest_usual, batch),
+        validation=validation / len(held_out) * photos["val"],
     )
+
+
+def text_lengths(records: Sequence) -> dict[Path, int]:
+    """Characters of the longest text of each training photo."""
+    lengths: dict[Path, int] = {}
+    for record in records:
+        if record.split == "train":
+            lengths[record.image] = max(lengths.get(record.image, 0), *map(len, texts_of(record)))
+    return lengths
+
+
+def shortened(record, most: int):
+    """The record with no text of more characters."""
+    if isinstance(record, CaptionRecord):
+        return replace(record, captions=tuple(caption[:most] for caption in record.captions))
+    return replace(record, question=record.question[:most])
+
+
+def typical(lengths: dict[Path, int], count: int) -> list[Path]:
+    """Photos drawn from those whose texts are no longer than usual."""
+    return _drawn(sorted(lengths, key=lengths.__getitem__)[: max(1, int(USUAL * len(lengths)))], count)
+
+
+def excess(lengths: dict[Path, int], usual: int, batch: int) -> int:
+    """Characters beyond the usual in an epoch: of the longest text of each step, since the others end before it."""
+    drawn = [lengths[photo] for photo in _drawn(list(lengths), len(lengths))]
+    return sum(max(0, max(drawn[first : first + batch]) - usual) for first in range(0, len(drawn), batch))
+
+
+def _prepared(task) -> Generator[Done, None, float]:
+    """Fill the task's cache; seconds a photo."""
+    began = time.perf_counter()
+    for done, total in task.prepare():
+        yield Done("measuring: preparing photos", done, total)
+    return (time.perf_counter() - began) / len(task.source)
+
+
+def _timed(what: str, task, steps: int) -> Generator[Done, None, float]:
+    """Train so many steps, and one before them that does not count; seconds of one."""
+    seconds = []
+    for step_seconds in _steps(task, steps + 1):
+        seconds.append(step_seconds)
+        yield Done(what, len(seconds), steps + 1)
+    return median(seconds[1:])
+
+
+def _validated(task) -> float:
+    """Seconds of a validation."""
+    began = time.perf_counter()
+    task.model.eval()
+    task.validate()
+    return time.perf_counter() - began
 
 
 def _drawn(photos: Sequence[Path], count: int) -> list[Path]:
@@ -103,7 +169,7 @@ def _drawn(photos: Sequence[Path], count: int) -> list[Path]:
     return [photos[i] for i in order.tolist()]
 
 
-def _steps(task) -> Iterator[float]:
+def _steps(task, count: int) -> Iterator[float]:
     """The seconds of a step, several times, in the precision that training chooses by itself.
 
     It is always the same step: new shapes take time and memory at first, which training soon has behind it.
@@ -113,7 +179,7 @@ def _steps(task) -> Iterator[float]:
     trained = [parameter for parameter in task.model.parameters() if parameter.requires_grad]
     model, optimiser = fabric.setup(task.model, torch.optim.SGD(trained, lr=1e-4))
     task.model.train()
-    for _ in range(STEPS + 1):
+    for _ in range(count):
         began = time.perf_counter()
         loss = model(task.batch(0, 0))
         fabric.backward(loss)

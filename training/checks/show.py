@@ -121,6 +121,8 @@ def _columns(*heads: str) -> Table:
 
 def _prospect(report: Report) -> str:
     about, needs = report.prospect, report.needs
+    if about is None:
+        return ""
     answers = (
         "" if about.answers is None else f" and {about.answers:,} answers, right for {_percent(about.covered)} of val"
     )

@@ -44,7 +44,8 @@ def report_on(config: CheckConfig) -> Report:
     columns = Columns(**config.columns)
     read = _captions if kind_of(config.data, config.format, config.kind, columns) == "captions" else _questions
     found, model, task_of = read(config, columns)
-    timing = None if config.quick else measure(task_of, found.records, batch=config.batch, disk=Path.cwd())
+    refused = isinstance(model, DataError)
+    timing = None if config.quick or refused else measure(task_of, found.records, batch=config.batch, disk=Path.cwd())
     return draw_check(check_records(found, model, open_photos=not config.quick, measure=timing), console)
 
 
@@ -89,10 +90,15 @@ def _captions(config: CheckConfig, columns: Columns) -> tuple:
 
 
 def _questions(config: CheckConfig, columns: Columns) -> tuple:
-    """The same of questions, and an answerer."""
+    """The same of questions, and an answerer, or the error with which training would refuse to make one of them."""
     model_config = VqaModel.of(**_model(config))
     found = read_all(config.data, config.format, columns=columns)
-    model = start_answerer(model_config, found.split("train"), seed=1)
+    if not found.records:
+        raise DataError(f"{'; '.join(found.remarks).removesuffix('.')}; give questions that can be asked.")
+    try:
+        model = start_answerer(model_config, found.split("train"), seed=1)
+    except DataError as error:
+        model = error
     return found, model, _task_of(VqaTask, model, VqaSettings(finetune_encoder=config.finetune_encoder))
 
 

@@ -1,6 +1,7 @@
 """Looking a data set over: copies by content, photos that cannot be opened, words, answers, what would ruin a run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from vqa_toys import PRE, question_folder, small_answerer
 from captioner import Captioner, DecoderSettings
 from encoders.cnn import ImageEncoder
 from encoders.text import Vocabulary
+from runtime.errors import DataError
 from training.checks import check as module
+from training.checks import estimate
 from training.checks.check import Report, Verdict, check, check_quickly, unopenable_fault
 from training.checks.estimate import Needs, measure
 from training.checks.photo_files import AT_ONCE, Done, find_copies, find_unopenable, leak_sentence, photos_by_split
@@ -211,6 +214,57 @@ def test_what_cannot_be_measured_is_a_reason_to_stop(data):
     found.records = [r for r in found.records if r.split != "val"]
     *_, report = check(found, of(found.records), measure=measure(None, found.records, batch=8, disk=data))
     assert report.needs is None and report.stops == ("the data has no val photo; add some, or name their split.",)
+
+
+def test_a_model_that_cannot_be_made_is_a_reason_to_stop_and_the_rest_is_told(tmp_path):
+    found = read_all([question_folder(tmp_path)])
+    *_, report = check(found, DataError("none of 3 answers was given 9 times; give more."))
+    assert report.prospect is None and report.stops == ("none of 3 answers was given 9 times; give more.",)
+    assert report.photos.found and report.answering.answers == 8
+    found.records[:] = [record for record in found.records if record.split == "val"]
+    *_, report = check(found, DataError("what follows from it"))
+    assert report.stops == ("the data has no train photo; add some, or name their split.",)
+
+
+# Time
+
+
+def lengthy(*lengths: int) -> list[CaptionRecord]:
+    return [said("x" * length, "x", image=f"{n}.jpg") for n, length in enumerate(lengths)]
+
+
+def test_lengths_of_texts():
+    lengths = estimate.text_lengths([*lengthy(5, 900, 7), said("x" * 99, split="val", image="v.jpg")])
+    assert list(lengths.values()) == [5, 900, 7]
+    usual = estimate.typical(dict(zip("abcdefghijk", range(100, 111), strict=True)), 50)
+    assert sorted(usual) == list("abcdefghi"), "all but the longest tenth"
+    assert estimate.shortened(said("abc", "d"), 2).captions == ("ab", "d")
+    assert estimate.shortened(asked(1, ["a"]), 3).question == "wha"
+    assert estimate.excess(dict.fromkeys(range(64), 10) | {3: 1000}, 10, 32) == 990
+    assert estimate.excess(dict.fromkeys(range(64), 20), 10, 32) == 20, "ten in each of two steps"
+
+
+def test_one_very_long_text_counts_once_an_epoch_and_is_not_waited_for(data, tmp_path, monkeypatch):
+    found = read_captions(data)
+    first = next(n for n, record in enumerate(found.records) if record.split == "train")
+    model, measured = of(found.records), []
+
+    def task_of(few, cache, batch):
+        return CaptionTask(model, few, CaptionSettings(batch=batch, beam=1), epochs=1, seed=1, cache=cache)
+
+    def steps(task, count):  # a second, and a hundredth for each character of the longest text
+        measured.append(max(len(text) for record in task.records for text in record.captions))
+        yield from [1 + measured[-1] / 100] * count
+
+    monkeypatch.setattr(estimate, "_steps", steps)
+    for length in (None, 5000):
+        if length:
+            found.records[first] = replace(found.records[first], captions=("x" * length,))
+        *_, needs = measure(task_of, found.records, batch=4, disk=tmp_path)
+        usual, longer = measured[-2:]
+        assert longer <= 4 * usual
+        wanted = 24 / 4 * (1 + usual / 100) + max(0, (length or usual) - usual) / 100
+        assert needs.epoch == pytest.approx(wanted)
 
 
 def verdict(found, model) -> Verdict:

@@ -79,6 +79,23 @@ def test_a_data_set_that_would_be_refused_ends_with_1(leaking):
     assert "take these photos out of train" in " ".join(out.split()) and "training can begin" not in out
 
 
+def test_data_without_a_train_split_or_an_answer_to_learn_are_reported_on(tmp_path):
+    square("red", "left").save(tmp_path / "a.png")
+    (tmp_path / "val.csv").write_text("image,question,answer\na.png,is it red?,yes\n")
+    out, _ = call("check", tmp_path, status=1)
+    out = " ".join(out.split())
+    assert "1: val 1" in out and "the data has no train photo; add some, or name their split." in out
+    (tmp_path / "val.csv").unlink()
+    square("blue", "left").save(tmp_path / "b.png")
+    rows = "image,question,answer,split\na.png,is it red?,yes,train\nb.png,is it red?,no,val\n"
+    (tmp_path / "questions.csv").write_text(rows)
+    report = json.loads(call("check", tmp_path, "--json", status=1)[0])
+    assert report["prospect"] is None and report["needs"] is None
+    assert report["stops"] == [
+        "none of 1 different answers was given 2 times; give more questions with answers, or a smaller minimum count."
+    ]
+
+
 def test_questions_are_recognised_and_measured(questions):
     (questions / "val-red-left-15.png").rename(questions / "kept")
     square("red", "left", 15).resize((64, 64)).save(questions / "val-red-left-15.png")
