@@ -24,7 +24,8 @@ MAY_IMPORT = {  # layer -> the layers below it; its own files may always import 
     "training.tasks": TASKS,
     "training.checks": TASKS,
     "training.workspace": TASKS | {"training.checks"},
-    "training.commands": TASKS | {"training.checks"},
+    "training.study": TASKS,
+    "training.commands": TASKS | {"training.checks", "training.study"},
     "training": MODELS | {"training.commands"},  # its __main__.py
     "page": MODELS | {"training.workspace"},
     "app": {"runtime", "captioner", "vqa", "page"},

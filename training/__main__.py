@@ -1,4 +1,4 @@
-"""The command line: `python -m training check | encoder | captioner | vqa | evaluate | share`."""
+"""The command line: `python -m training check | encoder | captioner | vqa | evaluate | share | study`."""
 
 import contextlib
 import io
@@ -16,13 +16,14 @@ from .commands.captioner import captioner, evaluate_captions
 from .commands.check import check
 from .commands.encoder import encoder
 from .commands.options import DataSets, Format, Generate
+from .commands.study import study
 from .commands.vqa import evaluate_answers, vqa
 
 app = typer.Typer(
     help="Train and judge Glimpse's models.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
-for command in (check, encoder, captioner, vqa):
+for command in (check, encoder, captioner, vqa, study):
     app.command()(command)
 
 
