@@ -159,7 +159,7 @@ def _clip_table(rows: list[Row]) -> list[Row]:
 
 def _draw(rows: dict[str, list[Row]], file: Path) -> None:
     figure, (flows, scales, clips) = new_figure(3)
-    for axis, part, title in ((flows, "flow", "dashed: before training; whole: after"),
+    for axis, part, title in ((flows, "flow", "dashed: before training; solid: after"),
                               (scales, "scale", "an untrained RNN")):  # fmt: skip
         lines: dict[tuple, list[Row]] = {}
         for row in rows[part]:
