@@ -139,8 +139,9 @@ def test_a_table_for_people_rounds_and_one_for_programs_does_not(tmp_path):
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (["gradient"], "no study 'gradient'; choose one of gradients, reach"),
+    (["gradient"], "no study 'gradient'; choose one of gradients, reach, odyssey, choices"),
     (["gradients", "--seeds", "2"], "the study gradients has no --seeds; leave it out"),
+    (["odyssey"], "the study odyssey trains captioners; give photos with captions as --data"),
     (["reach", "--hidden", "0"], "hidden is 0; choose 1 or more"),
 ])  # fmt: skip
 def test_wrong_calls_are_one_sentence(tmp_path, arguments, words):
