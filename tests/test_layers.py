@@ -25,7 +25,8 @@ MAY_IMPORT = {  # layer -> the layers below it; its own files may always import 
     "training.tasks": TASKS,
     "training.checks": TASKS,
     "training.workspace": TASKS | {"training.checks"},
-    "training.commands": TASKS | {"training.checks"},
+    "training.study": TASKS,
+    "training.commands": TASKS | {"training.checks", "training.study"},
     "training": MODELS | {"training.config", "training.checks", "training.commands"},  # its API and its command line
     "page": MODELS | {"training.workspace"},
     "app": {"runtime", "captioner", "vqa", "page"},

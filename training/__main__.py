@@ -1,4 +1,4 @@
-"""The command line: `python -m training check | encoder | captioner | vqa | evaluate | share`."""
+"""The command line: `python -m training check | encoder | captioner | vqa | evaluate | share | study`."""
 
 import contextlib
 import io
@@ -23,6 +23,7 @@ COMMANDS = {
     "captioner": (configs.CaptionerConfig, "training.commands.captioner:train"),
     "vqa": (configs.VqaConfig, "training.commands.vqa:train"),
     "evaluate": (configs.EvaluateConfig, "training.commands.evaluate:evaluate"),
+    "study": (configs.StudyConfig, "training.commands.study:study"),
     "share": (configs.ShareConfig, "training.commands.share:share"),
 }
 for name, (config, entry) in COMMANDS.items():

@@ -136,6 +136,34 @@ class EvaluateConfig(QuestionData):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StudyConfig(Config):
+    """Measure what the lectures say of recurrent networks. Call it again to go on where it was stopped.
+
+    Attributes:
+        name: gradients, reach, odyssey or choices; the last two train captioners on --data.
+        out: folder of table.md, table.csv, figure.png; what is done in it is kept.
+        hidden: size of the recurrent state [default: the study's own, as of all that follow].
+        steps: steps of training, at most.
+        seeds: how many networks of each kind.
+        data: photos with captions.
+        photos: photos to train on.
+        epochs: passes over them.
+    """
+
+    name: str = field(metadata={"positional": True})
+    out: Path
+    hidden: int | None = None
+    steps: int | None = None
+    seeds: int | None = None
+    data: Path | None = None
+    photos: int | None = None
+    epochs: int | None = None
+
+    def __post_init__(self):
+        self._at_least(1, "hidden", "steps", "seeds", "photos", "epochs")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShareConfig(Config):
     """Write a model folder of half the size to give to others. Its weights are in half precision.
 

@@ -1,0 +1,1 @@
+"""The lectures' claims on recurrent networks, measured: each study makes a table and a figure."""

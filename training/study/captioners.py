@@ -1,0 +1,163 @@
+"""Small captioners trained alike on a frozen encoder's cached features, to be compared."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from captioner.decoder import DecoderSettings
+from captioner.model import Captioner
+from captioner.search import SearchSettings
+from encoders.text import END, PAD, START, UNK
+from runtime.bundled import folder_of
+from runtime.errors import DataError, SettingError
+from training.config.fit import FitSettings
+from training.config.task import CaptionSettings
+from training.loop.fit import fit
+from training.loop.seed import generator
+from training.loop.task import Step, Stopped
+from training.metrics.captions import distinct_share
+from training.metrics.evaluate import scores_by_set
+from training.readers import read_captions
+from training.readers.records import CaptionRecord
+from training.tasks.captioner import CaptionTask
+from training.tasks.start import new_captioner, start_encoder, starting_preprocessing
+
+from .results import Row
+
+MAX_LENGTH = 30
+
+
+@dataclass(frozen=True)
+class CaptionerSettings:
+    """Sizes of a study on captioners; each is trained with these.
+
+    Attributes:
+        data: a data set of captions.
+        encoder: the model whose encoder sees the photos.
+        photos, val_photos: how many of the train and the val split, drawn at random but the same in every run.
+        epochs, batch, learning_rate: of training.
+        hidden, embedding, attention, projection, dropout, min_count: as of `python -m training captioner`.
+        seeds: how many captioners of a kind where one does not tell.
+    """
+
+    data: str
+    encoder: str = "bundled-captioner"
+    photos: int = 1000
+    val_photos: int = 300
+    epochs: int = 4
+    batch: int = 16
+    learning_rate: float = 0.002
+    hidden: int = 256
+    embedding: int = 128
+    attention: int = 128
+    projection: int = 256
+    dropout: float = 0.3
+    min_count: int = 3
+    seeds: int = 3
+
+    def __post_init__(self):
+        for name in ("photos", "val_photos", "epochs", "batch", "hidden", "seeds"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"{name} is {getattr(self, name)}; choose 1 or more.")
+
+    def case(self, network: str, options: dict, seed: int) -> dict:
+        """All that decides what a captioner comes to."""
+        return {"network": network, "options": options, "seed": seed, **asdict(self)} | {"seeds": None}
+
+
+@lru_cache(maxsize=2)
+def some_records(data: str, photos: int, val_photos: int) -> list[CaptionRecord]:
+    """So many photos of the train and of the val split.
+
+    Raises:
+        DataError: there are none of one of them.
+    """
+    found = read_captions(data)
+    some = []
+    for split, count in (("train", photos), ("val", val_photos)):
+        records = found.split(split)
+        if not records:
+            raise DataError(f"{data} has no {split} split; give another data set.")
+        order = torch.randperm(len(records), generator=generator(1, "study", split))[:count]
+        some += [records[i] for i in sorted(order.tolist())]
+    return some
+
+
+def trained(case: dict, out: Path) -> tuple[CaptionTask, Row]:
+    """A captioner trained as a case says, and what is known of it; goes on where an earlier call was stopped.
+
+    The row has CIDEr, BLEU-4 and the share of different captions on the val photos, greedily found by the captioner as
+    it is after its last epoch, so that no epoch is chosen by these photos.
+
+    Args:
+        out: the study's folder; the features are computed there once for all its captioners.
+    """
+    s = CaptionerSettings(**{name: case[name] for name in CaptionerSettings.__dataclass_fields__} | {"seeds": 1})
+    records = some_records(s.data, s.photos, s.val_photos)
+    folder = str(folder_of(s.encoder))
+    preprocessing = starting_preprocessing(None, folder)
+    encoder = start_encoder(None, folder, preprocessing=preprocessing)
+    sizes = {"attention_size": s.attention} | case["options"]
+    captions = [caption for record in records if record.split == "train" for caption in record.captions]
+    captioner = new_captioner(
+        encoder, captions, preprocessing,
+        DecoderSettings(s.embedding, s.hidden, dropout=s.dropout, projection_size=s.projection, **sizes),
+        min_count=s.min_count, max_size=None, unit="word", seed=case["seed"],
+    )  # fmt: skip
+    how = CaptionSettings(batch=s.batch, beam=1)
+    task = CaptionTask(captioner, records, how, epochs=s.epochs, seed=case["seed"], cache=out / "cache")
+    for _ in task.prepare():
+        pass
+    key = hashlib.sha256(json.dumps(case, sort_keys=True).encode()).hexdigest()[:8]
+    run = out / "runs" / f"{case['network']}, seed {case['seed']}, {key}"
+    fitting = FitSettings(epochs=s.epochs, learning_rate=s.learning_rate, warmup=0.05, seed=case["seed"])
+    rates = []
+    for record in fit(task, fitting, run, resume=(run / "resume.pt").is_file()):
+        if isinstance(record, Step):
+            rates.append(record.examples_a_second)
+        if isinstance(record, Stopped):
+            raise KeyboardInterrupt
+    task.model.eval()
+    size = sum(weight.numel() for weight in captioner.network.decoder.recurrent.parameters())
+    row = {"network": case["network"], "seed": case["seed"], **scored(task, said(task, "argmax", case["seed"])),
+           "recurrent_parameters": size, "captions_a_second": median(rates or [0.0])}  # fmt: skip
+    return task, row
+
+
+def said(task: CaptionTask, how: str, seed: int) -> list[str]:
+    """Captions of the val photos by `argmax`, by `sampling`, or with the `softmax` vector fed back; see `softly`."""
+    captions: list[str] = []
+    for rows in task.val_rows.split(64):
+        features = task.source[rows].float()
+        if how == "softmax":
+            captions += softly(task.captioner, features)
+        else:
+            search = SearchSettings(beam=1, sample=how == "sampling", max_length=MAX_LENGTH, no_repeat=0, seed=seed)
+            captions += [caption.text for caption in task.captioner.describe(features, search)]
+    return captions
+
+
+@torch.inference_mode()
+def softly(captioner: Captioner, features: torch.Tensor) -> list[str]:
+    """Captions of features (B, L, D), each word the likeliest, but what is fed back is the whole softmax vector."""
+    network, words = captioner.network, []
+    state, given = network.start(features), torch.full((len(features),), START)
+    for _ in range(MAX_LENGTH):
+        logits, state = network.step(given, state)
+        logits = logits.index_fill(1, torch.tensor([PAD, START, UNK]), float("-inf"))
+        given = torch.softmax(logits, dim=1)
+        words.append(logits.argmax(dim=1))
+    lists = torch.stack(words, dim=1).tolist()
+    return [captioner.vocabulary.decode(ids[: ids.index(END)] if END in ids else ids) for ids in lists]
+
+
+def scored(task: CaptionTask, captions: list[str]) -> Row:
+    """CIDEr of captions of the val photos, and how many different ones there are."""
+    records = [task.records[row] for row in task.val_rows.tolist()]
+    scores, _ = scores_by_set(records, captions)
+    return {"cider": scores["cider"], "bleu_4": scores["bleu_4"], "distinct": distinct_share(captions)}
