@@ -15,6 +15,7 @@ from torch.nn.functional import dropout
 
 from runtime.errors import SettingError
 
+from .gates import gate
 from .linear import linear, packed
 
 
@@ -79,8 +80,8 @@ class LSTMCell(Cell):
     def advance(self, x: Tensor, state: Tensor) -> Tensor:
         h, c = state.unbind(1)
         i, f, g, o = (x + linear(h, self.weight_hh, self.bias_hh)).chunk(4, dim=1)  # torch's order
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
+        c = gate("forget", f) * c + gate("input", i) * torch.tanh(g)
+        h = gate("output", o) * torch.tanh(c)
         return torch.stack((h, c), dim=1)
 
 
@@ -97,7 +98,7 @@ class GRUCell(Cell):
         h = state[:, 0]
         xr, xu, xn = x.chunk(3, dim=1)
         hr, hu, hn = linear(h, self.weight_hh, self.bias_hh).chunk(3, dim=1)
-        r, u = torch.sigmoid(xr + hr), torch.sigmoid(xu + hu)
+        r, u = gate("reset", xr + hr), gate("update", xu + hu)
         n = torch.tanh(xn + r * hn)
         return ((1 - u) * n + u * h).unsqueeze(1)
 
