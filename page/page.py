@@ -3,6 +3,7 @@
 import gradio as gr
 
 from .ask import ask_panel
+from .inside import inside_panel
 from .look import look_panel
 from .many import many_panel
 from .programs import endpoints
@@ -18,6 +19,8 @@ def page(site: Site) -> gr.Blocks:
         with gr.Tab("One photo") as tab:
             seen, looked = look_panel(site)
             ask_panel(site, seen, tab, looked)
+        with gr.Tab("Inside") as inside:
+            inside_panel(seen, inside)
         with gr.Tab("Many photos"):
             many_panel(site)
         with gr.Tab("Retrain"):

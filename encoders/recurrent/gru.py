@@ -5,6 +5,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
+from encoders.gates import gate
 from encoders.linear import linear
 
 from .cell import Cell
@@ -39,11 +40,11 @@ class GRUCell(Cell):
         if self.reset_before:
             H = self.hidden_size
             hr, hz = linear(h, self.weight_hh[: 2 * H], self.bias_hh[: 2 * H]).chunk(2, dim=1)
-            r, z = torch.sigmoid(xr + hr), torch.sigmoid(xz + hz)
+            r, z = gate("reset", xr + hr), gate("update", xz + hz)
             n = torch.tanh(xn + linear(r * h, self.weight_hh[2 * H :], self.bias_hh[2 * H :]))
         else:
             hr, hz, hn = linear(h, self.weight_hh, self.bias_hh).chunk(3, dim=1)
-            r, z = torch.sigmoid(xr + hr), torch.sigmoid(xz + hz)
+            r, z = gate("reset", xr + hr), gate("update", xz + hz)
             n = torch.tanh(xn + r * hn)
         h = (1 - z) * h + z * n if self.update_takes_new else z * h + (1 - z) * n
         return h.unsqueeze(1)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from encoders.gates import gate
 from encoders.linear import linear
 
 from .cell import Cell
@@ -28,6 +29,6 @@ class LSTMCell(Cell):
     def advance(self, x: Tensor, state: Tensor) -> Tensor:
         h, c = state.unbind(1)
         i, f, g, o = (x + linear(h, self.weight_hh, self.bias_hh)).chunk(4, dim=1)  # torch's order
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
+        c = gate("forget", f) * c + gate("input", i) * torch.tanh(g)
+        h = gate("output", o) * torch.tanh(c)
         return torch.stack((h, c), dim=1)

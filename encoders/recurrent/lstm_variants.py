@@ -6,10 +6,13 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
+from encoders.gates import gate
 from encoders.linear import linear
 from runtime.errors import SettingError
 
 from .cell import Cell
+
+NAMES = {"i": "input", "f": "forget", "o": "output"}
 
 
 class LSTMVariantCell(Cell):
@@ -72,15 +75,15 @@ class LSTMVariantCell(Cell):
             seen = linear(torch.cat(before, dim=1), self.weight_gates).chunk(len(before), dim=1)
             a |= {gate: a[gate] + s for gate, s in zip(self.gate_names, seen, strict=True)}
 
-        def gate(name: str, c: Tensor) -> Tensor | float:
+        def opened(name: str, c: Tensor) -> Tensor | float:
             if name not in a:
                 return 1.0
-            return torch.sigmoid(a[name] + self.peephole[name] * c if name in self.peephole else a[name])
+            return gate(NAMES[name], a[name] + self.peephole[name] * c if name in self.peephole else a[name])
 
-        i = gate("i", c)
-        f = 1 - i if self.coupled else gate("f", c)
+        i = opened("i", c)
+        f = 1 - i if self.coupled else opened("f", c)
         c = f * c + i * self.input_activation(a["g"])
-        o = gate("o", c)
+        o = opened("o", c)
         h = o * self.output_activation(c)
         now = {"i": i, "f": f, "o": o}
         gates = [now[name] for name in self.gate_names] if before else []

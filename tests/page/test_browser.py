@@ -119,6 +119,20 @@ def test_a_photo_is_captioned_its_words_shown_questions_answered_and_the_caption
     expect(page.get_by_role("option", name="The corrections made on this page (1)")).to_be_visible()
 
 
+def test_inside_shows_gates_and_weighed_words_on_a_phone(page, place):
+    page.set_viewport_size({"width": 390, "height": 844})
+    give_photo(page, place / "photo.png")
+    words = captioner.load(place / "captioner")(place / "photo.png", SearchSettings(beam=3, n=3)).words
+    page.get_by_role("tab", name="Inside").click()
+    panel = page.locator("#inside")
+    expect(panel.locator(".inside > div")).to_have_count(len(words))
+    expect(panel.get_by_text("forget, layer 2").first).to_be_visible()
+    expect(panel.get_by_role("heading", name=f"1. {words[0].text}", exact=True)).to_be_visible()
+    expect(panel.get_by_text("How far back")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    picture(page, "phone")
+
+
 def test_a_zip_is_captioned_and_its_captions_downloaded(page, place):
     with zipfile.ZipFile(place / "album.zip", "w") as album:
         for colour in COLOURS:

@@ -1,0 +1,74 @@
+"""What happens in a captioner as it says a caption: its gates, the words it weighed, how far gradients reach back.
+
+The decoder's own step is run again, forced to the caption's words: no equation is written here a second time.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from encoders.gates import record_gates
+from encoders.text import PAD, START
+
+from .caption import Caption, Word
+from .predictor import Captioner
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What happened at each of a caption's T words.
+
+    Attributes:
+        cell: the recurrent cell's name.
+        gates: name -> (T, layers, H), from 0, shut, to 1, open. None for a cell that has no gates.
+        weighed: of each word, the likeliest words in its place, best first.
+        gradient: (T,), ‖∂ log p(last word) / ∂ state‖ for the state before each word: how much the last word hangs on
+            what the cell remembered then.
+    """
+
+    cell: str
+    gates: dict[str, np.ndarray]
+    weighed: tuple[tuple[Word, ...], ...]
+    gradient: np.ndarray
+
+
+@torch.enable_grad()
+def look_inside(captioner: Captioner, features, caption: Caption, *, top: int = 5) -> Inside:
+    """Say a caption again and watch.
+
+    Args:
+        features: (1, L, D), of the photo.
+        caption: what the captioner said of it.
+        top: how many words to list in each word's place.
+
+    Raises:
+        SettingError: the captioner does not run in PyTorch, which gates and gradients are read from.
+    """
+    network, vocabulary = captioner.network, captioner.vocabulary
+    said = [vocabulary.ids[word.text] for word in caption.words]
+    with torch.no_grad():
+        state = network.start(torch.as_tensor(features))
+    state = replace(state, recurrent=state.recurrent.requires_grad_())
+    before, log_p = [], []
+    with record_gates() as record:
+        for token in [START, *said[:-1]][: len(said)]:
+            before.append(state.recurrent)
+            logits, state = network.step(torch.tensor([token]), state)
+            log_p.append(torch.log_softmax(logits[0].float(), dim=0))
+    gradient = torch.autograd.grad(log_p[-1][said[-1]], before) if said else ()
+    shape = (len(said), len(network.decoder.recurrent.layers), -1)
+    return Inside(
+        cell=network.settings.cell,
+        gates={name: torch.cat(v).detach().float().cpu().numpy().reshape(shape) for name, v in record.items()},
+        weighed=tuple(_likeliest(p.detach().cpu(), vocabulary.tokens, top) for p in log_p),
+        gradient=np.array([g.float().norm().item() for g in gradient]),
+    )
+
+
+def _likeliest(log_p: torch.Tensor, tokens: tuple[str, ...], top: int) -> tuple[Word, ...]:
+    """The likeliest words, best first; padding and start are none."""
+    log_p = log_p.clone()
+    log_p[[PAD, START]] = float("-inf")
+    best = log_p.exp().topk(min(top, len(tokens) - 2))
+    return tuple(Word(tokens[id], p) for p, id in zip(best.values.tolist(), best.indices.tolist(), strict=True))

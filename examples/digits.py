@@ -1,0 +1,169 @@
+"""Sequences from what is none: a digit is read in a few glimpses, and drawn row by row.
+
+A picture is no sequence, but it can be looked at, or made, piece by piece. The reader never sees the whole digit at
+once: at each step soft attention takes a glimpse, z = Σ pᵢ vᵢ over patches of 4 x 4 pixels, where the state says that
+it would help, and after each glimpse the state names the digit (after Ba et al. 2014, who choose one place at a
+time). The drawer is told which digit to draw and makes one row of pixels after the other: each is drawn from the
+probabilities that the state gives, and handed back as the next input (Gregor et al. 2015 do so stroke by stroke). The
+reader then judges whether what was drawn is the digit asked for. The digits are set in fonts that matplotlib ships,
+turned, shifted and scaled at random.
+
+    python examples/digits.py --out DIR
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Annotated
+
+import matplotlib
+import numpy as np
+import torch
+import typer
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
+
+from encoders.attention import SoftAttention
+from encoders.recurrent import Recurrent
+
+SIDE, PATCH, GLIMPSES = 20, 4, 4
+FOLDER = Path(matplotlib.get_data_path(), "fonts", "ttf")
+FONTS = [ImageFont.truetype(FOLDER / f"{name}.ttf", 20) for name in (
+    "DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral", "cmr10", "cmss10")]  # fmt: skip
+
+
+def digits(count: int, rng: Random) -> tuple[Tensor, Tensor]:
+    """Pictures (N, SIDE, SIDE) of ink (1) or none (0), and the digits they show (N,)."""
+    pictures, labels = np.zeros((count, SIDE, SIDE), np.float32), [rng.randrange(10) for _ in range(count)]
+    for picture, label in zip(pictures, labels, strict=True):
+        page = Image.new("L", (2 * SIDE, 2 * SIDE))
+        ImageDraw.Draw(page).text((SIDE, SIDE), str(label), 255, rng.choice(FONTS), anchor="mm")
+        page = page.rotate(rng.uniform(-5, 5), Image.Resampling.BILINEAR)
+        side, shift = SIDE * rng.uniform(0.95, 1.15), (rng.uniform(-0.7, 0.7), rng.uniform(-0.7, 0.7))
+        left, top = (SIDE - side / 2 + s for s in shift)
+        box = (left, top, left + side, top + side)
+        picture[:] = np.asarray(page.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box)) > 127
+    return torch.from_numpy(pictures), torch.tensor(labels)
+
+
+class Reader(nn.Module):
+    """Pictures (B, SIDE, SIDE) -> logits (B, T, 10), what it thinks after each glimpse, and p (B, T, L)."""
+
+    def __init__(self, *, cell: str, hidden_size: int = 64):
+        super().__init__()
+        self.patches = nn.Conv2d(1, hidden_size, PATCH, stride=PATCH)
+        self.places = nn.Parameter(0.1 * torch.randn((SIDE // PATCH) ** 2, hidden_size))  # what is seen, and where
+        self.attention = SoftAttention(feature_size=hidden_size, query_size=hidden_size, attention_size=32)
+        self.recurrent = Recurrent(cell, hidden_size, hidden_size)
+        self.output = nn.Linear(hidden_size, 10)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        features = torch.relu(self.patches(pictures.unsqueeze(1)).flatten(2).transpose(1, 2) + self.places)  # (B, L, D)
+        keys, state = self.attention.keys(features), self.recurrent.zero_state(features)
+        said, looked = [], []
+        for _ in range(GLIMPSES):
+            z, p = self.attention(state[:, -1, 0].unsqueeze(1), features, keys)
+            h, state = self.recurrent.step(z.squeeze(1), state)
+            said.append(self.output(h))
+            looked.append(p.squeeze(1))
+        return torch.stack(said, dim=1), torch.stack(looked, dim=1)
+
+
+class Drawer(nn.Module):
+    """The row before and the digit wanted -> the probability of ink at each pixel of the next row."""
+
+    def __init__(self, *, cell: str, hidden_size: int = 128):
+        super().__init__()
+        self.recurrent = Recurrent(cell, SIDE + 10, hidden_size)
+        self.output = nn.Linear(hidden_size, SIDE)
+
+    def forward(self, rows: Tensor, wanted: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """rows (B, T, SIDE) and digits (B,) -> the logits of the rows that follow each (B, T, SIDE), and the state."""
+        told = one_hot(wanted, 10).float().unsqueeze(1).expand(-1, rows.shape[1], -1)
+        h, state = self.recurrent(torch.cat((rows, told), dim=2), state)
+        return self.output(h), state
+
+    @torch.no_grad()
+    def draw(self, wanted: Tensor, *, temperature: float = 0.5) -> Tensor:
+        """Digits (B,) -> pictures (B, SIDE, SIDE) of ink (1) or none (0), drawn from an empty row above them."""
+        row, state, rows = torch.zeros(len(wanted), 1, SIDE), None, []
+        for _ in range(SIDE):
+            logits, state = self(row, wanted, state)
+            row = torch.bernoulli(torch.sigmoid(logits / temperature))
+            rows.append(row)
+        return torch.cat(rows, dim=1)
+
+
+def reading_loss(reader: Reader, pictures: Tensor, labels: Tensor) -> Tensor:
+    """It should know the digit as early as it can: every glimpse counts."""
+    said, _ = reader(pictures)
+    return cross_entropy(said.flatten(0, 1), labels.repeat_interleave(GLIMPSES))
+
+
+def drawing_loss(drawer: Drawer, pictures: Tensor, labels: Tensor) -> Tensor:
+    """Teacher forcing: each true row from the true rows above it."""
+    above = torch.cat((torch.zeros_like(pictures[:, :1]), pictures[:, :-1]), dim=1)
+    return binary_cross_entropy_with_logits(drawer(above, labels)[0], pictures)
+
+
+def train(model: nn.Module, loss_of: Callable, pictures: Tensor, labels: Tensor, *, updates: int) -> None:
+    """Adam on batches of 64."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=8e-3)
+    for _ in range(updates):
+        rows = torch.randint(len(pictures), (64,))
+        loss = loss_of(model, pictures[rows], labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+
+@torch.no_grad()
+def recognised(reader: Reader, pictures: Tensor, labels: Tensor) -> list[float]:
+    """The share of digits named rightly after each glimpse."""
+    return (reader(pictures)[0].argmax(dim=2) == labels.unsqueeze(1)).float().mean(dim=0).tolist()
+
+
+@torch.no_grad()
+def show(reader: Reader, pictures: Tensor, drawn: Tensor, file: Path) -> None:
+    """Left, four digits as they are read, each glimpse lit and what was thought after it; right, ten drawn ones."""
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(5, 6))
+    said, looked = reader(pictures)
+    for row, picture, names, places in zip(left.subplots(4, GLIMPSES), pictures, said.argmax(2), looked, strict=True):
+        for ax, name, p in zip(row, names, places, strict=True):
+            light = p.view(SIDE // PATCH, -1).repeat_interleave(PATCH, 0).repeat_interleave(PATCH, 1)
+            ax.imshow((picture * (0.25 + 0.75 * light / light.max())).numpy(), cmap="magma", vmin=0, vmax=1)
+            ax.set(xticks=[], yticks=[], xlabel=f"a {name}")
+    left.suptitle("Read in glimpses: where it looked, what it thought", fontsize=10)
+    for ax, picture in zip(right.subplots(4, 5).flat, drawn, strict=True):
+        ax.imshow(picture.numpy(), cmap="gray_r", vmin=0, vmax=1)
+        ax.set(xticks=[], yticks=[])
+    right.suptitle("Drawn row by row", fontsize=10)
+    figure.savefig(file, dpi=100)
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path(),
+    updates: Annotated[int, typer.Option(help="Steps of gradient descent.")] = 400,
+    cell: Annotated[str, typer.Option(help="Recurrent cell.")] = "gru",
+    seed: int = 1,
+):
+    """Learn to read digits in glimpses and to draw them row by row; writes digits.png."""
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    data = digits(5000, Random(seed))
+    reader, drawer = Reader(cell=cell), Drawer(cell=cell)
+    train(reader, reading_loss, *data, updates=updates)
+    train(drawer, drawing_loss, *data, updates=updates)
+    pictures, labels = digits(500, Random(seed + 1))
+    print("right after each glimpse:", *(f"{right:.1%}" for right in recognised(reader, pictures, labels)))
+    wanted = torch.arange(10).repeat(50)
+    print(f"drawn digits that the reader recognises: {recognised(reader, drawer.draw(wanted), wanted)[-1]:.1%}")
+    show(reader, pictures[:4], drawer.draw(torch.arange(10).repeat(2)), out / "digits.png")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,118 @@
+"""Inside: what the decoder's gates did at each word of the caption, what else it weighed, how far gradients reach."""
+
+import base64
+import html
+import io
+
+import gradio as gr
+import numpy as np
+from PIL import Image, ImageOps
+
+from captioner.caption import Word
+from encoders.heatmap import overlay
+from runtime.errors import SettingError
+
+from .session import Seen
+from .site import HIDDEN, MODEL_TURN, told
+
+THUMBNAIL, STRIP_ROWS = 200, 4  # pixels; rows of units in a gate's strip
+NO_PHOTO = "<p>Choose a photo on the tab “One photo” first; then see here what happens in the model at each word.</p>"
+NOT_PYTORCH = (
+    "<p>Gates and gradients are read from PyTorch, and this captioner runs on another engine: install PyTorch, then "
+    "start the page with a captioner that runs in it.</p>"
+)
+NOTES = {
+    "lstm": "<b>forget</b>: how much of the old memory stays. <b>input</b>: how much of what is new enters. "
+            "<b>output</b>: how much of the memory is shown to the rest of the network.",
+    "gru": "<b>update</b>: how much of the old state stays. <b>reset</b>: how much of it the new candidate sees.",
+    "rnn": "A vanilla recurrent network has no gates: its whole state is written anew at every word.",
+}  # fmt: skip
+STYLE = """<style>
+.inside {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 250px), 1fr)); gap: 1.25em}
+.inside img {margin: .3em 0; border-radius: 4px}
+.inside .strip {width: 100%; height: 24px; image-rendering: pixelated}
+.inside div, .reach div {font-size: .9rem; line-height: 1.5}
+.share {display: flex; gap: .5em; align-items: center}
+.share > span {flex: 0 0 6.5em; overflow-wrap: anywhere}
+.share > i {flex: 1; height: 8px; border-radius: 4px; background: var(--border-color-primary); overflow: hidden}
+.share > i > i {display: block; height: 100%; background: var(--color-accent)}
+.share > b {flex: 0 0 3.5em; text-align: right; font-weight: normal; font-variant-numeric: tabular-nums}
+</style>"""
+
+
+def bar(label: str, share: float, number: str) -> str:
+    """One line: a label, a bar of this share of its room, a number."""
+    width = f"{100 * share:.1f}%"
+    return (f'<div class="share"><span>{html.escape(label)}</span><i><i style="width: {width}"></i></i>'
+            f"<b>{number}</b></div>")  # fmt: skip
+
+
+def image(picture: Image.Image, kind: str, alt: str, attributes: str = "") -> str:
+    """A picture as HTML that needs no other file."""
+    file = io.BytesIO()
+    picture.save(file, kind)
+    data = base64.b64encode(file.getvalue()).decode()
+    return f'<img src="data:image/{kind};base64,{data}" alt="{html.escape(alt)}" {attributes}>'
+
+
+def strip(values: np.ndarray, alt: str) -> str:
+    """Every unit of a gate (H,) as a small field: pale where it is shut, dark where it is open."""
+    rows = STRIP_ROWS if len(values) % STRIP_ROWS == 0 else 1
+    fields = Image.fromarray((255 * values.reshape(rows, -1)).round().astype(np.uint8))
+    return image(ImageOps.colorize(fields, "#f5f5f4", "#065f46"), "png", alt, 'class="strip"')
+
+
+def gates_html(gates: dict[str, np.ndarray], t: int) -> str:
+    """Mean and strip of every gate of every layer at word t."""
+    lines = []
+    for name, values in gates.items():
+        for n, layer in enumerate(values[t], 1):
+            label = name if values.shape[1] == 1 else f"{name}, layer {n}"
+            lines.append(bar(label, layer.mean(), f"{layer.mean():.2f}") + strip(layer, f"units of the {label} gate"))
+    return "".join(lines)
+
+
+def weighed_html(words: tuple[Word, ...]) -> str:
+    """The words that the model weighed, with their probabilities."""
+    names = {"<end>": "(the end)", "<unk>": "(a rarer word)"}
+    return "".join(bar(names.get(w.text, w.text), w.probability, f"{w.probability:.0%}") for w in words)
+
+
+def reach_html(words: list[str], gradient: np.ndarray) -> str:
+    """How far the last word's gradient reaches back."""
+    shares = gradient / max(gradient.max(), 1e-30)
+    bars = "".join(bar(w, s, f"{s:.2f}") for w, s in zip(words, shares, strict=True))
+    return (f"<h3>How far back “{html.escape(words[-1])}” reaches</h3><p>The size of the gradient of its "
+            "log-probability by the state before each word; the largest is 1.</p>"
+            f"<div class='reach'>{bars}</div>")  # fmt: skip
+
+
+def inside_html(seen: Seen | None) -> str:
+    """The whole tab, for the caption that is on the page."""
+    if not seen or not seen.caption.words:
+        return NO_PHOTO
+    from captioner.inside import look_inside  # PyTorch; a page that nobody looks inside does without
+
+    try:
+        found = look_inside(seen.captioner, seen.features, seen.caption)
+    except SettingError:
+        return NOT_PYTORCH
+    small = seen.photo.copy()
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    cards = []
+    for t, (word, p) in enumerate(zip(seen.caption.words, seen.caption.attention, strict=True)):
+        looked = overlay(small, p, seen.captioner.preprocessing)
+        cards.append(
+            f"<div><h3>{t + 1}. {html.escape(word.text)}</h3>{image(looked, 'jpeg', f'where it looked: {word.text}')}"
+            f"{gates_html(found.gates, t)}<div>It weighed:</div>{weighed_html(found.weighed[t])}</div>"
+        )
+    words = [word.text for word in seen.caption.words]
+    return (f"{STYLE}<h2>“{html.escape(seen.caption.text)}”, in a decoder with the cell {found.cell}</h2>"
+            f"<p>{NOTES.get(found.cell, '')} Each field of a strip is one unit: the darker, the more open.</p>"
+            f"<div class='inside'>{''.join(cards)}</div>{reach_html(words, found.gradient)}")  # fmt: skip
+
+
+def inside_panel(seen: gr.State, tab: gr.Tab) -> None:
+    """Filled whenever the tab is opened: what it shows costs as much as saying the caption again."""
+    shown = gr.HTML(NO_PHOTO, elem_id="inside")
+    tab.select(told()(inside_html), seen, shown, show_progress="hidden", **HIDDEN, **MODEL_TURN)

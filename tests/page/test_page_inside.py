@@ -1,0 +1,55 @@
+"""The tab “Inside”, from its functions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from captioner_toys import small_captioner
+from toys import square
+
+from captioner import SearchSettings
+from page.inside import NO_PHOTO, NOT_PYTORCH, bar, gates_html, inside_html, reach_html, strip, weighed_html
+from page.look import see
+from page.site import Models
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    path = tmp_path_factory.mktemp("inside") / "photo.png"
+    square("red", "left").resize((320, 240)).save(path)
+    return see(Models(small_captioner()), str(path), SearchSettings())
+
+
+def test_every_word_has_its_card(seen):
+    shown = inside_html(seen)
+    words = [w.text for w in seen.caption.words]
+    assert [f"<h3>{n}. {w}</h3>" in shown for n, w in enumerate(words, 1)] == [True] * len(words)
+    assert shown.count('class="strip"') == len(words) * 3 * 2  # gates, layers
+    assert shown.count("image/jpeg") == len(words) and "<b>forget</b>" in shown
+    assert f"How far back “{words[-1]}” reaches" in shown
+
+
+def test_without_a_photo_or_words_or_pytorch_it_says_so(seen, monkeypatch):
+    assert inside_html(None) == NO_PHOTO
+    assert inside_html(replace(seen, caption=replace(seen.caption, words=()))) == NO_PHOTO
+    other = type(seen.captioner)(object.__new__(Engine), seen.captioner.vocabulary, seen.captioner.preprocessing)
+    assert inside_html(replace(seen, captioner=other)) == NOT_PYTORCH
+
+
+class Engine:
+    image_size, grid = 32, (1, 1)
+
+
+def test_numbers_are_bars_and_strips():
+    assert "width: 25.0%" in bar("<b>", 0.25, "0.25") and "&lt;b&gt;" in bar("<b>", 0.25, "0.25")
+    one, other = strip(np.zeros(24), "units"), strip(np.ones(24), "units")
+    assert one != other and one.startswith('<img src="data:image/png;base64,')
+    assert "layer" not in gates_html({"input": np.full((2, 1, 6), 0.5)}, 1)
+    assert ">0.50<" in gates_html({"input": np.full((2, 1, 6), 0.5)}, 1)
+
+
+def test_special_words_are_named_and_the_largest_gradient_is_one(seen):
+    end = type(seen.caption.words[0])("<end>", 0.5)
+    assert "(the end)" in weighed_html((end,)) and "50%" in weighed_html((end,))
+    shown = reach_html(["a", "dog"], np.array([1.0, 4.0]))
+    assert ">0.25<" in shown and ">1.00<" in shown and "“dog”" in shown
