@@ -4,13 +4,13 @@
 
 Makes the set of small photos repeated, with five captions each and one more photo of the training set in val, in ten
 shards; then, each kind in a process of its own: opens it, reads its records, compares all photos by their bytes and
-makes the key of the cache, as `training captioner` does before it decodes a photo. Prints JSON. Linux only.
+makes the key of the cache, as `training captioner` does before it decodes a photo. Prints JSON. Memory is the
+process's own (on Linux; files that the system keeps in memory, such as PyTorch's, are not counted), before and at most.
 """
 
 import argparse
 import io
 import json
-import resource
 import subprocess
 import sys
 import tarfile
@@ -20,6 +20,7 @@ from collections import deque
 from pathlib import Path
 
 from PIL import Image
+from training_cost import watched
 
 from runtime.command import say
 from training.caches.photos import identity
@@ -80,18 +81,19 @@ MAKERS = {"tar": make_tar, "parquet": make_parquet}
 
 def measure(folder: Path) -> dict:
     """Of one set, in this process."""
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-    data = read_captions(folder)
-    read = time.process_time()
-    deque(find_copies(photos_by_split(data.records)), maxlen=0)
-    compared = time.process_time()
-    key = b"".join(identity(record.image) for record in data.records)
-    done = time.process_time()
+    with watched() as memory:
+        before, began = memory[0], time.process_time()
+        data = read_captions(folder)
+        read = time.process_time()
+        deque(find_copies(photos_by_split(data.records)), maxlen=0)
+        compared = time.process_time()
+        key = b"".join(identity(record.image) for record in data.records)
+        done = time.process_time()
     return {
         "rows": len(data.records), "captions": sum(len(record.captions) for record in data.records),
         "read_s": round(read - began, 1), "compare_s": round(compared - read, 1), "key_s": round(done - compared, 1),
         "total_s": round(done - began, 1), "key_bytes": len(key),
-        "most_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "before_mb": before // 1024,
+        "most_memory_mb": round(memory[-1] / 1e6), "before_mb": round(before / 1e6),
     }  # fmt: skip
 
 
