@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from encoders.archives import ARCHIVES, FileInside, files_inside
 from encoders.photo_files import photos_under
 from runtime.archive import ArchiveLimits, unpack
 from runtime.errors import PhotoError, SettingError, shown
@@ -28,7 +29,7 @@ class Entry:
     """
 
     name: str
-    path: Path
+    path: Path | FileInside
     caption: Caption | None
     error: str | None
 
@@ -37,17 +38,21 @@ class Entry:
         return {"image": self.name, **(self.caption.to_json() if self.caption else {"error": self.error})}
 
 
-def photos_in(sources: Iterable[Path]) -> list[Path]:
+def photos_in(sources: Iterable[Path]) -> list[Path | FileInside]:
     """The photos named, and those in the folders named (at any depth, told by their content, in alphabetical order).
 
+    So are those in a tar or zip that is named, in its order, and read in place.
+
     Raises:
-        SettingError: there are none.
+        SettingError: there are none. DataError: a tar or zip is damaged.
     """
     sources = [Path(source) for source in sources]
     found = []
     for source in sources:
         if source.is_dir():
             found += sorted(photos_under(source))
+        elif source.suffix.lower() in ARCHIVES and source.is_file():
+            found += filter(FileInside.is_photo, files_inside(source))
         else:
             found.append(source)
     if not found:
@@ -56,7 +61,7 @@ def photos_in(sources: Iterable[Path]) -> list[Path]:
 
 
 def album(
-    captioner, paths: Iterable[Path], settings: SearchSettings | None = None, *, root: Path | None = None
+    captioner, paths: Iterable[Path | FileInside], settings: SearchSettings | None = None, *, root: Path | None = None
 ) -> Iterator[Entry]:
     """Caption photos, in the order given; one that cannot be opened is an Entry with its error.
 
@@ -65,8 +70,10 @@ def album(
         root: the folder in which the photos are named by their path; a photo outside it, and every photo where there
             is no root, is named by its file name alone.
     """
-    for path, said in captioner.stream([Path(path) for path in paths], settings):
-        name = shown(path.relative_to(root).as_posix() if root and path.is_relative_to(root) else path.name)
+    paths = [path if isinstance(path, FileInside) else Path(path) for path in paths]
+    for path, said in captioner.stream(paths, settings):
+        inside = root and isinstance(path, Path) and path.is_relative_to(root)
+        name = shown(path.relative_to(root).as_posix() if inside else path.name)
         failed = isinstance(said, PhotoError)
         error = str(said).replace(shown(path), name) if failed else None  # where it is on the disk is nobody's business
         yield Entry(name, path, None if failed else said, error)

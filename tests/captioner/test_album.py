@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -135,6 +136,21 @@ def test_coco_holds_photos_of_any_name_and_no_bad_ones(tmp_path):
     content = json.loads((tmp_path / "captions.json").read_text(encoding="utf-8"))
     assert content["images"] == [{"id": 1, "file_name": "é?.jpg"}]
     assert content["annotations"] == [{"id": 1, "image_id": 1, "caption": "a dog"}]
+
+
+def test_photos_in_a_zip_or_tar_are_captioned_where_they_are(tmp_path, folder):
+    names = ["left/blue.png", "left/broken.jpg", "right/green.png", "notes.txt"]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed, tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name in names:
+            packed.write(folder / name, name)
+            tar.add(folder / name, name)
+    loose = list(album(small_captioner(), [folder / name for name in names[:3]]))
+    for archive in (tmp_path / "a.zip", tmp_path / "a.tar"):
+        found = list(album(small_captioner(), photos_in([archive])))
+        assert [(e.name, e.caption and e.caption.text, e.error) for e in found] == [
+            (e.name, e.caption and e.caption.text, e.error) for e in loose
+        ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar", "a.zip"]
 
 
 def test_a_folder_without_photos_is_one_sentence(tmp_path):

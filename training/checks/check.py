@@ -47,6 +47,7 @@ class Photos:
         missing: names in the data set's files for which there is no one photo: of captions counted once a photo,
             of questions once a question.
         undecodable: how many cannot be opened, None where that was not tried; why: name -> reason, the first few.
+        unused: how many photos of the folder no row names, where many a mistake shows first; examples: the first few.
     """
 
     found: int
@@ -55,6 +56,8 @@ class Photos:
     missing: int
     undecodable: int | None
     why: dict[str, str]
+    unused: int = 0
+    unused_examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,8 @@ def check(
             missing=_missing(found),
             undecodable=None if bad is None else len(bad),
             why={shown(path.name): why for path, why in list((bad or {}).items())[:SHOWN]},
+            unused=len(found.unused),
+            unused_examples=tuple(map(shown, found.unused[:SHOWN])),
         ),
         left_out={f: LeftOut(n, tuple(found.problems.examples[f])) for f, n in found.problems.counts.items()},
         copies=copies,

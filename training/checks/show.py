@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runtime.errors import shown
+from training.readers.records import REMEDIES
 
 from .check import Report
 from .photo_files import leak_sentence
@@ -34,8 +35,9 @@ def facts(report: Report) -> dict[str, str]:
     more = [f"and {(photos.undecodable or 0) - len(photos.why):,} more"] * ((photos.undecodable or 0) > len(photos.why))
     rows = {
         "Photos": _photos(report),
-        "Left out": "\n".join(f"{n.count:,} {fault}, such as {', '.join(n.examples)}"
+        "Left out": "\n".join(f"{n.count:,} {fault}, such as {', '.join(n.examples)}{REMEDIES.get(fault, '')}"
                               for fault, n in report.left_out.items()),
+        "Not used": _unused(report),
         "Cannot be opened": "\n".join([*photos.why.values(), *more]),
         "The same photo": _copies(report),
         report.kind.capitalize(): f"{words.texts:,}; {words.least:,} to {words.most:,} a photo, {words.mean:.2f} on "
@@ -62,6 +64,12 @@ def _photos(report: Report) -> str:
     splits = [f"{name} {n:,}" + " (made)" * (name in photos.made) for name, n in photos.splits.items()]
     opened = "not opened" if photos.undecodable is None else f"{photos.undecodable:,} cannot be opened"
     return f"{photos.found:,}: {', '.join(splits)}\n{photos.missing:,} missing; {opened}"
+
+
+def _unused(report: Report) -> str:
+    photos = report.photos
+    names = ", ".join(photos.unused_examples)
+    return f"{photos.unused:,} photos of the folder are in no row, such as {names}" if photos.unused else ""
 
 
 def _copies(report: Report) -> str:

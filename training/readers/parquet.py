@@ -105,8 +105,8 @@ def _opened(file: Path) -> Iterator:
     try:
         with ParquetFile(file) as parquet:
             yield parquet
-    except (pyarrow.ArrowException, OSError) as error:
-        why = str(error).split("\n")[0].rstrip(". ")
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # a text that is no UTF-8 is a ValueError
+        why = shown(str(error).split("\n")[0].rstrip(". "))
         raise DataError(f"{shown(file)} is no Parquet file, or is cut short ({why}); download it again.") from None
 
 

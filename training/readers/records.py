@@ -13,7 +13,7 @@ from .parquet import PhotoInParquet
 PhotoFile: TypeAlias = Path | FileInside | PhotoInParquet
 
 SPLITS = ("train", "val", "test")
-_REMEDIES = {
+REMEDIES = {
     "image names fit more than one photo": " (--strip-prefix takes off what stands before the folder)",
 }
 
@@ -63,7 +63,7 @@ class Problems:
     def sentences(self) -> list[str]:
         """One line a fault: `12 images are missing, such as a.jpg, b.jpg`."""
         return [
-            f"{count} {fault}, such as {', '.join(self.examples[fault])}{_REMEDIES.get(fault, '')}"
+            f"{count} {fault}, such as {', '.join(self.examples[fault])}{REMEDIES.get(fault, '')}"
             for fault, count in self.counts.items()
         ]
 

@@ -24,6 +24,7 @@ class Questions:
         formats: of each data set.
         problems: what was left out of all of them.
         made: splits that one of them did not have, made from its training photos.
+        unused: photos of their folders that no row names.
         remarks: sentences on what was found, left out or made.
     """
 
@@ -32,6 +33,7 @@ class Questions:
     remarks: list[str]
     problems: Problems
     made: tuple[str, ...]
+    unused: tuple[str, ...] = ()
 
     @property
     def format(self) -> str:
@@ -56,7 +58,7 @@ def read_all(
     Raises:
         DataError, SettingError: one of them cannot be read.
     """
-    records, formats, remarks, problems, made = [], [], [], Problems(), set()
+    records, formats, remarks, problems, made, unused = [], [], [], Problems(), set(), []
     for path in paths:
         found = read_or_generate(path, format, generate=generate, columns=columns)
         kept = [record for record in found.records if _can_be_asked(record, found.problems)]
@@ -66,6 +68,7 @@ def read_all(
         remarks += [f"left out: {sentence}" for sentence in found.problems.sentences()]
         problems.merge(found.problems)
         made.update(found.made)
+        unused += found.unused
         if found.made:
             remarks.append(f"{shown(path)}: its {' and '.join(found.made)} split was made from training photos.")
     if len(paths) > 1 or generate:
@@ -73,7 +76,7 @@ def read_all(
         records = keep_apart(records, apart)
         remarks += [f"left out: {sentence}" for sentence in apart.sentences()]
         problems.merge(apart)
-    return Questions(records, formats, remarks, problems, tuple(sorted(made)))
+    return Questions(records, formats, remarks, problems, tuple(sorted(made)), tuple(unused))
 
 
 def read_or_generate(

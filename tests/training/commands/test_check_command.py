@@ -245,3 +245,16 @@ def test_columns_are_named_on_the_command_line(tmp_path):
     assert (captions["kind"], asked["kind"]) == ("captions", "questions")
     with pytest.raises(SettingError, match="given twice"):
         call("check", tmp_path, *model, *named, "--caption-column", "Photo")
+
+
+def test_photos_that_no_row_names_are_told(tmp_path):
+    for n in range(9):
+        square("red", "left", n).save(tmp_path / f"{n}.png")
+    (tmp_path / "own.csv").write_text("image,caption,split\n0.png,red,train\n1.png,red,val\n2.png,red,later\n")
+    model = ["--encoder", "tiny", "--image-size", 32, "--min-count", 1, "--quick"]
+    told = call("check", tmp_path, *model)[0]
+    assert "6 photos of the folder are in no row, such as 3.png, 4.png," in " ".join(told.split())
+    photos = json.loads(call("check", tmp_path, *model, "--json")[0])["photos"]
+    assert (photos["unused"], photos["unused_examples"]) == (6, [f"{n}.png" for n in range(3, 8)])
+    (tmp_path / "own.csv").write_text("image,caption\n" + "".join(f"{n}.png,red\n" for n in range(9)))
+    assert "no row" not in call("check", tmp_path, *model)[0]

@@ -1,7 +1,9 @@
 """Data sets in tar, zip and Parquet files, of which nothing is unpacked."""
 
+import contextlib
 import io
 import json
+import random
 import sys
 import tarfile
 import zipfile
@@ -10,9 +12,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from encoders.images import open_photo
-from runtime.errors import DataError, PhotoError
-from training.caches.photos import identity
+from encoders.images import Preprocessing, open_photo
+from runtime.errors import DataError, GlimpseError, PhotoError
+from training.caches.photos import PhotoCache, identity
 from training.checks.photo_files import find_copies, photos_by_split
 from training.readers import read_captions
 from training.readers.columns import Columns
@@ -296,6 +298,49 @@ def test_copies_are_found_in_whatever_they_lie(tmp_path):
             next(looking)
     (leak,) = stop.value.value.leaks
     assert (leak.split, leak.also_in, leak.photos) == ("test", "train", 1)
+
+
+def test_cached_photos_are_the_same_wherever_they_lie(tmp_path):
+    shades = range(40)
+    texts = {f"{n}.txt": b"a dog" for n in shades}
+    tar_of(tmp_path / "tar/0.tar", {f"{n}.png": picture(n) for n in shades} | texts)
+    zip_of(tmp_path / "0.zip", {f"{n}.png": picture(n) for n in shades} | texts)
+    parquet_of(tmp_path / "rows/0.parquet", {"image": pictures(*shades), "caption": ["a dog"] * 40}, rows_a_group=7)
+    (tmp_path / "loose").mkdir()
+    for n in shades:
+        (tmp_path / f"loose/{n}.png").write_bytes(picture(n))
+    paths = {name: [r.image for r in read_captions(tmp_path / name).records] for name in ("tar", "rows", "0.zip")}
+    paths["loose"] = [tmp_path / f"loose/{n}.png" for n in shades]
+    caches = {name: PhotoCache(photos, Preprocessing(size=16), tmp_path) for name, photos in paths.items()}
+    assert len({cache.file for cache in caches.values()}) == 4
+    rows = {name: cache[list(shades)] for name, cache in caches.items()}
+    assert not any(cache.bad for cache in caches.values())
+    assert all(rows[name].equal(rows["loose"]) for name in rows) and len(rows["loose"].unique()) > 20
+
+
+@pytest.mark.parametrize("make", [tar_of, zip_of, None], ids=["tar", "zip", "parquet"])
+def test_damaged_files_give_a_sentence_or_what_is_whole(tmp_path, make):
+    if make:
+        file = make(tmp_path / ("0.tar" if make is tar_of else "0.zip"), {
+            "0.png": picture(1), "0.txt": b"a dog", "1.png": picture(2), "1.json": {"caption": "a cat"},
+        })  # fmt: skip
+    else:
+        file = parquet_of(tmp_path / "0.parquet", {"image": pictures(1, 2), "caption": ["a dog", "a cat"]})
+    whole, chance = file.read_bytes(), random.Random(7)
+    for _ in range(120):
+        content = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            place = chance.randrange(len(content))
+            content[place : place + chance.randint(0, 9)] = chance.randbytes(chance.choice([0, 1, 9]))
+        file.write_bytes(content)
+        try:
+            photos = [record.image for record in read_captions(file).records]
+        except GlimpseError as error:
+            assert str(error).isprintable()
+            continue
+        for photo in photos:
+            with contextlib.suppress(PhotoError):
+                open_photo(photo)
 
 
 def test_what_tells_photos_in_a_file_apart(tmp_path):
