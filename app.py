@@ -1,10 +1,9 @@
 """The page: upload a photo, read what Glimpse sees in it, ask about it, caption many, correct what is wrong, retrain.
 
 python app.py [--host H] [--port P] [--captioner DIR] [--vqa DIR] [--workspace DIR] [--data-root DIR]
-              [--auth USER:PASSWORD] [--mcp]
+              [--auth USER:PASSWORD | --auth-file FILE] [--allowed-host NAME] [--behind-proxy] [--mcp]
 """
 
-import ipaddress
 import os
 import signal
 import sys
@@ -17,28 +16,14 @@ import typer
 
 import captioner
 import vqa
+from page.guard import Hosts, is_loopback
+from page.login import read_login
 from page.page import page
 from page.serve import serve
 from page.site import Models, Site
 from runtime.bundled import is_bundled
 from runtime.command import run, say
 from runtime.errors import ModelError, SettingError
-
-
-def _login(auth: str | None) -> tuple[str, str] | None:
-    if auth is None:
-        return None
-    user, colon, password = auth.partition(":")
-    if not (user and colon and password):
-        raise SettingError("--auth needs a user and a password with a colon between them, such as ann:secret.")
-    return user, password
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _models(captioner_name: str, vqa_name: str) -> Models:
@@ -60,27 +45,45 @@ def _absolute(model: str) -> str:
 
 
 def main(
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 7860,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0, or ::, for every network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 7860,
     captioner: Annotated[str, typer.Option(help="A captioner's folder, or bundled-captioner.")] = captioner.BUNDLED,
     vqa: Annotated[str, typer.Option(help="The folder of a model for questions, or bundled-vqa.")] = vqa.BUNDLED,
     workspace: Annotated[Path, typer.Option(help="Folder for corrections and runs.")] = Path("glimpse-workspace"),
     data_root: Annotated[Path | None, typer.Option(help="Folder of data sets that may be trained on.")] = None,
-    auth: Annotated[str | None, typer.Option(help="USER:PASSWORD that visitors must give.")] = None,
+    auth: Annotated[
+        str | None,
+        typer.Option(
+            envvar="GLIMPSE_AUTH", help="USER:PASSWORD that visitors must give; others on this machine see it."
+        ),
+    ] = None,
+    auth_file: Annotated[Path | None, typer.Option(help="A file with USER:PASSWORD, which none but you sees.")] = None,
+    allowed_host: Annotated[
+        list[str] | None, typer.Option(help="A further name that the page may be asked by; may be given several times.")
+    ] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="Believe the X-Forwarded headers of a reverse proxy before the page.")
+    ] = False,
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer /caption and /ask as MCP tools too.")] = False,
 ):
     """Serve Glimpse's page."""
-    login = _login(auth)
+    login = read_login(auth, auth_file)
+    os.environ.pop("GLIMPSE_AUTH", None)  # not for the trainings that the page begins
+    hosts = Hosts(host.strip("[]").lower(), tuple(allowed_host or ()))
     if mcp and not find_spec("mcp"):
         raise SettingError("--mcp needs an extra that is not installed; run: pip install '.[mcp]'")
     site = Site(
-        _models(captioner, vqa), workspace.resolve(), writable=bool(login) or _is_loopback(host),
-        data_root=data_root and data_root.resolve(), given={"captioner": _absolute(captioner), "vqa": _absolute(vqa)},
-    )  # fmt: skip
+        _models(captioner, vqa),
+        workspace.resolve(),
+        writable=bool(login) or (is_loopback(hosts.served) and not behind_proxy),
+        only_here=not login,
+        data_root=data_root and data_root.resolve(),
+        given={"captioner": _absolute(captioner), "vqa": _absolute(vqa)},
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the temporary folder goes
     with tempfile.TemporaryDirectory(prefix="glimpse-") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
-        serve(page(site), host, port, login, mcp=mcp)
+        serve(page(site), hosts, port, login, behind_proxy=behind_proxy, mcp=mcp)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Questions about the photo, and the conversation about it."""
 
-from dataclasses import replace
-
 import gradio as gr
 
 from encoders.heatmap import overlay
@@ -15,7 +13,10 @@ from .site import HIDDEN, MODEL_TURN, NO_ANSWERER, Models, Site, told
 
 
 def ask(models: Models, seen: Seen | None, question: str) -> tuple[Seen, list[Answer]]:
-    """Answer a question about the photo: encoded once for the captioner and, where it sees alike, for the answerer."""
+    """Answer a question about the photo: encoded once for the captioner and, where it sees alike, for the answerer.
+
+    The conversation in `seen` goes on by one turn.
+    """
     answerer = models.answerer
     if not seen:
         raise SettingError("there is no photo yet; choose one first.")
@@ -24,10 +25,10 @@ def ask(models: Models, seen: Seen | None, question: str) -> tuple[Seen, list[An
     look = seen.look
     if look is None or look.answerer is not answerer:
         alike = answerer.sees_like(seen.captioner)
-        look = answerer.look_at(seen.features) if alike else answerer.look(seen.photo)
+        look = seen.look = answerer.look_at(seen.features) if alike else answerer.look(seen.photo)
     answers = look.ask(question)
-    turn = {"role": "user", "content": question.strip()}, {"role": "assistant", "content": spoken(answers)}
-    return replace(seen, look=look, talk=(*seen.talk, *turn)), answers
+    seen.add_turn(question.strip(), spoken(answers))
+    return seen, answers
 
 
 def shown_answers(seen: Seen, answers: list[Answer]) -> tuple:
@@ -68,13 +69,16 @@ def ask_panel(site: Site, seen: gr.State, tab: gr.Tab, looked) -> None:
             right = correction(site, seen, "The right answer", keep_answer)
 
     @told()
-    def answer(before: Seen | None, question: str):
-        now, answers = ask(site.models, before, question)
-        return now, gr.update(visible=True), *shown_answers(now, answers)
+    def answer(now: Seen | None, question: str):
+        return gr.update(visible=True), *shown_answers(*ask(site.models, now, question))
 
-    question.submit(answer, [seen, question], [seen, result, talk, bars, picture, question, right],
+    def forget(now: Seen | None) -> None:
+        if now:
+            now.talk = ()
+
+    question.submit(answer, [seen, question], [result, talk, bars, picture, question, right],
                     show_progress="hidden", **HIDDEN, **MODEL_TURN)  # fmt: skip
-    talk.clear(lambda now: now and replace(now, talk=()), seen, seen, show_progress="hidden", **HIDDEN)
+    talk.clear(forget, seen, None, show_progress="hidden", **HIDDEN)
     looked.then(lambda now: (gr.update(visible=bool(now)), gr.update(visible=False), [], ""),
                 seen, [panel, result, talk, question], show_progress="hidden", **HIDDEN)  # fmt: skip
     # Retraining may have brought the first model for questions while the page was open.

@@ -1,7 +1,6 @@
 """One photo: its caption word by word, and where the model looked for each."""
 
 import html
-from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -101,16 +100,16 @@ def look_panel(site: Site) -> tuple[gr.State, Any]:
         yield (gr.update(visible=False), gr.update(visible=True), now, *shown_caption(now)) if now else nothing
 
     @told()
-    def say_again(before: Seen | None, *how):
-        if not before:
+    def say_again(now: Seen | None, *how):
+        if not now:
             return gr.skip()
-        now = replace(before, caption=before.captioner.describe(before.features, how_to_search(*how))[0])
-        return now, *shown_caption(now)
+        now.caption = now.captioner.describe(now.features, how_to_search(*how))[0]
+        return shown_caption(now)
 
     looked = photo.change(look, [photo, *controls], [hint, result, seen, *results], show_progress_on=photo, **HIDDEN,
                           **MODEL_TURN)  # fmt: skip
     for control in controls:
-        control.change(say_again, [seen, *controls], [seen, *results], trigger_mode="always_last", **HIDDEN,
+        control.change(say_again, [seen, *controls], results, trigger_mode="always_last", **HIDDEN,
                        **MODEL_TURN)  # fmt: skip
     words.select(where, seen, attended, show_progress="hidden", **HIDDEN)
     return seen, looked

@@ -2,9 +2,9 @@
 
 import gradio as gr
 
-from runtime.errors import GlimpseError
+from runtime.errors import GlimpseError, SettingError
 
-from .site import HIDDEN, Site, told
+from .site import HIDDEN, ONLY_HERE, Site, told
 from .uploads import take_uploads_only
 from .watch import watch_panel
 
@@ -22,6 +22,7 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
     if not site.writable:
         gr.Markdown(RETRAIN_IS_OFF)
         return
+    elsewhere = gr.Markdown(ONLY_HERE, visible=False)
     with gr.Row(equal_height=False):
         with gr.Column():
             kind = gr.Radio(list(KINDS.items()), value="captioner", label="What the model learns to say")
@@ -64,7 +65,7 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
     gr.on([data.change, begin.change, tune.change], check, [kind, data, begin, count, tune], [report, anyway, start],
           concurrency_limit=1, trigger_mode="always_last", **HIDDEN)  # fmt: skip
     start.click(train, [kind, data, begin, anyway, epochs, rate, count, tune], chosen, **HIDDEN)
-    keep_choices(site, blocks, kind, given_zip, data, begin, chosen)
+    keep_choices(site, blocks, kind, given_zip, data, begin, chosen, elsewhere)
 
 
 def learning_controls() -> list:
@@ -91,8 +92,12 @@ def keep_choices(
     data: gr.Dropdown,
     begin: gr.Dropdown,
     chosen: gr.Dropdown,
+    elsewhere: gr.Markdown,
 ) -> None:
-    """Keep the lists of data sets, beginnings and runs to what there is: on another kind, a new zip, a new visit."""
+    """Keep the lists of data sets, beginnings and runs to what there is: on another kind, a new zip, a new visit.
+
+    A visitor who may not write is told so in `elsewhere`.
+    """
 
     @told()
     def choices(kind: str):
@@ -100,19 +105,24 @@ def keep_choices(
         return gr.update(choices=sets, value=None), gr.update(choices=begins, value=begins[0][1])
 
     @told()
-    def unpacked(kind: str, file: str):
+    def unpacked(kind: str, file: str | None):
+        if not file:
+            raise SettingError("there is no zip yet; upload one.")
         folder = site.kept.data_sets.add(file)
         return gr.update(choices=site.kept.data_sets.list(kind), value=str(folder))
 
     @told()
     def arrive():
         """What is new since the server began: data sets, models, and the run that is going on or was the last."""
+        if not site.may_write():
+            return gr.skip(), gr.skip(), gr.skip(), gr.update(visible=True)
         kept = site.kept
         found = kept.runs.list()
         shown = [run.name for run in found if run.state == "running"] or [run.name for run in found]
         sets, begins = kept.data_sets.list("captioner"), kept.beginnings("captioner")
-        return gr.update(choices=sets), gr.update(choices=begins), run_choices(site, shown[0] if shown else None)
+        runs = run_choices(site, shown[0] if shown else None)
+        return gr.update(choices=sets), gr.update(choices=begins), runs, gr.skip()
 
     given_zip.upload(unpacked, [kind, given_zip], data, concurrency_limit=1, **HIDDEN)
     kind.change(choices, kind, [data, begin], show_progress="hidden", **HIDDEN)
-    blocks.load(arrive, None, [data, begin, chosen], show_progress="hidden", **HIDDEN)
+    blocks.load(arrive, None, [data, begin, chosen, elsewhere], show_progress="hidden", **HIDDEN)

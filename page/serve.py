@@ -1,12 +1,22 @@
 """The page on a port of this machine, with nothing fetched from any other."""
 
+import os
+import socket
+
 import gradio as gr
 import safehttpx
-from fastapi.responses import JSONResponse
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from runtime.command import say
 from runtime.errors import SettingError
 
+from .calls import HANDLERS, check_calls
+from .guard import Guard, Hosts
+from .login import LoginGate
 from .look import EXAMPLES
 from .style import CSS, HEAD, THEME
 from .uploads import check_marked_files
@@ -14,7 +24,8 @@ from .uploads import check_marked_files
 LARGEST_UPLOAD = "200mb"
 QUEUE = 64  # requests that may wait; more are told to come back
 THREADS = 12  # each keeps some memory of its own from the models' work
-BUSY = "Glimpse is busy: too many requests are waiting. Try again in a minute."
+SESSIONS = 256  # visitors whose photos are kept
+PATIENCE = 2  # seconds for requests in progress when the server is ended
 
 
 def stay_here() -> None:
@@ -26,30 +37,88 @@ def stay_here() -> None:
     safehttpx.get = safehttpx.async_validate_url = refuse
 
 
-async def busy(request, error) -> JSONResponse:
-    """What a full queue answers."""
-    return JSONResponse({"detail": BUSY}, status_code=503)
+def application(
+    blocks: gr.Blocks, hosts: Hosts, login: tuple[str, str] | None = None, *, behind_proxy: bool = False,
+    mcp: bool = False,
+) -> ASGIApp:  # fmt: skip
+    """The page as an ASGI application, guarded.
+
+    Args:
+        hosts: by which it may be asked.
+        login: the user and the password that visitors must give.
+        behind_proxy: as `Guard` has it.
+        mcp: whether `/caption` and `/ask` are offered as tools too.
+    """
+    stay_here()
+    check_marked_files()
+    check_calls()
+    blocks.state_session_capacity = SESSIONS
+    blocks.max_threads = THREADS
+    blocks.queue(max_size=QUEUE, default_concurrency_limit=4)
+    # Where an application has rules of its own for other origins, Gradio adds none; these let no other origin in.
+    outer = Starlette(middleware=[Middleware(CORSMiddleware)])
+    gr.mount_gradio_app(
+        outer, blocks, "/", auth=login, max_file_size=LARGEST_UPLOAD, show_error=False,
+        css=CSS, theme=THEME, head=HEAD, footer_links=[], mcp_server=mcp,
+        enable_monitoring=False, run_history=False, ssr_mode=False,
+        allowed_paths=[gr.get_image(name) for name in EXAMPLES], app_kwargs={"exception_handlers": HANDLERS},
+    )  # fmt: skip
+    blocks.app = outer.routes[-1].app
+    blocks.app.startup_events_triggered = True  # by the mount; else whoever asks for them begins the queue again
+    return Guard(LoginGate(outer, blocks.app) if login else outer, hosts, behind_proxy=behind_proxy)
 
 
-def serve(blocks: gr.Blocks, host: str, port: int, login: tuple[str, str] | None, *, mcp: bool = False) -> None:
-    """Serve the page until the process is ended.
+class Server(uvicorn.Server):
+    """Ends the streams of open pages when it is ended, for which it would else wait."""
+
+    def __init__(self, config: uvicorn.Config, blocks: gr.Blocks):
+        super().__init__(config)
+        self.blocks = blocks
+
+    async def shutdown(self, sockets=None) -> None:
+        self.blocks.is_running = False
+        self.blocks.app.stop_event.set()
+        await super().shutdown(sockets)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at that address; `::` is every network of both kinds.
 
     Raises:
         SettingError: the address cannot be listened on.
     """
-    stay_here()
-    check_marked_files()
-    blocks.queue(max_size=QUEUE, default_concurrency_limit=4)
+    kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        blocks.launch(
-            server_name=host, server_port=port, auth=login, max_file_size=LARGEST_UPLOAD, max_threads=THREADS,
-            state_session_capacity=256,
-            css=CSS, theme=THEME, head=HEAD, footer_links=[], quiet=True, prevent_thread_lock=True, mcp_server=mcp,
-            enable_monitoring=False, run_history=False, ssr_mode=False,
-            allowed_paths=[gr.get_image(name) for name in EXAMPLES],
-            app_kwargs={"exception_handlers": {503: busy}},
-        )  # fmt: skip
+        return socket.create_server((host, port), family=kind, dualstack_ipv6=both)
     except (OSError, ValueError) as error:
         raise SettingError(f"{host}:{port} cannot be served ({error}); choose another --host or --port.") from None
-    say(f"Glimpse is at http://{host}:{port}")
-    blocks.block_thread()
+
+
+def url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(
+    blocks: gr.Blocks, hosts: Hosts, port: int, login: tuple[str, str] | None, *, behind_proxy: bool = False,
+    mcp: bool = False,
+) -> None:  # fmt: skip
+    """Serve the page until the process is ended; arguments as `application` has them.
+
+    Raises:
+        SettingError: the address cannot be listened on.
+    """
+    if os.environ.get("GRADIO_SHARE", "").lower() == "true":
+        raise SettingError("GRADIO_SHARE is not supported; put a reverse proxy before the page and use --behind-proxy.")
+    with listen(hosts.served, port) as listening:
+        app = application(blocks, hosts, login, behind_proxy=behind_proxy, mcp=mcp)
+        port = listening.getsockname()[1]
+        if mcp:  # the tools ask the page itself
+            blocks.mcp_server_obj._local_url = url(
+                {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(hosts.served, hosts.served), port
+            )
+        config = uvicorn.Config(
+            app, log_level="warning", proxy_headers=behind_proxy, timeout_graceful_shutdown=PATIENCE
+        )
+        say(f"Glimpse is at {url(hosts.served, port)}")
+        Server(config, blocks).run(sockets=[listening])

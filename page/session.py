@@ -1,15 +1,19 @@
 """What a visitor's session keeps of the photo on the page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from captioner import Caption, Captioner
 from vqa import Look
 
 
-@dataclass(frozen=True)
+@dataclass
 class Seen:
-    """What a session keeps of the photo on its page, which is encoded once.
+    """What a session keeps of the photo on its page, which is encoded once. Another photo is another one.
+
+    Handlers of one session may run at once. Each changes its own part in place, so that none puts back what another
+    has changed meanwhile; `gr.State` is given another photo's, and never an old one again.
 
     Attributes:
         photo: no larger than `SHOWN_SIDE`.
@@ -24,3 +28,9 @@ class Seen:
     caption: Caption
     look: Look | None = None
     talk: tuple[dict, ...] = ()
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+
+    def add_turn(self, question: str, answer: str) -> None:
+        """One more question and its answer, after those of handlers that were faster."""
+        with self._lock:
+            self.talk = (*self.talk, {"role": "user", "content": question}, {"role": "assistant", "content": answer})

@@ -15,8 +15,10 @@ import gradio as gr
 import captioner
 import vqa
 from captioner import Captioner
-from runtime.errors import GlimpseError
+from runtime.errors import GlimpseError, SettingError
 from vqa import Answerer
+
+from .guard import visitor_is_local
 
 SHOWN_SIDE, TILE = 900, 240  # pixels; no photo is shown larger, so that a page stays light
 KEPT = 3600  # seconds that a photo and what was said of it are kept
@@ -26,6 +28,10 @@ NO_WORDS = "(no words)"  # a caption may be empty
 NO_ANSWERER = (
     "There is no model for questions yet: train one with `python -m training vqa --data DATA --out runs/vqa`, "
     "then start the page with `--vqa runs/vqa`."
+)
+ONLY_HERE = (
+    "Corrections and retraining are off for visitors from another computer or through a proxy, since this page asks "
+    "for no password; start it with `--auth USER:PASSWORD` to turn them on."
 )
 FAILED = "That went wrong on the server, whose log says why; try again, or try another photo."
 
@@ -61,6 +67,7 @@ class Site:
     Attributes:
         workspace: the folder where corrections and runs are kept.
         writable: whether visitors may add to it, and retrain.
+        only_here: whether, of the visitors, only those on this machine may.
         data_root: a folder whose folders can be trained on too.
         given: the names of the models that the page began with.
     """
@@ -68,12 +75,27 @@ class Site:
     models: Models
     workspace: Path
     writable: bool = True
+    only_here: bool = False
     data_root: Path | None = None
     given: dict[str, str] = field(default_factory=lambda: {"captioner": captioner.BUNDLED, "vqa": vqa.BUNDLED})
 
-    @cached_property
+    def may_write(self) -> bool:
+        """Whether the visitor whose event is handled may write."""
+        return self.writable and (not self.only_here or visitor_is_local())
+
+    @property
     def kept(self):
-        """Corrections, data sets and runs: of use only to the handlers that write."""
+        """Corrections, data sets and runs. Every handler that writes comes by here.
+
+        Raises:
+            SettingError: this visitor may not write.
+        """
+        if not self.may_write():
+            raise SettingError(ONLY_HERE)
+        return self._workspace
+
+    @cached_property
+    def _workspace(self):
         from training.workspace import Workspace
 
         return Workspace(self.workspace, self.data_root, self.given)

@@ -1,10 +1,17 @@
 """Starting `python app.py`: what it refuses, and who may write."""
 
+import os
+import socket
+
 import pytest
+import typer
 from captioner_toys import small_captioner
+from typer.testing import CliRunner
 from vqa_toys import small_answerer
 
 import app
+from page.guard import Hosts
+from page.serve import listen, serve, url
 from runtime.errors import ModelError, SettingError
 
 
@@ -12,24 +19,6 @@ from runtime.errors import ModelError, SettingError
 def model(tmp_path_factory):
     """An untrained captioner's folder."""
     return small_captioner().save(tmp_path_factory.mktemp("model") / "m")
-
-
-@pytest.mark.parametrize("auth", ["ann", ":secret", "ann:", ""])
-def test_a_login_has_a_user_and_a_password(auth):
-    with pytest.raises(SettingError, match="--auth needs a user and a password"):
-        app.main(auth=auth)
-
-
-def test_a_password_may_have_colons():
-    assert app._login("ann:a:b") == ("ann", "a:b") and app._login(None) is None
-
-
-@pytest.mark.parametrize("host, own", [
-    ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True),
-    ("0.0.0.0", False), ("::", False), ("192.168.1.5", False), ("example.org", False),
-])  # fmt: skip
-def test_only_loopback_is_this_machine_alone(host, own):
-    assert app._is_loopback(host) is own
 
 
 def test_models_are_found_by_their_folders(model, tmp_path):
@@ -52,30 +41,53 @@ def test_mcp_without_its_extra_is_one_sentence(model, monkeypatch):
         app.main(mcp=True, captioner=str(model))
 
 
-@pytest.mark.parametrize("error", [OSError("Cannot find empty port in range: 80-80."), ValueError("bad host")])
-def test_an_address_that_cannot_be_served_is_one_sentence(monkeypatch, error):
-    for name in ("get", "async_validate_url"):  # `serve` replaces them for good
-        monkeypatch.setattr(f"safehttpx.{name}", None)
-
-    class Page:
-        queue = staticmethod(lambda **_: None)
-
-        def launch(self, **_):
-            raise error
-
-    with pytest.raises(SettingError, match=r"h:80 cannot be served \(.*\); choose another --host or --port"):
-        app.serve(Page(), "h", 80, None)
+@pytest.mark.parametrize("host, port", [("no such host", 0), ("1.2.3.4", 0), ("::g", 0), ("x" * 70, 0)])
+def test_an_address_that_cannot_be_served_is_one_sentence(host, port):
+    with pytest.raises(SettingError, match=rf"{host}:{port} cannot be served \(.*\); choose another --host or --port"):
+        listen(host, port)
 
 
-@pytest.mark.parametrize("login, host, writable", [
-    (None, "127.0.0.1", True), (None, "0.0.0.0", False), ("ann:secret", "0.0.0.0", True),
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::", "localhost"])
+def test_an_address_of_either_kind_is_listened_on(host):
+    if ":" in host and not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    with listen(host, 0) as listening:
+        port = listening.getsockname()[1]
+        socket.create_connection((host.replace("::", "::1") if host == "::" else host, port), 5).close()
+        with pytest.raises(SettingError, match="cannot be served"):
+            listen(host, port)
+    assert url(host, 80) == ("http://[%s]:80" if ":" in host else "http://%s:80") % host
+
+
+def test_a_public_link_is_refused(monkeypatch):
+    monkeypatch.setenv("GRADIO_SHARE", "True")
+    with pytest.raises(SettingError, match="--behind-proxy"):
+        serve(None, Hosts("127.0.0.1"), 0, None)
+
+
+def test_the_password_is_taken_from_the_environment_and_not_handed_on(monkeypatch):
+    monkeypatch.setenv("GLIMPSE_AUTH", "ann")
+    command = typer.Typer()
+    command.command()(app.main)
+    assert "a colon between them" in str(CliRunner().invoke(command, []).exception)
+    monkeypatch.setattr(app, "_models", lambda *_: pytest.fail("the models were loaded"))
+    with pytest.raises(SettingError, match="is no host"):
+        app.main(auth="ann:x", allowed_host=["http://x"])
+    assert "GLIMPSE_AUTH" not in os.environ
+
+
+@pytest.mark.parametrize("options, writable, only_here", [
+    ({}, True, True), ({"host": "[::1]"}, True, True), ({"host": "0.0.0.0"}, False, True),
+    ({"behind_proxy": True}, False, True), ({"host": "0.0.0.0", "auth": "ann:secret"}, True, False),
 ])  # fmt: skip
-def test_only_this_machine_and_those_with_a_password_may_write(model, monkeypatch, tmp_path, login, host, writable):
+def test_only_this_machine_and_those_with_a_password_may_write(
+    model, monkeypatch, tmp_path, options, writable, only_here
+):
     sites = []
     monkeypatch.setattr(app, "page", sites.append)
     monkeypatch.setattr(app, "serve", lambda *_, **__: None)
     monkeypatch.setattr("vqa.BUNDLED", "nowhere")
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")
-    app.main(auth=login, host=host, captioner=str(model), vqa="nowhere", workspace=tmp_path)
-    assert [site.writable for site in sites] == [writable]
+    app.main(**options, captioner=str(model), vqa="nowhere", workspace=tmp_path)
+    assert [(site.writable, site.only_here) for site in sites] == [(writable, only_here)]

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import gradio as gr
 import pytest
@@ -21,7 +23,7 @@ from page.many import report, tile
 from page.page import page
 from page.site import FAILED, SHOWN_SIDE, Models, Site, told
 from runtime.errors import PhotoError, SettingError
-from vqa import Answerer
+from vqa import Answerer, Look
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +132,40 @@ def test_the_conversation_says_when_it_is_not_sure(models, seen):
     model = small_answerer()
     for model.threshold, start in ((0.0, ""), (1.1, "Not sure. Perhaps ")):
         now, answers = ask(Models(models.captioner, model), seen, " is it red? ")
-        asked, said = now.talk
+        asked, said = now.talk[-2:]
         assert asked == {"role": "user", "content": "is it red?"}
         assert said["content"].startswith(start + answers[0].text)
+
+
+def handlers(models, tmp_path) -> dict:
+    """The page's handlers by name."""
+
+    async def build():  # in a loop, since Gradio else makes one that it leaves open
+        return page(Site(models, tmp_path))
+
+    return {event.name: event.fn for event in asyncio.run(build()).fns.values()}
+
+
+def test_handlers_of_one_session_drop_nothing_of_each_other(models, seen, tmp_path, monkeypatch):
+    """Both questions are asked, and the caption is said anew, before the first of them is answered."""
+    events, together, look = handlers(models, tmp_path), Barrier(3, timeout=60), Look.ask
+
+    def slow(self, question, *more):
+        together.wait()
+        return look(self, question, *more)
+
+    monkeypatch.setattr(Look, "ask", slow)
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(events["answer"], seen, question) for question in ("is it red?", "is it blue?")]
+        before = seen.caption
+        shown = events["say_again"](seen, "Search", 2, 1.0, 0, 1.0, 1, 3)
+        together.wait()
+        assert all(len(answer.result()) == 6 for answer in answers)  # none of which is the session's state
+    assert seen.caption is not before and len(seen.caption.words) <= 3 and len(shown) == 5
+    assert {turn["content"] for turn in seen.talk if turn["role"] == "user"} == {"is it red?", "is it blue?"}
+    assert [turn["role"] for turn in seen.talk] == ["user", "assistant"] * 2
+    events["forget"](seen)
+    assert seen.talk == ()
 
 
 def test_answers_are_bars_and_a_heat_map(models, seen):
