@@ -16,14 +16,16 @@ from .commands.captioner import captioner, evaluate_captions
 from .commands.check import check
 from .commands.encoder import encoder
 from .commands.options import DataSets, Format, Generate
+from .commands.report import reporting
 from .commands.vqa import evaluate_answers, vqa
 
 app = typer.Typer(
     help="Train and judge Glimpse's models.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
-for command in (check, encoder, captioner, vqa):
-    app.command()(command)
+app.command()(check)
+for command in (encoder, captioner, vqa):
+    app.command()(reporting(command))
 
 
 @app.callback()

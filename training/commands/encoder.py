@@ -62,6 +62,7 @@ def encoder(
     options = SimpleNamespace(**locals() | {"stride": stride or 16, "fit": fit.value})
 
     from training.loop.fit import fit as run_fit
+    from training.loop.status import report_progress
     from training.loop.task import FitSettings
     from training.tasks.encoder import EncoderSettings, EncoderTask
 
@@ -72,5 +73,5 @@ def encoder(
     say(f"{len(task.photos):,} photos of {len(task.classes)} classes, {len(task.held):,} of them held out.")
     draw_fill(task.photos.fill(), len(task.photos), "decoding photos", console)
     tell_bad(task.photos.bad)
-    draw_fit(run_fit(task, how, out, resume=resume), console)
+    draw_fit(report_progress(run_fit(task, how, out, resume=resume), out), console)
     say(f"done: {out / 'best'}")

@@ -54,6 +54,7 @@ def train(task, how, o: SimpleNamespace) -> None:
     from training.checks.check import unopenable_fault
     from training.loop.distributed import is_first
     from training.loop.fit import fit
+    from training.loop.status import report_progress
 
     from .show import draw_fill, draw_fit
 
@@ -61,7 +62,7 @@ def train(task, how, o: SimpleNamespace) -> None:
     draw_fill((done for done, _ in task.prepare()), len(task.source), what, console)
     tell_bad(task.source.bad)
     stop_for(unopenable_fault(len(task.source.bad), len(task.source)), o)
-    draw_fit(fit(task, how, o.out, resume=o.resume), console)
+    draw_fit(report_progress(fit(task, how, o.out, resume=o.resume), o.out), console)
     if not is_first():  # one of torchrun's processes: the first does the rest
         raise SystemExit
 
