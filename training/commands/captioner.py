@@ -14,10 +14,12 @@ from training.tasks.caption_data import data_set_weights, read_training_captions
 from training.tasks.captioner import CaptionTask
 from training.tasks.start import start_captioner
 
+from .report import reporting
 from .run import check_data, score_before_and_after, train_task
 from .show import console, draw_fill
 
 
+@reporting
 def train(config: CaptionerConfig) -> Path:
     """Train a captioner, drawn on the terminal; the folder of the best model comes back."""
     fit, run = config.fit, config.run

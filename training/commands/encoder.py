@@ -5,11 +5,14 @@ from pathlib import Path
 from runtime.command import say
 from training.config.commands import EncoderConfig
 from training.loop.fit import fit
+from training.loop.status import report_progress
 from training.tasks.encoder import EncoderTask
 
+from .report import reporting
 from .show import console, draw_fill, draw_fit, report_bad_photos
 
 
+@reporting
 def train(config: EncoderConfig) -> Path:
     """Pretrain an encoder, drawn on the terminal; the folder of the best one comes back."""
     how, run = config.fit, config.run
@@ -17,6 +20,6 @@ def train(config: EncoderConfig) -> Path:
     say(f"{len(task.photos):,} photos of {len(task.classes)} classes, {len(task.held):,} of them held out.")
     draw_fill(task.photos.fill(), len(task.photos), "decoding photos", console)
     report_bad_photos(task.photos.bad)
-    draw_fit(fit(task, how, run.out, resume=run.resume), console)
+    draw_fit(report_progress(fit(task, how, run.out, resume=run.resume), run.out), console)
     say(f"done: {run.out / 'best'}")
     return run.out / "best"

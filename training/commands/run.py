@@ -10,6 +10,7 @@ from training.checks.photo_files import leak_sentence
 from training.config.commands import CaptionerConfig, VqaConfig
 from training.loop.distributed import is_first
 from training.loop.fit import fit
+from training.loop.status import report_progress
 
 from .show import console, draw_check, draw_fill, draw_fit, report_bad_photos, table
 
@@ -51,7 +52,8 @@ def train_task(task, config: CaptionerConfig | VqaConfig) -> None:
     draw_fill((done for done, _ in task.prepare()), len(task.source), what, console)
     report_bad_photos(task.source.bad)
     _refuse(unopenable_fault(len(task.source.bad), len(task.source)), anyway=config.run.anyway)
-    draw_fit(fit(task, config.fit, config.run.out, resume=config.run.resume), console)
+    records = fit(task, config.fit, config.run.out, resume=config.run.resume)
+    draw_fit(report_progress(records, config.run.out), console)
     if not is_first():  # one of torchrun's processes: the first does the rest
         raise SystemExit
 

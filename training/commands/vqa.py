@@ -12,10 +12,12 @@ from training.tasks.start_vqa import start_answerer
 from training.tasks.vqa import VqaTask
 from vqa.model import load
 
+from .report import reporting
 from .run import check_data, score_before_and_after, train_task
 from .show import console, draw_fill
 
 
+@reporting
 def train(config: VqaConfig) -> Path:
     """Train a VQA model, drawn on the terminal; the folder of the best model comes back."""
     fit, run = config.fit, config.run

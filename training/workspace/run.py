@@ -1,22 +1,23 @@
 """One training run as its folder tells of it: what it is doing, how far it is, and the model it has made.
 
-`run.json` has the command and its process, `output.txt` what the command said. The rest is what every run writes: the
-records of `log.jsonl` and `steps.jsonl`, the models `best/` and `last/`, and `resume.pt`.
+`run.json` has the command and its process, `output.txt` what the command said to people. The rest is what every run
+writes: `status.json`, the records of `log.jsonl` and `steps.jsonl`, the models `best/` and `last/`, and `resume.pt`.
 """
 
 import json
 import os
-import re
+import time
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime.checkpoint import CONFIG, read_config
 from runtime.errors import DataError, ModelError, SettingError, shown
-
-from .process import is_alive
+from runtime.process import is_running
+from training.loop.status import ENDED, read_status
 
 RUN, OUTPUT = "run.json", "output.txt"
+LAUNCH = 60  # seconds in which a process that was just started has said that it is there
 POINTS = 400  # of a curve
 
 
@@ -59,7 +60,8 @@ class Run:
 
     @property
     def about(self) -> dict:
-        """`{"kind", "data", "start_from", "settings", "command", "pid", "process", "began", "stop_asked"}`."""
+        """`{"kind", "data", "start_from", "settings", "command", "began", "launched", "pid", "process_started",
+        "stop_asked"}`; `pid` is None while the process is being started."""
         try:
             return json.loads((self.folder / RUN).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -68,30 +70,48 @@ class Run:
     @property
     def state(self) -> str:
         """`running`, `stopped` (it can be resumed), `done` or `failed` (`error` says why)."""
-        about = self.about
-        if is_alive(about["pid"], about["process"]):
+        about, status = self.about, read_status(self.folder)
+        if self.process:
             return "running"
-        said = self._last_lines()
-        if any(line.startswith("done: ") for line in said):
+        if about["pid"] is None and time.time() - (about.get("launched") or 0) < LAUNCH:
+            return "running"  # the server ended while it started the run, which has not reported yet
+        if status and status.state in ENDED:
+            return status.state
+        if not status and self._is_finished():
             return "done"
-        can_go_on = about["stop_asked"] or (self.folder / "resume.pt").is_file()
-        return "stopped" if can_go_on and not _is_error(said[-1]) else "failed"
+        return "stopped" if about["stop_asked"] or (self.folder / "resume.pt").is_file() else "failed"
+
+    @property
+    def process(self) -> int | None:
+        """The number of its process; None where there is none (any more).
+
+        The run itself and the server that began it have both noted it: either may have been killed before it could.
+        """
+        about, status = self.about, read_status(self.folder)
+        if is_running(about["pid"], about.get("process_started")):
+            return about["pid"]
+        return status.pid if status and is_running(status.pid, status.process_started) else None
 
     @property
     def error(self) -> str | None:
         """Why it failed, in a sentence; None where it did not."""
         if self.state != "failed":
             return None
-        said = self._last_lines()[-1]
-        if said.startswith("error: "):
-            return said.removeprefix("error: ")
+        status, said = read_status(self.folder), self._last_line()
+        if status and status.error:
+            return status.error.sentence
         return f"the run ended before its time ({said or 'without a word'}); {self.name}/{OUTPUT} has the whole story."
+
+    def _is_finished(self) -> bool:
+        """Whether a run that wrote no status, as those of Glimpse 0.2 and before, came to its end: it was scored."""
+        return bool(self.scores()["after"])
 
     def progress(self) -> Progress:
         """How far it is."""
         steps, log = _records(self.folder / "steps.jsonl"), _records(self.folder / "log.jsonl", most=None)
         epochs = [record for record in log if "scores" in record]
-        last = steps[-1] if steps else {}
+        status = read_status(self.folder)
+        last = (status and status.step) or (steps[-1] if steps else {})
         losses = {(s["epoch"] - 1) * s["steps"] + s["step"]: s["loss"] for s in steps}  # a resumed run repeats some
         scores = {e["epoch"]: e for e in epochs}
         return Progress(
@@ -104,7 +124,7 @@ class Run:
             scores=[{"epoch": n, **_numbers(scores[n]["scores"])} for n in sorted(scores)],
             samples=[scores[n]["samples"] for n in sorted(scores) if scores[n].get("samples")],
             alarms=list(dict.fromkeys(record["sentence"] for record in log if "sentence" in record)),
-            said=self._last_lines()[-1],
+            said=self._last_line(),
         )
 
     def scores(self) -> dict[str, dict | None]:
@@ -135,20 +155,15 @@ class Run:
                 archive.write(file, f"{self.name}/{file.name}")
         return target
 
-    def _last_lines(self) -> list[str]:
-        """The end of the command's output; at least one line."""
+    def _last_line(self) -> str:
+        """The last line of the command's output, for people."""
         try:
             with (self.folder / OUTPUT).open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-                lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines()]
+                lines = file.read().decode("utf-8", "replace").strip().splitlines()
         except OSError:
             lines = []
-        return [shown(line) for line in lines if line] or [""]
-
-
-def _is_error(said: str) -> bool:
-    """Whether the last line of the output is an error's: ours in a sentence, or Python's own."""
-    return bool(re.match(r"error: |[A-Za-z_.]*(Error|Exception)\b", said))
+        return shown(lines[-1].strip()) if lines else ""
 
 
 def _numbers(scores: dict) -> dict[str, float]:

@@ -1,42 +1,45 @@
 """Training runs that go on by themselves: each a process of its own and a folder on disk, and nothing else.
 
 What a run is doing is read from its folder (`run.py`), so a page that is reloaded and a server that is restarted find
-it again.
+it again. Several servers may share a workspace: they take turns to start, resume and stop.
 """
 
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import Lock
+
+from filelock import FileLock
 
 from runtime.atomic import write_json
-from runtime.errors import DataError, SettingError, shown
+from runtime.errors import DataError, SettingError, WriteError, shown
+from runtime.process import start_time
 from training.config.commands import CaptionerConfig, VqaConfig
+from training.loop.status import STATUS
 
-from .process import mark
 from .run import OUTPUT, RUN, Run
 
 CONFIGS = {"captioner": CaptionerConfig, "vqa": VqaConfig}
 NICENESS = 10  # captions of the same machine go first
-PATIENCE = 20  # seconds until a run that was asked to stop, and is asked again, is killed
+STOP_TIMEOUT = 20  # seconds until a run that was asked to stop, and is asked again, is killed
 
 
 class Runs:
     """The runs of a workspace, one at a time.
 
     Args:
-        workspace: a folder; runs live in its `runs`.
+        workspace: a folder; runs live in its `runs`, and what they compute of photos in its `cache`.
     """
 
     def __init__(self, workspace: str | Path):
-        self.folder = Path(workspace).resolve() / "runs"
-        self._lock = Lock()
+        self.folder, self.cache = (Path(workspace).resolve() / name for name in ("runs", "cache"))
+        self._lock = FileLock(self.folder / ".lock")  # of threads and processes
         self._children: dict[int, subprocess.Popen] = {}  # of this server, to be waited for when they end
 
     def list(self) -> list[Run]:
@@ -67,39 +70,61 @@ class Runs:
 
         Raises:
             SettingError: another run is going on, there is no such kind, or an option cannot be.
+            WriteError: the run cannot be recorded; then it is not begun.
         """
         if kind not in CONFIGS:
             raise SettingError(f"there is no kind of run {kind!r}; choose one of {', '.join(CONFIGS)}.")
-        options = {"data": Path(data).resolve(), "start_from": start_from, **settings}
-        with self._lock:
+        options = {"data": Path(data).resolve(), "start_from": start_from, "cache": self.cache, **settings}
+        options = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+        with self._alone():
             self._refuse_a_second()
             words = _options(kind, options)
             folder = self._new_folder(kind)
             command = ["-m", "training", kind, *words, "--out", str(folder)]
-            about = {"kind": kind, "data": str(options["data"]), "start_from": start_from and str(start_from),
-                     "settings": settings, "command": command, "began": time.time()}  # fmt: skip
-            return self._spawn(Run(folder), about, command)
+            about = {"kind": kind, "data": options["data"], "start_from": options["start_from"],
+                     "settings": {name: options[name] for name in settings}, "command": command,
+                     "began": time.time()}  # fmt: skip
+            try:
+                return self._launch(Run(folder), about, command)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
 
     def resume(self, name: str) -> Run:
-        """Go on with a run that was stopped or failed. Raises SettingError where it cannot."""
-        with self._lock:
+        """Go on with a run that was stopped or failed. Raises as `start` does."""
+        with self._alone():
             self._refuse_a_second()
             run = self.get(name)
             saved = (run.folder / "resume.pt").is_file()  # else it was stopped before its first step: begin again
-            return self._spawn(run, run.about, [*run.about["command"], *(["--resume"] if saved else [])])
+            return self._launch(run, run.about, [*run.about["command"], *(["--resume"] if saved else [])])
 
     def stop(self, name: str) -> None:
         """Ask a run to save its state and end. Asked again after a while, it is killed; little is lost then too."""
-        run = self.get(name)
-        if run.state != "running":
-            return
-        about = run.about
-        with contextlib.suppress(ProcessLookupError):
-            if not about["stop_asked"]:
-                write_json(run.folder / RUN, about | {"stop_asked": time.time()})
-                os.kill(about["pid"], signal.SIGTERM)
-            elif time.time() - about["stop_asked"] > PATIENCE:
-                os.kill(about["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows has the one
+        with self._alone():
+            run = self.get(name)
+            about, process = run.about, run.process
+            if process is None:
+                return
+            with contextlib.suppress(ProcessLookupError):
+                if not about["stop_asked"]:
+                    with contextlib.suppress(WriteError):  # on a full disk it is to stop all the more
+                        write_json(run.folder / RUN, about | {"stop_asked": time.time()})
+                    os.kill(process, signal.SIGTERM)
+                elif time.time() - about["stop_asked"] > STOP_TIMEOUT:
+                    os.kill(process, getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows has the one
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else starts, resumes or stops a run meanwhile. Raises WriteError where nothing can be written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self._lock:
+                yield
+        except OSError as error:
+            raise WriteError(
+                f"{shown(self.folder)} cannot be written, or no process be started ({error.strerror or error}); make "
+                "room, or start the page with another --workspace."
+            ) from error
 
     def _refuse_a_second(self) -> None:
         going = next((run for run in self.list() if run.state == "running"), None)
@@ -112,7 +137,30 @@ class Runs:
         folder.mkdir(parents=True)
         return folder
 
-    def _spawn(self, run: Run, about: dict, command: Sequence[str]) -> Run:
+    def _launch(self, run: Run, about: dict, command: Sequence[str]) -> Run:
+        """Start the process. It is recorded before and after: a server killed between finds the run by its status.
+
+        A run that cannot be recorded is ended.
+        """
+        (run.folder / STATUS).unlink(missing_ok=True)  # of the process before
+        before = about | {"pid": None, "process_started": None, "stop_asked": None}
+        write_json(run.folder / RUN, before | {"launched": time.time()})
+        child = None
+        try:
+            child = self._spawn(run, command)
+            write_json(run.folder / RUN, before | {"pid": child.pid, "process_started": start_time(child.pid)})
+        except BaseException:
+            if child:
+                child.kill()
+                child.wait()
+            with contextlib.suppress(WriteError):
+                write_json(run.folder / RUN, before)
+            raise
+        self._children[child.pid] = child
+        return run
+
+    @staticmethod
+    def _spawn(run: Run, command: Sequence[str]) -> subprocess.Popen:
         with (run.folder / OUTPUT).open("ab") as output:
             child = subprocess.Popen(
                 [sys.executable, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
@@ -120,9 +168,7 @@ class Runs:
             )  # fmt: skip
         with contextlib.suppress(AttributeError, OSError):  # AttributeError: not on Windows
             os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
-        self._children[child.pid] = child
-        write_json(run.folder / RUN, about | {"pid": child.pid, "process": mark(child.pid), "stop_asked": None})
-        return run
+        return child
 
     def _reap(self) -> None:
         """Let go of children that ended, which would else stay in the table of processes."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,9 +15,11 @@ from toys import coco_folder
 
 import captioner
 from runtime.checkpoint import change_config
-from runtime.errors import DataError, SettingError
-from training.workspace import process
-from training.workspace.run import POINTS, Run
+from runtime.errors import DataError, SettingError, WriteError
+from runtime.process import is_running, start_time
+from training.loop.status import Status, write_status
+from training.workspace import runs as runs_module
+from training.workspace.run import LAUNCH, POINTS, Run
 from training.workspace.runs import NICENESS, Runs
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the stand-ins for a training are shell scripts")
@@ -49,7 +50,7 @@ def begin(runs, tmp_path, monkeypatch):
     return begin
 
 
-def wait_until(true, seconds: float = 60) -> None:
+def wait_until(true, seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
@@ -59,6 +60,12 @@ def wait_until(true, seconds: float = 60) -> None:
 def ended(run: Run) -> Run:
     wait_until(lambda: run.state != "running")
     return run
+
+
+def says(state: str, error: dict | None = None) -> str:
+    """The shell command of a run that writes this status."""
+    status = {"state": state, "pid": 1, "process_started": 0.0, "step": None, "error": error, "updated": 1.0}
+    return f"""echo '{json.dumps(status)}' > "$folder/status.json"; """
 
 
 def lines(*records: dict) -> str:
@@ -100,20 +107,111 @@ def test_a_run_is_trained_stopped_resumed_scored_and_downloaded(runs, tmp_path):
     assert captioner.load(tmp_path / "download" / run.name).vocabulary == captioner.load(run.model).vocabulary
 
 
-def test_the_command_is_that_of_the_readme_with_the_options_given(begin, tmp_path):
+def test_the_command_is_that_of_the_readme_with_the_options_given(begin, runs, tmp_path):
     run = begin(
         'echo "done: $*"', start_from="bundled-captioner", learning_rate=0.01, finetune_encoder=True, format=None
     )
     assert ended(run).progress().said == (
-        f"done: -m training captioner --data {tmp_path}/data --start-from bundled-captioner --finetune-encoder "
-        f"--learning-rate 0.01 --out {run.folder}"
+        f"done: -m training captioner --data {tmp_path}/data --cache {runs.cache} --start-from bundled-captioner "
+        f"--finetune-encoder --learning-rate 0.01 --out {run.folder}"
     )
 
 
-def test_states_are_told_by_what_the_command_did(begin):
-    assert ended(begin("echo 10 photos; echo 'done: best'")).state == "done"
-    failed = ended(begin("echo 10 photos; echo 'error: there is no val photo; check it.' >&2; exit 2"))
-    assert failed.state == "failed" and failed.error == "there is no val photo; check it."
+def test_states_are_told_by_the_run_s_status_and_not_by_what_it_printed(begin):
+    done = ended(begin("echo 'error: a photo is damaged.'; " + says("done")))
+    assert done.state == "done" and done.error is None
+    failed = ended(begin("echo 'done: best'; " + says("failed", {"code": "data", "sentence": "no val photo."})))
+    assert failed.state == "failed" and failed.error == "no val photo."
+    assert ended(begin("echo 'done: best'")).state == "failed", "it ended without a word in its status"
+    assert ended(begin(says("stopped"))).state == "stopped"
+    assert ended(begin(says("running") + 'touch "$folder/resume.pt"')).state == "stopped", "killed, with a save"
+
+
+def test_a_run_is_found_by_its_status_where_the_server_died_before_it_noted_the_process(begin, runs):
+    run = begin(FOREVER)
+    pid = run.about["pid"]
+    about = run.about | {"pid": None, "process_started": None, "launched": time.time()}
+    (run.folder / "run.json").write_text(json.dumps(about))
+    assert run.state == "running", "it was just launched, and may report any moment"
+    (run.folder / "run.json").write_text(json.dumps(about | {"launched": time.time() - LAUNCH}))
+    assert run.state == "failed" and run.process is None
+    write_status(run.folder, Status("starting", pid, start_time(pid)))
+    assert run.state == "running" and run.process == pid
+    Runs(runs.folder.parent).stop(run.name)
+    wait_until(lambda: not is_running(pid, start_time(pid)))
+    assert ended(run).state == "stopped"
+
+
+@pytest.mark.parametrize("old", ["done", "stopped", "failed"])
+def test_a_run_from_before_there_was_a_status_still_opens(runs, old):
+    run = Run(runs.folder / "captioner-7")
+    small_captioner().save(run.folder / "best")
+    about = {"kind": "captioner", "data": "x", "settings": {}, "command": [], "began": 1.0, "pid": os.getpid(),
+             "process": "0a1b 123", "stop_asked": None}  # fmt: skip
+    (run.folder / "run.json").write_text(json.dumps(about))
+    (run.folder / "output.txt").write_text("10 photos.\nerror: the loss became nan.\n")
+    if old == "stopped":
+        (run.folder / "resume.pt").touch()
+    if old == "done":
+        change_config(run.folder, about={"after": {"cider": 1.0}})
+    assert [found.state for found in runs.list()] == [old]
+    assert run.progress().said == "error: the loss became nan."
+    assert (old == "failed") == ("the loss became nan" in (run.error or ""))
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+def test_a_run_that_cannot_be_recorded_is_ended_and_leaves_nothing(begin, runs, monkeypatch, fails_at):
+    written, spawned = [], []
+    write, spawn = runs_module.write_json, Runs._spawn
+
+    def fail(file, about):
+        written.append(file)
+        if len(written) >= fails_at:
+            raise WriteError("no room.")
+        write(file, about)
+
+    monkeypatch.setattr(runs_module, "write_json", fail)
+    monkeypatch.setattr(Runs, "_spawn", staticmethod(lambda *a: spawned.append(spawn(*a)) or spawned[-1]))
+    with pytest.raises(WriteError, match="no room"):
+        begin(FOREVER)
+    assert len(spawned) == fails_at - 1 and all(child.returncode == -signal.SIGKILL for child in spawned)
+    assert runs.list() == [] and not list(runs.folder.glob("captioner-*"))
+
+
+def test_a_workspace_that_cannot_be_written_is_one_sentence(begin, runs, tmp_path, monkeypatch):
+    (tmp_path / "workspace").write_text("a file")
+    with pytest.raises(WriteError, match=r"runs cannot be written.*\(.*\); make room, or .* another --workspace"):
+        begin("exit 0")
+
+
+def test_a_program_that_cannot_be_started_leaves_nothing(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
+    with pytest.raises(WriteError, match="or no process be started"):
+        runs.start("captioner", tmp_path)
+    assert runs.list() == []
+
+
+def test_two_servers_that_start_at_once_start_one_run(tmp_path):
+    server = (
+        "import sys; from training.workspace.runs import Runs; sys.executable = '/bin/sleep'\n"
+        "import training.workspace.runs as r; r._options = lambda options: []\n"
+        "from runtime.errors import SettingError\n"
+        f"runs = Runs({str(tmp_path)!r}); spawn = Runs._spawn\n"
+        "Runs._spawn = staticmethod(lambda run, command: spawn(run, ['60']))\n"
+        "input()\n"
+        "try: print(runs.start('vqa', 'data').about['pid'])\n"
+        "except SettingError: print('refused')\n"
+    )
+    servers = [
+        subprocess.Popen([sys.executable, "-c", server], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for process in servers:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate()[0].strip() for process in servers]
+    assert sorted(said)[1] == "refused" and said.count("refused") == 1
+    os.kill(int(min(said)), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +267,7 @@ def test_a_run_outlives_the_server_that_began_it(tmp_path):
         "import sys, os, signal; from training.workspace.runs import Runs; sys.executable = '/bin/sleep'\n"
         "import training.workspace.runs as r\n"
         f"runs = Runs({str(tmp_path)!r})\n"
-        "runs._spawn(r.Run(runs._new_folder('vqa')), {'began': 1, 'kind': 'vqa', 'settings': {}}, ['60'])\n"
+        "runs._launch(r.Run(runs._new_folder('vqa')), {'began': 1, 'kind': 'vqa', 'settings': {}}, ['60'])\n"
         "os.killpg(0, signal.SIGINT)"
     )
     subprocess.run([sys.executable, "-c", server], start_new_session=True, capture_output=True, check=False)
@@ -186,7 +284,7 @@ def test_a_stop_that_is_asked_again_kills_only_after_a_while(begin, runs, monkey
     runs.stop(run.name)
     time.sleep(0.2)
     assert run.state == "running"
-    monkeypatch.setattr("training.workspace.runs.PATIENCE", 0)
+    monkeypatch.setattr("training.workspace.runs.STOP_TIMEOUT", 0)
     runs.stop(run.name)
     assert ended(run).state == "stopped"
     runs.stop(run.name)  # nothing is left to stop
@@ -194,31 +292,12 @@ def test_a_stop_that_is_asked_again_kills_only_after_a_while(begin, runs, monkey
 
 def test_another_process_that_got_the_number_is_not_the_run(begin, runs):
     run = ended(begin("exit 0"))
-    about = run.about | {"pid": os.getpid(), "process": "another boot 1"}
+    about = run.about | {"pid": os.getpid(), "process_started": start_time() - 60}
     (run.folder / "run.json").write_text(json.dumps(about))
     assert run.state != "running"
     runs.stop(run.name)  # or this test would be over
-    (run.folder / "run.json").write_text(json.dumps(about | {"process": process.mark(os.getpid())}))
+    (run.folder / "run.json").write_text(json.dumps(about | {"process_started": start_time()}))
     assert run.state == "running"
-
-
-@pytest.mark.parametrize("proc", [True, False])
-def test_a_process_has_the_same_mark_until_it_ends(monkeypatch, proc):
-    if not proc and not shutil.which("ps"):
-        pytest.skip("ps is not installed")
-    if not proc:
-        monkeypatch.setattr(Path, "exists", lambda self: False)
-    child = subprocess.Popen(["sleep", "60"])
-    try:
-        marked = process.mark(child.pid)
-        assert marked and process.mark(child.pid) == marked and process.is_alive(child.pid, marked)
-        assert proc is False or process.mark(os.getpid()) != marked
-    finally:
-        child.kill()
-    if proc:
-        wait_until(lambda: not process.is_alive(child.pid, marked))  # also while nobody has waited for it
-    child.wait()
-    assert process.mark(child.pid) is None and not process.is_alive(child.pid, None)
 
 
 def test_progress_is_read_from_the_records(begin):

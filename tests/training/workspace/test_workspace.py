@@ -10,6 +10,7 @@ from toys import coco_folder, square
 
 from runtime.errors import DataError, SettingError
 from training.checks.check import Report, check
+from training.loop.status import Status, write_status
 from training.readers import read_captions
 from training.workspace.data_sets import checked, report_from
 from training.workspace.run import Run
@@ -66,9 +67,9 @@ def test_an_uploaded_zip_takes_the_next_free_name(workspace, tmp_path):
 def test_a_run_begins_with_the_pages_model_an_earlier_run_or_nothing(workspace, tmp_path, monkeypatch):
     model = small_captioner().save(tmp_path / "work" / "runs" / "captioner-1" / "best")
     run = Run(model.parent)
-    about = {"kind": "captioner", "began": 1, "pid": 0, "process": None, "stop_asked": None}
+    about = {"kind": "captioner", "began": 1, "pid": None, "process_started": None, "stop_asked": None}
     (run.folder / "run.json").write_text(json.dumps(about))
-    (run.folder / "output.txt").write_text("done: all of it\n")
+    write_status(run.folder, Status("done", 1, 0.0))
     assert [value for _, value in workspace.beginnings("captioner")] == [GIVEN, "captioner-1", NEW]
     assert workspace.beginnings("captioner")[0][0] == "The model this page began with"
     assert [value for _, value in workspace.beginnings("vqa")] == [NEW]  # its model is not there

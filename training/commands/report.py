@@ -1,0 +1,21 @@
+"""A training command that says in `status.json` what it is doing."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TypeVar
+
+from training.loop.status import report_status
+
+C = TypeVar("C")
+
+
+def reporting(train: Callable[[C], Path]) -> Callable[[C], Path]:
+    """The same, which keeps `OUT/status.json` while it lasts."""
+
+    @wraps(train)
+    def run(config: C) -> Path:
+        with report_status(config.run.out):
+            return train(config)
+
+    return run
