@@ -92,7 +92,7 @@ class Decoder(nn.Module):
         """Before the first word: features (B, L, D) -> a state of B rows, one a photo."""
         if self.projection is not None:
             features = dropout(torch.relu(self.projection(features)), self.dropout, self.training)
-        shape = (len(features), len(self.recurrent.layers), self.recurrent.parts, self.recurrent.hidden_size)
+        shape = (features.shape[0], len(self.recurrent.layers), self.recurrent.parts, self.recurrent.hidden_size)
         recurrent = torch.tanh(self.first(features.mean(dim=1))).view(shape)
         keys = self.attention.keys(features)
         return DecoderState(
@@ -101,7 +101,7 @@ class Decoder(nn.Module):
 
     def advance(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The word before (B,) and the state -> o (B, E), from which `words` scores the next word; the new state."""
-        photos = len(state.features)
+        photos = state.features.shape[0]  # not `len`, which ONNX would take for a constant
         y = dropout(self.embedding(tokens), self.dropout, self.training)  # (B, E)
         h = state.recurrent[:, -1, 0]  # the top layer's, (B, H)
         z, p = self.attention(h.view(photos, -1, h.shape[1]), state.features, state.keys)

@@ -124,7 +124,7 @@ class Recurrent(nn.Module):
 
     def zero_state(self, like: Tensor) -> Tensor:
         """(B, layers, parts, H) of zeros, for a batch as large as `like`."""
-        return like.new_zeros(len(like), len(self.layers), self.parts, self.hidden_size)
+        return like.new_zeros(like.shape[0], len(self.layers), self.parts, self.hidden_size)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One time step: x (B, E), state (B, layers, parts, H) -> the top layer's h (B, H), and the new state."""

@@ -1,4 +1,4 @@
-"""The command line: `python -m training check | encoder | captioner | vqa | evaluate | share`."""
+"""The command line: `python -m training check | encoder | captioner | vqa | evaluate | export | share`."""
 
 import contextlib
 import io
@@ -15,6 +15,7 @@ from runtime.errors import SettingError
 from .commands.captioner import captioner, evaluate_captions
 from .commands.check import check
 from .commands.encoder import encoder
+from .commands.export import export
 from .commands.options import DataSets, Format, Generate
 from .commands.vqa import evaluate_answers, vqa
 
@@ -22,7 +23,7 @@ app = typer.Typer(
     help="Train and judge Glimpse's models.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
-for command in (check, encoder, captioner, vqa):
+for command in (check, encoder, captioner, vqa, export):
     app.command()(command)
 
 

@@ -123,7 +123,7 @@ def start(o: SimpleNamespace, captions: list[str]):
     """The model to train, as the options say."""
     import torch
 
-    from captioner.model import DecoderSettings
+    from captioner.decoder import DecoderSettings
     from training.tasks.start import changed, grown, new_captioner, start_encoder, starting_preprocessing
 
     torch.manual_seed(o.seed)  # a new encoder's weights
@@ -180,7 +180,7 @@ def scored(model, records: list, search, *, meteor: bool = False) -> tuple[dict,
     from .show import draw_fill
 
     said = []
-    stream = caption_all(load(model), records, search)
+    stream = caption_all(load(model, engine="torch"), records, search)
     draw_fill((said.append(pair) or len(said) for pair in stream), len(records), "captioning", console)
     bad = {n: str(why) for n, (_, why) in enumerate(said) if isinstance(why, PhotoError)}
     return score_captions(said, meteor=meteor), bad

@@ -212,5 +212,7 @@ def scored(model, records: list) -> tuple[dict, dict[int, str]]:
                 said.extend(photo)
             yield done
 
-    draw_fill(count(answer_all(load(model), records)), len({r.image for r in records}), "answering", console)
+    draw_fill(
+        count(answer_all(load(model, engine="torch"), records)), len({r.image for r in records}), "answering", console
+    )
     return score_answers(said), bad

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from captioner.model import Captioner, DecoderSettings, load
+from captioner.decoder import DecoderSettings
+from captioner.model import Captioner, load
 from encoders.cnn import ImageEncoder, default_preprocessing
 from encoders.images import Preprocessing
 from encoders.text import Vocabulary
