@@ -16,6 +16,7 @@ import captioner
 import vqa
 from captioner import Captioner
 from runtime.errors import GlimpseError
+from runtime.installed import require_torch
 from vqa import Answerer
 
 SHOWN_SIDE, TILE = 900, 240  # pixels; no photo is shown larger, so that a page stays light
@@ -74,6 +75,7 @@ class Site:
     @cached_property
     def kept(self):
         """Corrections, data sets and runs: of use only to the handlers that write."""
+        require_torch("keeping corrections, and retraining,")
         from training.workspace import Workspace
 
         return Workspace(self.workspace, self.data_root, self.given)

@@ -8,7 +8,6 @@ import logging
 import os
 import zlib
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from .checkpoint import WEIGHTS, model_folder
 from .errors import ModelError, SettingError, shown
+from .installed import has_torch, require_torch
 
 GRAPHS_FORMAT = 1
 OLDEST = (1, 20)  # ONNX Runtime that reads the graphs' version of ONNX
@@ -53,11 +53,10 @@ def load_engine(
         try:
             return onnx()
         except ModelError as error:
-            if name == "onnx" or not find_spec("torch"):
+            if name == "onnx" or not has_torch():
                 raise
             logging.getLogger("glimpse").warning("%s Until then PyTorch is used.", error)
-    if not find_spec("torch"):
-        raise SettingError(f"{shown(folder)} needs PyTorch, which is not installed; run: pip install '.[train]'")
+    require_torch(shown(folder))
     return torch()
 
 

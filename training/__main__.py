@@ -11,6 +11,7 @@ import typer
 from runtime.bundled import folder_of
 from runtime.command import SOME_FAILED, run, say
 from runtime.errors import SettingError
+from runtime.installed import require_torch
 
 from .commands.captioner import captioner, evaluate_captions
 from .commands.check import check
@@ -30,6 +31,7 @@ for command in (check, encoder, captioner, vqa, export):
 @app.callback()
 def speak_once(context: typer.Context):
     """Of the processes that torchrun starts, only the first is heard; an error of any is, once this is over."""
+    require_torch("training")
     if "TORCHELASTIC_RUN_ID" in os.environ and os.environ["RANK"] != "0":
         context.with_resource(contextlib.redirect_stderr(io.StringIO()))
 

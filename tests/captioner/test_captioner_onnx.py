@@ -9,6 +9,7 @@ import torch
 from captioner_toys import small_captioner
 from toys import COLOURS, SIDES, square
 
+import runtime.installed
 import runtime.onnx_graphs
 from captioner import SearchSettings, load
 from captioner.onnx_export import save_graphs
@@ -123,7 +124,8 @@ def test_an_old_onnx_runtime_and_a_missing_pytorch_are_told(folder, own, monkeyp
     monkeypatch.setattr("onnxruntime.__version__", "1.9.0")
     with pytest.raises(ModelError, match=r"ONNX Runtime 1\.9\.0 is too old .*; run: pip install --upgrade onnxruntime"):
         load(folder, engine="onnx")
-    monkeypatch.setattr(runtime.onnx_graphs, "find_spec", lambda name: None)
+    for module in (runtime.installed, runtime.onnx_graphs):
+        monkeypatch.setattr(module, "has_torch", lambda: False)
     with pytest.raises(ModelError, match="is too old"):
         load(folder)
     (own / CONFIG).write_text(json.dumps({k: v for k, v in read_config(own).items() if k != "onnx"}))
