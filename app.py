@@ -29,7 +29,7 @@ from runtime.errors import ModelError, SettingError
 def _models(captioner_name: str, vqa_name: str) -> Models:
     """The models by their names. The page also works without the bundled model for questions."""
     describer = captioner.load(captioner_name)
-    encoder = describer.network.encoder if captioner_name == captioner.BUNDLED else None
+    encoder = describer.engine.encoder if captioner_name == captioner.BUNDLED else None
     try:
         return Models(describer, vqa.load(vqa_name, encoder=encoder))
     except ModelError as error:

@@ -1,6 +1,6 @@
 """What answering costs: a first question about a photo beside the encoder alone, and a follow-up; one run, model warm.
 
-    python benchmarks/asking.py [--model DIR]
+    python benchmarks/asking.py [--model DIR] [--engine onnx|torch]
 
 The photos are made up (soft random blobs, 640 x 480 JPEG), so that anyone can run it; opening and decoding the file
 counts on the answerer's side, not on the encoder's.
@@ -24,7 +24,9 @@ QUESTIONS = ("what is the man holding?", "what colour is the dog?", "how many pe
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--model", default="bundled-vqa")
-    answerer = load(options.parse_args().model)
+    options.add_argument("--engine", default="onnx")
+    options = options.parse_args()
+    answerer = load(options.model, engine=options.engine)
     encode, first, follow = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         paths = blobs(Path(folder), ROUNDS + 1)

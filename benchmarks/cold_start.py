@@ -1,6 +1,6 @@
-"""`python -m captioner PHOTO` from nothing: seconds and peak memory of the whole process.
+"""`python -m captioner PHOTO` and `python -m vqa PHOTO QUESTION` from nothing: seconds and peak memory of the process.
 
-python benchmarks/cold_start.py [--model DIR]
+python benchmarks/cold_start.py [--engine onnx|torch] [--captioner DIR] [--vqa DIR]
 """
 
 import argparse
@@ -18,10 +18,10 @@ from serving import blobs
 ROUNDS = 5
 
 
-def once(photo: Path, model: str) -> tuple[float, float]:
+def once(arguments: list[str]) -> tuple[float, float]:
     """(seconds, peak memory in GB) of one run."""
     start = time.perf_counter()
-    command = [sys.executable, "-m", "captioner", str(photo), "--model", model]
+    command = [sys.executable, "-m", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -32,16 +32,22 @@ def once(photo: Path, model: str) -> tuple[float, float]:
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument("--model", default="bundled-captioner")
-    model = options.parse_args().model
+    options.add_argument("--engine", default="onnx")
+    options.add_argument("--captioner", default="bundled-captioner")
+    options.add_argument("--vqa", default="bundled-vqa")
+    options = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        photo = blobs(Path(folder), 1)[0]
-        once(photo, model)
-        runs = [once(photo, model) for _ in range(ROUNDS)]
-    print(json.dumps({
-        "seconds": round(statistics.median(s for s, _ in runs), 2),
-        "peak_memory_gb": round(max(m for _, m in runs), 3),
-    }))  # fmt: skip
+        photo = str(blobs(Path(folder), 1)[0])
+        for package, model, more in (("captioner", options.captioner, []), ("vqa", options.vqa, ["what is it?"])):
+            arguments = [package, photo, *more, "--model", model, "--engine", options.engine]
+            once(arguments)
+            runs = [once(arguments) for _ in range(ROUNDS)]
+            print(json.dumps({
+                "command": f"python -m {package}",
+                "engine": options.engine,
+                "seconds": round(statistics.median(s for s, _ in runs), 2),
+                "peak_memory_gb": round(max(m for _, m in runs), 3),
+            }))  # fmt: skip
 
 
 if __name__ == "__main__":

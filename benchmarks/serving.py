@@ -1,6 +1,6 @@
 """What captioning costs beside the encoder alone: one photo, and a folder of 1,000; beam 3, model warm, one run.
 
-    python benchmarks/serving.py [--model DIR] [--photos FOLDER]
+    python benchmarks/serving.py [--model DIR] [--engine onnx|torch] [--photos FOLDER]
 
 The photos are made up (soft random blobs, 640 x 480 JPEG), so that anyone can run it; opening and decoding the
 files counts on the captioner's side, not on the encoder's.
@@ -42,9 +42,10 @@ def seconds(action) -> float:
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--model", default="bundled-captioner")
+    options.add_argument("--engine", default="onnx")
     options.add_argument("--photos", type=Path, help="a folder of real photos instead")
     options = options.parse_args()
-    captioner = load(options.model)
+    captioner = load(options.model, engine=options.engine)
     with tempfile.TemporaryDirectory() as folder:
         paths = sorted(options.photos.glob("*.jpg"))[:PHOTOS] if options.photos else blobs(Path(folder), PHOTOS)
         one = captioner.preprocessing(open_photo(paths[0]))[None]

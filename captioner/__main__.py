@@ -56,6 +56,7 @@ def main(
     no_repeat: Annotated[int, typer.Option(help="No run of so many words twice; 0 allows it.")] = 3,
     unknown: Annotated[bool, typer.Option("--unknown", help="Allow <unk>.")] = False,
     seed: Annotated[int, typer.Option(help="Of sampling.")] = 1,
+    engine: Annotated[str | None, typer.Option(help="onnx or torch [default: onnx where the model has graphs].")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     out: Annotated[Path | None, typer.Option(help="Append JSON lines to this file; photos it holds are skipped.")] = None,
     attention: Annotated[Path | None, typer.Option(help="Save a picture of where the model looked (one photo).")] = None,
@@ -80,7 +81,7 @@ def main(
     todo = [photo for photo in sources if shown(photo) not in held]
     if held:
         say(f"{len(sources) - len(todo):,} of {len(sources):,} photos are in {shown(out)} already.")
-    captioner = load(model)
+    captioner = load(model, engine=engine)
     failed = 0
     stream = captioner.stream(todo, settings)
     for photo, said in _with_bar(stream, len(todo)):

@@ -122,7 +122,7 @@ class Decoder(nn.Module):
         Args:
             tokens: (B,), or a probability for every word, (B, V), of which y is the mean embedding.
         """
-        photos = len(state.features)
+        photos = state.features.shape[0]  # not `len`, which ONNX would take for a constant
         y = tokens @ self.embedding.weight if tokens.is_floating_point() else self.embedding(tokens)
         y = dropout(y, self.dropout, self.training)  # (B, E)
         h = state.recurrent[:, -1, 0]  # the top layer's, (B, H)

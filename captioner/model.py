@@ -7,32 +7,54 @@ from encoders.images import Preprocessing
 from encoders.text import Vocabulary
 from runtime.bundled import BUNDLED_CAPTIONER, folder_of
 from runtime.checkpoint import building_from_config, read_config
+from runtime.onnx_graphs import load_engine
 
 from .predictor import Captioner
 
 if TYPE_CHECKING:
     import torch
 
+    from .engine import Engine
+
 BUNDLED = BUNDLED_CAPTIONER
 
 
-def load(model: str | Path = BUNDLED, *, device: "torch.device | None" = None, exact: bool = False) -> Captioner:
-    """A captioner from its folder, or the bundled one; in evaluation mode, on the best device.
+def load(
+    model: str | Path = BUNDLED,
+    *,
+    engine: str | None = None,
+    device: "torch.device | None" = None,
+    exact: bool = False,
+) -> Captioner:
+    """A captioner from its folder, or the bundled one, ready for use.
 
     Args:
-        exact: keep the weights as they were trained, to train or save them. Else they are made ready for use only:
-            see `encoders.inference.prepare_for_inference`.
+        engine: `onnx` (ONNX Runtime, on the CPU) or `torch` (PyTorch, on the best device); unless given, ONNX Runtime
+            where the folder has graphs (`python -m training export`), else PyTorch.
+        device: PyTorch's; asks for PyTorch.
+        exact: keep the weights as they were trained, to train or save them; asks for PyTorch. Else they are made ready
+            for use only: see `encoders.inference.prepare_for_inference`.
 
     Raises:
-        ModelError: the folder is missing, damaged, or holds something else.
+        ModelError: the folder is missing, damaged, or holds something else. SettingError: there is no such engine, or
+            PyTorch is needed and not installed.
     """
-    from .torch_engine import load_network
-
     folder = folder_of(model)
     config = read_config(folder, kind="captioner")
     with building_from_config(folder):
         vocabulary = Vocabulary(tuple(config["vocabulary"]["tokens"]), config["vocabulary"]["unit"])
         preprocessing, about = Preprocessing(**config["preprocessing"]), config["about"]
-    engine = load_network(folder, config, device=device, exact=exact)
+
+    def onnx() -> "Engine":
+        from .onnx_engine import OnnxEngine
+
+        return OnnxEngine(folder, config)
+
+    def torch() -> "Engine":
+        from .torch_engine import load_network
+
+        return load_network(folder, config, device=device, exact=exact)
+
+    made = load_engine(engine, folder, config, onnx=onnx, torch=torch, only_torch=exact or device is not None)
     with building_from_config(folder):
-        return Captioner(engine, vocabulary, preprocessing, about=about)
+        return Captioner(made, vocabulary, preprocessing, about=about)

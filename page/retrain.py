@@ -3,6 +3,7 @@
 import gradio as gr
 
 from runtime.errors import GlimpseError, SettingError
+from runtime.installed import has_torch
 
 from .site import HIDDEN, ONLY_HERE, Site, told
 from .uploads import take_uploads_only
@@ -13,6 +14,9 @@ RETRAIN_IS_OFF = (
     "Retraining is off, since this page can be reached from a network and asks for no password. Start it with "
     "`--auth USER:PASSWORD` to turn it on."
 )
+RETRAIN_NEEDS_TORCH = (
+    "Retraining needs PyTorch, which is not installed. Stop the page, run `pip install '.[train]'`, and start it again."
+)
 NO_DATA = "<p>Choose a data set: it is looked through first, and what is found is told here.</p>"
 CHECKING = "<p role='status'>Looking through the data set…</p>"
 
@@ -21,6 +25,9 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
     """Choose and check data, train, and watch. All is read from the runs' folders, so that a page may come and go."""
     if not site.writable:
         gr.Markdown(RETRAIN_IS_OFF)
+        return
+    if not has_torch():
+        gr.Markdown(RETRAIN_NEEDS_TORCH)
         return
     elsewhere = gr.Markdown(ONLY_HERE, visible=False)
     with gr.Row(equal_height=False):

@@ -96,6 +96,7 @@ class Site:
 
     @cached_property
     def _workspace(self):
+        require_torch("keeping corrections, and retraining,")
         from training.workspace import Workspace
 
         return Workspace(self.workspace, self.data_root, self.given)

@@ -1,4 +1,4 @@
-"""The command line: `python -m training check | encoder | captioner | vqa | evaluate | share | study`."""
+"""The command line: `python -m training check | encoder | captioner | vqa | evaluate | export | share | study`."""
 
 import contextlib
 import io
@@ -7,6 +7,7 @@ import os
 import typer
 
 from runtime.command import run
+from runtime.installed import require_torch
 
 from .commands.options import command, lazily
 from .config import commands as configs
@@ -23,6 +24,7 @@ COMMANDS = {
     "captioner": (configs.CaptionerConfig, "training.commands.captioner:train"),
     "vqa": (configs.VqaConfig, "training.commands.vqa:train"),
     "evaluate": (configs.EvaluateConfig, "training.commands.evaluate:evaluate"),
+    "export": (configs.ExportConfig, "training.commands.export:export"),
     "study": (configs.StudyConfig, "training.commands.study:study"),
     "share": (configs.ShareConfig, "training.commands.share:share"),
 }
@@ -33,6 +35,7 @@ for name, (config, entry) in COMMANDS.items():
 @app.callback()
 def speak_once(context: typer.Context):
     """Of the processes that torchrun starts, only the first is heard; an error of any is, once this is over."""
+    require_torch("training")
     if "TORCHELASTIC_RUN_ID" in os.environ and os.environ["RANK"] != "0":
         context.with_resource(contextlib.redirect_stderr(io.StringIO()))
 

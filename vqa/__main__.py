@@ -18,6 +18,7 @@ def main(
     questions: Annotated[list[str] | None, typer.Argument(help="Questions about it, each in quotes.")] = None,
     model: Annotated[str, typer.Option(help="A model folder, or bundled-vqa.")] = "bundled-vqa",
     top: Annotated[int, typer.Option(help="Answers to each question, best first.")] = 5,
+    engine: Annotated[str | None, typer.Option(help="onnx or torch [default: onnx where the model has graphs].")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     attention: Annotated[Path | None, typer.Option(help="Save a picture of where the model looked.")] = None,
 ):  # fmt: skip
@@ -28,7 +29,7 @@ def main(
         raise SettingError('there is no question; ask it behind the photo: python -m vqa dog.jpg "what is it doing?"')
     if top < 1:
         raise SettingError(f"top is {top}; ask for at least 1 answer.")
-    answerer = load(model)
+    answerer = load(model, engine=engine)
     if attention and not answerer.engine.glimpses:
         raise SettingError(
             "this model does not choose where to look; --attention needs one trained with --pooling glimpse."

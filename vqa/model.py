@@ -7,12 +7,15 @@ from encoders.images import Preprocessing
 from encoders.text import Vocabulary
 from runtime.bundled import BUNDLED_VQA, folder_of
 from runtime.checkpoint import building_from_config, read_config
+from runtime.onnx_graphs import load_engine
 
 from .answers import AnswerSet
 from .predictor import Answerer
 
 if TYPE_CHECKING:
     import torch
+
+    from .engine import Engine
 
 BUNDLED = BUNDLED_VQA
 
@@ -21,22 +24,22 @@ def load(
     model: str | Path = BUNDLED,
     *,
     encoder=None,
+    engine: str | None = None,
     device: "torch.device | None" = None,
     exact: bool = False,
 ) -> Answerer:
-    """An answerer from its folder, or the bundled one; in evaluation mode, on the best device.
+    """An answerer from its folder, or the bundled one, ready for use.
 
     Args:
-        encoder: the bundled captioner's, where it is in memory already: a folder that shares it then reads no second
-            copy, and the one given is not changed. A folder with an encoder of its own does not need it.
-        exact: keep the weights as they were trained, to train or save them. Else they are made ready for use only:
-            see `encoders.inference.prepare_for_inference`.
+        encoder: the bundled captioner's (`captioner.engine.encoder`), where it is in memory already: a folder that
+            shares it then reads no second copy, and the one given is not changed. Another engine's is of no use, nor
+            any to a folder with an encoder of its own.
+        engine, device, exact: as of `captioner.load`.
 
     Raises:
         ModelError: the folder is missing, damaged, holds something else, or shares an encoder that has changed.
+        SettingError: there is no such engine, or PyTorch is needed and not installed.
     """
-    from .torch_engine import load_network
-
     folder = folder_of(model)
     config = read_config(folder, kind="vqa")
     with building_from_config(folder):
@@ -45,6 +48,17 @@ def load(
         preprocessing = Preprocessing(**config["preprocessing"])
         more = {name: config[name] for name in ("temperature", "threshold", "about")}
         shared = config["encoder"].get("from")
-    engine = load_network(folder, config, encoder=encoder, device=device, exact=exact)
+
+    def onnx() -> "Engine":
+        from .onnx_engine import OnnxEngine
+
+        return OnnxEngine(folder, config, encoder=encoder)
+
+    def torch() -> "Engine":
+        from .torch_engine import load_network
+
+        return load_network(folder, config, encoder=encoder, device=device, exact=exact)
+
+    made = load_engine(engine, folder, config, onnx=onnx, torch=torch, only_torch=exact or device is not None)
     with building_from_config(folder):
-        return Answerer(engine, vocabulary, answers, preprocessing, encoder_from=shared, **more)
+        return Answerer(made, vocabulary, answers, preprocessing, encoder_from=shared, **more)

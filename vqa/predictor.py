@@ -201,17 +201,25 @@ class Look:
         ids = [self.answerer.vocabulary.encode(clean_question(question)) for question in questions]
         if not ids:
             return []
-        tokens, lengths = (x[None] for x in pad(ids))
-        hidden = np.ones_like(lengths, dtype=bool) if blind else None
-        logits, p = self.answerer.engine.answer(self._memory, tokens, lengths, hidden)
-        attention = p[0].reshape(*p.shape[1:3], *self.answerer.engine.grid)  # (Q, G, rows, cols)
-        probabilities = np.exp(log_softmax(logits[0] / self.answerer.temperature))  # (Q, N)
+        logits, attention = self._score(ids, blind=blind)
+        probabilities = np.exp(log_softmax(logits / self.answerer.temperature))  # (Q, N)
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         values = np.take_along_axis(probabilities, best, axis=1)
         return [
             self._answers(index, probability, looked, known=any(id != UNK for id in words))
             for index, probability, looked, words in zip(best.tolist(), values.tolist(), attention, ids, strict=True)
         ]
+
+    def logits(self, questions: Sequence[str]) -> np.ndarray:
+        """The engine's scores of every answer to each question, (Q, N); the questions as for `ask_all`."""
+        return self._score([self.answerer.vocabulary.encode(clean_question(q)) for q in questions])[0]
+
+    def _score(self, ids: Sequence[Sequence[int]], *, blind: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Encoded questions -> logits (Q, N), and where each glimpse looked, (Q, G, rows, cols)."""
+        tokens, lengths = (x[None] for x in pad(ids))
+        hidden = np.ones_like(lengths, dtype=bool) if blind else None
+        logits, p = self.answerer.engine.answer(self._memory, tokens, lengths, hidden)
+        return logits[0], p[0].reshape(*p.shape[1:3], *self.answerer.engine.grid)
 
     def _answers(
         self, index: list[int], probability: list[float], attention: np.ndarray, *, known: bool

@@ -16,15 +16,13 @@ from .network import AnswerNetwork
 from .shared import changed_encoder, shared_config, shared_tensors
 
 
-def load_network(
-    folder: Path, config: dict, *, encoder: ImageEncoder | None, device: torch.device | None, exact: bool
-) -> AnswerNetwork:
+def load_network(folder: Path, config: dict, *, encoder, device: torch.device | None, exact: bool) -> AnswerNetwork:
     """The network that a folder's config describes, with its weights; arguments as of `vqa.load`.
 
     Raises:
         ModelError: config or weights are damaged, do not belong together, or share an encoder that has changed.
     """
-    lent = encoder
+    lent = encoder if isinstance(encoder, ImageEncoder) else None
     with building_from_config(folder):
         shared = bool(config["encoder"].get("from"))
         encoder = _shared_encoder(folder, config["encoder"], lent) if shared else None

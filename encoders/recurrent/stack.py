@@ -43,13 +43,13 @@ class Recurrent(nn.Module):
 
     def zero_state(self, like: Tensor) -> Tensor:
         """(B, layers, parts, H) of zeros, for a batch as large as `like`."""
-        return like.new_zeros(len(like), len(self.layers), self.parts, self.hidden_size)
+        return like.new_zeros(like.shape[0], len(self.layers), self.parts, self.hidden_size)
 
     def initial_state(self, like: Tensor) -> Tensor:
         """h₀, zero or learnt: (B, layers, parts, H), for a batch as large as `like`."""
         if self.learnt_state is None:
             return self.zero_state(like)
-        return self.learnt_state.to(like.dtype).expand(len(like), -1, -1, -1)
+        return self.learnt_state.to(like.dtype).expand(like.shape[0], -1, -1, -1)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One time step: x (B, E), state (B, layers, parts, H) -> the top layer's h (B, H), and the new state."""

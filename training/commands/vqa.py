@@ -49,5 +49,6 @@ def score_answerer(model: str | Path, records: list) -> tuple[dict, dict[int, st
                 answered.extend(photo)
             yield done
 
-    draw_fill(count(answer_all(load(model), records)), len({r.image for r in records}), "answering", console)
+    stream = answer_all(load(model, engine="torch"), records)
+    draw_fill(count(stream), len({r.image for r in records}), "answering", console)
     return score_answers(answered), bad

@@ -136,6 +136,21 @@ class EvaluateConfig(QuestionData):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExportConfig(Config):
+    """Make a model's ONNX graphs: it is then used without PyTorch, sooner and in less memory.
+
+    Attributes:
+        model: a model folder, bundled-captioner or bundled-vqa.
+        out: folder for a copy of the model with graphs [default: MODEL].
+        photos: folder of photos to compare on [default: Gradio's examples].
+    """
+
+    model: str = field(metadata={"positional": True})
+    out: Path | None = field(default=None, metadata={"positional": True})
+    photos: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyConfig(Config):
     """Measure what the lectures say of recurrent networks. Call it again to go on where it was stopped.
 

@@ -1,0 +1,131 @@
+"""A model folder's ONNX graphs, run by ONNX Runtime: what is needed to use a model without PyTorch.
+
+The graphs lie beside `config.json` and read their weights out of `model.safetensors`, so there is one copy of them.
+The entry `onnx` of the config says what they are and which weights they were made for (`training.commands.export`).
+"""
+
+import logging
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from .checkpoint import WEIGHTS, model_folder
+from .errors import ModelError, SettingError, shown
+from .installed import has_torch, require_torch
+
+GRAPHS_FORMAT = 1
+OLDEST = (1, 20)  # ONNX Runtime that reads the graphs' version of ONNX
+ENGINES = ("onnx", "torch")
+EXPORT_AGAIN = "make its graphs again: python -m training export MODEL"
+Engine = TypeVar("Engine")
+
+
+def load_engine(
+    name: str | None,
+    folder,
+    config: dict,
+    *,
+    onnx: Callable[[], Engine],
+    torch: Callable[[], Engine],
+    only_torch: bool = False,
+) -> Engine:
+    """The engine of that name; unless one is given, ONNX Runtime where the folder has graphs, else PyTorch.
+
+    Where the graphs cannot be used and no engine was asked for, PyTorch is used if it is installed, and why is logged.
+
+    Args:
+        onnx, torch: what makes each engine.
+        only_torch: whether something was asked for that only PyTorch can do.
+
+    Raises:
+        SettingError: an unknown name, or PyTorch is needed and not installed. ModelError: the engine cannot be made.
+    """
+    if name not in (None, *ENGINES):
+        raise SettingError(f"there is no engine {name!r}; choose {' or '.join(ENGINES)}.")
+    if only_torch and name == "onnx":
+        raise SettingError("exact weights and a device are PyTorch's; leave out the engine onnx.")
+    name = "torch" if only_torch else name
+    if name == "onnx" or (name is None and config.get("onnx")):
+        try:
+            return onnx()
+        except ModelError as error:
+            if name == "onnx" or not has_torch():
+                raise
+            logging.getLogger("glimpse").warning("%s Until then PyTorch is used.", error)
+    require_torch(shown(folder))
+    return torch()
+
+
+def checked_graphs(folder, config: dict) -> dict:
+    """The entry `onnx` of a model's config, after its graphs and weights were found to be those it was written for.
+
+    Raises:
+        ModelError: there are no graphs, of another format, or files were changed; or ONNX Runtime is missing or old.
+    """
+    about = config.get("onnx")
+    if not about:
+        raise ModelError(f"{shown(folder)} has no ONNX graphs; {EXPORT_AGAIN}")
+    if about.get("format") != GRAPHS_FORMAT:
+        raise ModelError(f"the graphs of {shown(folder)} are of format {about.get('format')!r}, this version reads "
+                         f"{GRAPHS_FORMAT}; {EXPORT_AGAIN}")  # fmt: skip
+    for name, checksum in about["files"].items():
+        path = model_folder(folder) / name
+        if not path.is_file() or checksum_of(path) != checksum:
+            other = "was changed after the graphs were made" if name == WEIGHTS else "is missing or another model's"
+            raise ModelError(f"{shown(path)} {other}; {EXPORT_AGAIN}")
+    return about
+
+
+def checksum_of(path: Path) -> str:
+    """What tells a file from one that was changed: its CRC-32, which costs a cold start next to nothing."""
+    checksum = 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            checksum = zlib.crc32(chunk, checksum)
+    return f"{checksum:08x}"
+
+
+class Graph:
+    """One graph: `graph(name=array, ...)` -> its outputs, in their order. Threads may share it."""
+
+    def __init__(self, path: Path):
+        """Load it.
+
+        Raises:
+            ModelError: ONNX Runtime is not installed, is too old, or cannot read it.
+        """
+        self._session = _session(path)
+        # The exporter leaves out an input that a module does not use: the photo of a model that looks at none.
+        self._inputs = {given.name for given in self._session.get_inputs()}
+
+    def __call__(self, **inputs: np.ndarray) -> list[np.ndarray]:
+        return self._session.run(None, {name: inputs[name] for name in self._inputs})
+
+
+def _session(path: Path):
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ModelError("ONNX Runtime is not installed; run: pip install onnxruntime") from None
+    if tuple(map(int, onnxruntime.__version__.split(".")[:2])) < OLDEST:
+        raise ModelError(f"ONNX Runtime {onnxruntime.__version__} is too old for {shown(path)}; "
+                         "run: pip install --upgrade onnxruntime")  # fmt: skip
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is raised
+    options.intra_op_num_threads = cores()
+    # Threads that wait for work busily take the cores that another request could use.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no common base
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{shown(path)} cannot be read by ONNX Runtime ({reason}); {EXPORT_AGAIN}") from None
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,138 @@
+"""The captioner in ONNX Runtime: it says what PyTorch says, and what is wrong with its files is told in a sentence."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+import torch
+from captioner_toys import small_captioner
+from toys import COLOURS, SIDES, square
+
+import runtime.installed
+import runtime.onnx_graphs
+from captioner import SearchSettings, load
+from captioner.onnx_export import save_graphs
+from runtime.checkpoint import CONFIG, WEIGHTS, change_config, read_config
+from runtime.errors import ModelError, SettingError
+from runtime.onnx_export import note_graphs
+
+PHOTOS = [square(colour, side) for colour in COLOURS for side in SIDES]
+
+
+@pytest.fixture(autouse=True)
+def exact(monkeypatch):
+    for module in ("runtime.device", "encoders.inference"):
+        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
+
+
+def exported(folder, dtype=None):
+    """A small captioner's folder with graphs."""
+    small_captioner().save(folder, dtype=dtype)
+    network = load(folder, exact=True).network
+    about = {"encoder": network.encoder_fingerprint, "grid": network.grid, "feature_size": network.encoder.feature_size}
+    note_graphs(folder, save_graphs(network, folder), **about)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return exported(tmp_path_factory.mktemp("model") / "small", torch.float16)
+
+
+@pytest.fixture
+def own(folder, tmp_path):
+    """A copy of the folder, to be spoilt."""
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize("how", [SearchSettings(n=3), SearchSettings(beam=1), SearchSettings(sample=True, n=2)])
+@pytest.mark.parametrize("photos", [PHOTOS, PHOTOS[:1]], ids=["many", "one"])
+def test_it_says_what_pytorch_says(folder, how, photos):
+    for found, wanted in zip(load(folder)(photos, how), load(folder, engine="torch")(photos, how), strict=True):
+        assert [c.text for c in (found, *found.alternatives)] == [c.text for c in (wanted, *wanted.alternatives)]
+        assert found.log_prob == pytest.approx(wanted.log_prob, abs=1e-3)
+        np.testing.assert_allclose(found.attention, wanted.attention, atol=1e-4)
+
+
+def test_full_precision_weights_serve_as_well(tmp_path):
+    folder = exported(tmp_path / "single")
+    assert [c.text for c in load(folder, engine="onnx")(PHOTOS)] == [c.text for c in small_captioner()(PHOTOS)]
+
+
+def test_the_weights_are_stored_once(folder):
+    graphs = sum(path.stat().st_size for path in folder.glob("*.onnx"))
+    assert graphs < 0.01 * (folder / WEIGHTS).stat().st_size + 40_000
+
+
+def test_graphs_are_used_unless_pytorch_is_needed(folder):
+    assert type(load(folder).engine).__name__ == "OnnxEngine"
+    assert load(folder, engine="torch").network and load(folder, exact=True).network
+    with pytest.raises(SettingError, match="leave out the engine onnx"):
+        load(folder, engine="onnx", exact=True)
+    with pytest.raises(SettingError, match="no engine 'jax'; choose onnx or torch"):
+        load(folder, engine="jax")
+    with pytest.raises(SettingError, match="does not run in PyTorch"):
+        load(folder).save(folder)
+
+
+def change_weights(folder):
+    data = bytearray((folder / WEIGHTS).read_bytes())
+    data[-1] ^= 1
+    (folder / WEIGHTS).write_bytes(data)
+
+
+def change_format(folder):
+    change_config(folder, onnx=read_config(folder)["onnx"] | {"format": 9})
+
+
+def change_graph(folder):
+    (folder / "step.onnx").write_bytes((folder / "start.onnx").read_bytes())
+
+
+def damage_graph(folder):
+    (folder / "step.onnx").write_bytes(b"nothing")
+    about = read_config(folder)["onnx"]
+    about["files"]["step.onnx"] = runtime.onnx_graphs.checksum_of(folder / "step.onnx")
+    change_config(folder, onnx=about)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (change_weights, "model.safetensors was changed after the graphs were made"),
+        (change_format, "are of format 9, this version reads 1"),
+        (change_graph, r"step\.onnx is missing or another model's"),
+        (lambda folder: (folder / "encoder.onnx").unlink(), r"encoder\.onnx is missing or another model's"),
+        (damage_graph, r"step\.onnx cannot be read by ONNX Runtime"),
+        (lambda folder: change_config(folder, onnx=None), "has no ONNX graphs"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused_and_pytorch_is_used_instead(own, spoil, words, caplog):
+    spoil(own)
+    with pytest.raises(ModelError, match=words) as caught:
+        load(own, engine="onnx")
+    assert "training export" in str(caught.value) and "\n" not in str(caught.value)
+    with caplog.at_level(logging.WARNING):
+        assert load(own).network
+    assert [str(caught.value) in record.getMessage() for record in caplog.records] in ([True], [])
+
+
+def test_an_old_onnx_runtime_and_a_missing_pytorch_are_told(folder, own, monkeypatch):
+    monkeypatch.setattr("onnxruntime.__version__", "1.9.0")
+    with pytest.raises(ModelError, match=r"ONNX Runtime 1\.9\.0 is too old .*; run: pip install --upgrade onnxruntime"):
+        load(folder, engine="onnx")
+    for module in (runtime.installed, runtime.onnx_graphs):
+        monkeypatch.setattr(module, "has_torch", lambda: False)
+    with pytest.raises(ModelError, match="is too old"):
+        load(folder)
+    (own / CONFIG).write_text(json.dumps({k: v for k, v in read_config(own).items() if k != "onnx"}))
+    with pytest.raises(SettingError, match=r"needs PyTorch, which is not installed; run: pip install '\.\[train\]'"):
+        load(own)
+
+
+def test_saving_a_model_anew_lets_its_graphs_go(own):
+    load(own, exact=True).save(own)
+    assert "onnx" not in read_config(own) and load(own).network

@@ -1,0 +1,161 @@
+"""A model folder gets the ONNX graphs with which it is used without PyTorch, and they are compared with PyTorch."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import captioner
+import captioner.onnx_export
+import vqa
+import vqa.onnx_export
+from captioner import Captioner, SearchSettings
+from captioner.network import CaptionNetwork
+from encoders.text import START
+from runtime.bundled import folder_of
+from runtime.checkpoint import CONFIG, WEIGHTS, model_folder, read_config
+from runtime.errors import ModelError, SettingError, shown
+from runtime.onnx_export import forget_graphs, note_graphs, writable
+from vqa import Answerer
+from vqa.network import AnswerNetwork
+
+CLOSE = 1e-3  # between two engines' logits
+QUESTIONS = ("what is in the photo?", "what color is it?", "how many people are there?", "is it outdoors?")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How near the graphs come to PyTorch in 32 bits: the largest difference of logits, and over how many photos."""
+
+    photos: int
+    logits: float
+
+
+class _Captions:
+    """A captioner's network as an engine that computes in 32 bits, whatever the processor has."""
+
+    def __init__(self, network: CaptionNetwork):
+        self.network, self.image_size, self.grid = network, network.image_size, network.grid
+
+    @torch.no_grad()
+    def encode(self, photos):
+        return self.network.encoder(torch.from_numpy(photos)).numpy()
+
+    @torch.no_grad()
+    def start(self, features):
+        return self.network.decoder.start(torch.from_numpy(features))
+
+    @torch.no_grad()
+    def step(self, tokens, state):
+        logits, state = self.network.decoder.step(torch.from_numpy(tokens), state)
+        return logits.numpy(), state
+
+
+class _Answers:
+    """An answerer's network as an engine that computes in 32 bits, whatever the processor has."""
+
+    def __init__(self, network: AnswerNetwork):
+        self.network, self.image_size, self.grid = network, network.image_size, network.grid
+        self.feature_size, self.glimpses = network.feature_size, network.glimpses
+
+    @torch.no_grad()
+    def encode(self, photos):
+        return self.network.encoder(torch.from_numpy(photos)).numpy()
+
+    def start(self, features):
+        return torch.from_numpy(features)
+
+    @torch.no_grad()
+    def answer(self, memory, tokens, lengths, blind=None):
+        logits, p = self.network(memory, torch.from_numpy(tokens), torch.from_numpy(lengths))
+        return logits.numpy(), p.numpy()
+
+
+def export_model(model: str | Path, out: Path | None, photos: Sequence[Image.Image]) -> tuple[Path, Compared]:
+    """Make a model's graphs, in its own folder or in a copy of it, and compare both engines on photos.
+
+    Raises:
+        ModelError: the model cannot be read or said in ONNX, or the graphs give something else than PyTorch.
+        SettingError: the folder cannot be written to.
+    """
+    source = model_folder(folder_of(model))
+    kind = read_config(source)["kind"]
+    if kind not in ("captioner", "vqa"):
+        raise ModelError(f"{shown(source)} holds a model of kind {kind!r}; give a captioner or a VQA model.")
+    in_place = out is None or out.resolve() == source.resolve()
+    folder = writable(source if in_place else _copied(source, out))
+    compared = (_export_captioner if kind == "captioner" else _export_answerer)(folder, photos)
+    if not compared.logits < CLOSE:  # nan too
+        forget_graphs(folder)
+        raise ModelError(
+            f"the graphs of {shown(folder)} differ from PyTorch by {compared.logits:.2g} in a logit, above {CLOSE}; "
+            "use this model with PyTorch."
+        )
+    return folder, compared
+
+
+def _copied(source: Path, out: Path) -> Path:
+    """A copy of a model folder, to hold graphs."""
+    if out.exists() and not (out / CONFIG).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise SettingError(f"{shown(out)} holds something else than a model; give a new folder.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in (WEIGHTS, CONFIG):
+            shutil.copyfile(source / name, out / name)
+    except OSError as error:
+        raise SettingError(f"{shown(out)} cannot be written ({error}); make room or give another folder.") from None
+    return out
+
+
+def _export_captioner(folder: Path, photos: Sequence[Image.Image]) -> Compared:
+    trained = captioner.load(folder, exact=True, device=torch.device("cpu"))
+    network = trained.network
+    names = captioner.onnx_export.save_graphs(network, folder)
+    note_graphs(folder, names, **_about(network))
+    made = captioner.load(folder, engine="onnx")
+    exact = Captioner(_Captions(network), trained.vocabulary, trained.preprocessing)
+    how, logits = SearchSettings(), []
+    for photo in photos:
+        square = trained.preprocessing(photo)[None]
+        said = [(c, [trained.vocabulary.ids[w.text] for w in c.words])
+                for c in (model.describe(model.encode(square), how)[0] for model in (exact, made))]  # fmt: skip
+        if said[0][0].text != said[1][0].text:
+            return Compared(len(photos), float("inf"))
+        logits.append(_caption_difference(exact.engine, made.engine, square, said[0][1]))
+    return Compared(len(photos), max(logits))
+
+
+def _caption_difference(one, other, photo: np.ndarray, words: Sequence[int]) -> float:
+    """The largest difference of two engines' logits while they are given the words of a caption."""
+    states, worst = [engine.start(engine.encode(photo)) for engine in (one, other)], 0.0
+    for token in (START, *words):
+        a, states[0] = one.step(np.array([token]), states[0])
+        b, states[1] = other.step(np.array([token]), states[1])
+        worst = max(worst, float(np.abs(a - b).max()))
+    return worst
+
+
+def _export_answerer(folder: Path, photos: Sequence[Image.Image]) -> Compared:
+    trained = vqa.load(folder, exact=True, device=torch.device("cpu"))
+    network, shared = trained.network, trained.encoder_from
+    names = vqa.onnx_export.save_graphs(network, folder, own_encoder=not shared)
+    note_graphs(folder, names, glimpses=network.glimpses, **({} if shared else _about(network)))
+    made = vqa.load(folder, engine="onnx")
+    exact = Answerer(_Answers(network), trained.vocabulary, trained.answers, trained.preprocessing)
+    worst = 0.0
+    for photo in photos:
+        square = trained.preprocessing(photo)[None]
+        looks = [model.look_at(model.encode(square)) for model in (exact, made)]
+        a, b = (look.logits(QUESTIONS) for look in looks)
+        same = (a.argmax(1) == b.argmax(1)).all()
+        worst = max(worst, float(np.abs(a - b).max()) if same else float("inf"))
+    return Compared(len(photos), worst)
+
+
+def _about(network) -> dict:
+    """What the config says of the encoder's graph."""
+    return {"encoder": network.encoder_fingerprint, "grid": network.grid, "feature_size": network.encoder.feature_size}

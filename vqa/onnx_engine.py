@@ -1,0 +1,72 @@
+"""An answerer's engine in ONNX Runtime: the graphs that `vqa.onnx_export` makes of its network."""
+
+from pathlib import Path
+
+import numpy as np
+
+from encoders.onnx_encoder import OnnxEncoder
+from runtime.checkpoint import model_folder, read_config
+from runtime.errors import ModelError
+from runtime.onnx_graphs import Graph, checked_graphs
+
+from .shared import changed_encoder, shared_folder
+
+START_GRAPH, QUESTION_GRAPH, HEAD_GRAPH = "start.onnx", "question.onnx", "head.onnx"
+
+
+class OnnxEngine:
+    """Offers what `vqa.engine.Engine` names.
+
+    Args:
+        folder: the model's; config: its `config.json`.
+        encoder: the bundled captioner's, where it is in memory already; used where it is an `OnnxEncoder`, and this
+            model shares it.
+
+    Raises:
+        ModelError: the graphs cannot be used (see `runtime.onnx_graphs`), or the encoder that it shares has changed.
+    """
+
+    def __init__(self, folder: Path, config: dict, *, encoder=None):
+        about = checked_graphs(folder, config)
+        shared = config["encoder"].get("from")
+        self.encoder = _shared_encoder(folder, config["encoder"], encoder) if shared else OnnxEncoder(folder, config)
+        self.image_size, self.grid = self.encoder.image_size, self.encoder.grid
+        self.feature_size, self.encoder_fingerprint = self.encoder.feature_size, self.encoder.fingerprint
+        self.glimpses: int = about["glimpses"]
+        self._start, self._question, self._head = (
+            Graph(model_folder(folder) / name) for name in (START_GRAPH, QUESTION_GRAPH, HEAD_GRAPH)
+        )
+
+    def encode(self, photos: np.ndarray) -> np.ndarray:
+        """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
+        return self.encoder(photos)
+
+    def start(self, features: np.ndarray) -> dict[str, np.ndarray]:
+        """What all questions on P photos share, computed once: features (P, L, D)."""
+        return dict(zip(("features", "keys"), self._start(features=features), strict=False))  # keys only to look
+
+    def answer(
+        self, memory: dict, tokens: np.ndarray, lengths: np.ndarray, blind: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Score every answer to Q questions on each of P photos; arguments and results as of `vqa.engine.Engine`."""
+        asked = np.concatenate((lengths.reshape(-1, 1), tokens.reshape(lengths.size, -1)), axis=1)
+        different, which = np.unique(asked, axis=0, return_inverse=True)  # each is encoded once
+        [vectors] = self._question(tokens=different[:, 1:], lengths=different[:, 0])
+        q = vectors[which.reshape(lengths.shape)]
+        logits, p = self._head(q=q, blind=np.zeros(lengths.shape, bool) if blind is None else blind, **memory)
+        return logits, p
+
+
+def _shared_encoder(folder: Path, source: dict, lent) -> OnnxEncoder:
+    """The encoder that a folder was trained on and does not store: the one lent, or the model's that has it.
+
+    Raises:
+        ModelError: it is another one by now, or has no graphs.
+    """
+    name, wanted = source["from"], source.get("fingerprint")
+    other = shared_folder(name)
+    lent = lent if isinstance(lent, OnnxEncoder) else None
+    encoder = lent or OnnxEncoder(other, read_config(other, kind="captioner"))
+    if encoder.trained_as != wanted:
+        raise ModelError(changed_encoder(folder, name, wanted, encoder.trained_as))
+    return encoder
