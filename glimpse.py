@@ -1,4 +1,4 @@
-"""`glimpse caption | ask | serve | check | train | evaluate | share`: one command over the packages' own command lines.
+"""`glimpse caption | ask | serve | check | train | ...`: one command over the packages' own command lines.
 
 Nothing is imported before the command is known, so that `glimpse --help` answers at once.
 """
@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[list[str], str]] = {
     "train": (["training"], "train a captioner, a VQA model or an encoder"),
     "evaluate": (["training", "evaluate"], "score a model on photos it has not seen"),
     "share": (["training", "share"], "write a model folder of half the size, to give to others"),
+    "export": (["training", "export"], "make a model's ONNX graphs, to use it without PyTorch"),
+    "study": (["training", "study"], "measure what the lectures say of recurrent networks"),
 }
 EXAMPLES = (
     "glimpse caption photo.jpg",
