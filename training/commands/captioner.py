@@ -109,8 +109,9 @@ def captioner(
     model = start(options, [caption for record in found.split("train") for caption in record.captions])
     look_first(found, model, options)
     task = CaptionTask(
-        model, found.records, settings, epochs=epochs, seed=seed, cache=cache or out / "cache", weights=shares
-    )
+        model, found.records, settings, epochs=epochs, seed=seed, cache=cache or out / "cache", precision=precision,
+        weights=shares,
+    )  # fmt: skip
     say(f"{len(task.train_rows):,} photos to train on, {len(task.val_rows):,} to validate on, "
         f"{len(model.vocabulary):,} words.")  # fmt: skip
     train(task, how, options)

@@ -107,7 +107,10 @@ def vqa(
         say(remark)
     answerer = start(options, found.split("train"))
     prospect = look_first(found, answerer, options)
-    task = VqaTask(answerer, found.records, settings, epochs=how.epochs, seed=how.seed, cache=cache or out / "cache")
+    task = VqaTask(
+        answerer, found.records, settings, epochs=how.epochs, seed=how.seed, cache=cache or out / "cache",
+        precision=precision,
+    )  # fmt: skip
     say(f"{len(task.train_rows):,} photos to train on; {len(answerer.vocabulary):,} words; {len(answerer.answers):,} "
         f"answers, with which {prospect.covered:.1%} of the val questions could be answered right.")  # fmt: skip
     train(task, how, options)

@@ -120,6 +120,7 @@ class CaptionTask:
         epochs: int,
         seed: int,
         cache: Path,
+        precision: str = "auto",
         weights: Mapping[str, float] | None = None,
     ):
         self.weights = dict(weights or {})
@@ -129,7 +130,7 @@ class CaptionTask:
         self.source = (
             PhotoCache(paths, captioner.preprocessing, cache)
             if settings.finetune_encoder
-            else FeatureCache(paths, captioner.network.encoder, captioner.preprocessing, cache)
+            else FeatureCache(paths, captioner.network.encoder, captioner.preprocessing, cache, precision=precision)
         )
         self.tokens = [[captioner.vocabulary.encode(c) for c in r.captions] for r in self.records]
         self.model = self._loss()
