@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from runtime.command import SOME_FAILED
-from runtime.errors import DataError, SettingError, shown
+from runtime.errors import DataError, GlimpseError, SettingError, shown
 
 from .options import Format, console
 from .run import defaults
@@ -45,8 +45,13 @@ def check(
     given = {name: value for name, value in locals().items() if name in names and value is not None}
     if encoder and start_from:
         raise SettingError("--start-from goes on with that model's encoder; leave out --encoder.")
-    read = _captions if kind_of(data, format, kind) == "captions" else _questions
-    found, model, task_of = read(data, given)
+    try:
+        read = _captions if kind_of(data, format, kind) == "captions" else _questions
+        found, model, task_of = read(data, given)
+    except GlimpseError as error:
+        if json_only:
+            print(json.dumps({"error": {"code": error.code, "sentence": str(error)}}))
+        raise
     timing = None if quick else measure(task_of, found.records, batch=batch, disk=Path.cwd())
     report = draw_check(run_check(found, model, open_photos=not quick, measure=timing), console)
     if json_only:
