@@ -16,6 +16,7 @@ import captioner
 import vqa
 from captioner import Captioner
 from runtime.errors import GlimpseError, SettingError
+from runtime.installed import require_torch
 from vqa import Answerer
 
 from .guard import visitor_is_local

@@ -15,9 +15,10 @@ from threading import Lock
 
 import numpy as np
 import torch
+from filelock import FileLock
 from torch import Tensor
 
-from runtime.errors import DataError, shown
+from runtime.errors import DataError, WriteError, shown
 
 FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 ROOM = "free some space, or name another disk with --cache."
@@ -43,15 +44,16 @@ class ArrayFile:
         """A new file of zeros, with all the space it will need where the system can promise it. Its folder is made.
 
         Raises:
-            DataError: how much is needed and how much is free.
+            WriteError: the folder cannot be written. DataError: how much is needed and how much is free.
         """
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        file.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(file.parent).free
-        if free >= size * 1.1:
-            np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=shape)
-            if _take_space(file):
-                return cls(file, write=True)
+        with write_error(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(file.parent).free
+            if free >= size * 1.1:
+                np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=shape)
+                if _take_space(file):
+                    return cls(file, write=True)
         raise DataError(
             f"{shown(file.parent)} has {free / 1e9:.1f} GB free and the cache needs {size * 1.1 / 1e9:.1f} GB; {ROOM}"
         )
@@ -60,10 +62,10 @@ class ArrayFile:
         """Rows (B, ...) from row number `first` on.
 
         Raises:
-            DataError: the disk is full.
+            WriteError: the disk is full.
         """
         data = memoryview(np.ascontiguousarray(rows, dtype=self.dtype)).cast("B")
-        with _told_when_full(self.file), self._lock:
+        with write_error(self.file), self._lock:
             self._file.seek(self.offset + first * self.size)
             while data:
                 data = data[self._file.write(data) :]
@@ -72,9 +74,9 @@ class ArrayFile:
         """Return once everything written is on the disk itself.
 
         Raises:
-            DataError: the disk is full.
+            WriteError: the disk is full.
         """
-        with _told_when_full(self.file):
+        with write_error(self.file):
             os.fsync(self._file.fileno())
 
     def read(self, rows: Iterable[int]) -> Tensor:
@@ -111,15 +113,34 @@ def _take_space(file: Path) -> bool:
 
 
 @contextmanager
-def _told_when_full(file: Path) -> Iterator[None]:
-    """A full disk as one sentence.
+def locked(file: Path) -> Iterator[None]:
+    """One process at a time fills this file of a cache; others wait here until it is full, or its process has ended.
 
     Raises:
-        DataError: it is full.
+        WriteError: the folder cannot be written.
+    """
+    lock = FileLock(file.with_suffix(".lock"))
+    with write_error(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def write_error(file: Path) -> Iterator[None]:
+    """A disk that is full, or a folder that cannot be written, as one sentence.
+
+    Raises:
+        WriteError: it is.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise DataError(f"{shown(file.parent)} has no room left for the cache; {ROOM}") from None
+        folder = shown(file.parent)
+        if error.errno in FULL:
+            raise WriteError(f"{folder} has no room left for the cache; {ROOM}") from None
+        raise WriteError(f"{folder} cannot hold the cache ({error.strerror or error}); name a folder that can be "
+                         "written with --cache.") from None  # fmt: skip

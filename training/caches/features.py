@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -17,11 +18,11 @@ from encoders.fold import fold_batchnorm
 from encoders.images import Preprocessing, open_photo
 from runtime.atomic import write_json
 from runtime.checkpoint import fingerprint
-from runtime.device import autocast, best_device
+from runtime.device import autocast, best_device, bf16_is_fast
 from runtime.errors import PhotoError
 from training.loop.distributed import first_alone
 
-from .array_file import ArrayFile
+from .array_file import ArrayFile, locked
 from .augment import random_views
 from .photos import DECODERS, ahead, identity
 
@@ -30,15 +31,18 @@ KEEP = 5  # seconds of work that a kill may lose
 
 
 class FeatureCache:
-    """The features of a list of photo files. Found again by the encoder's weights and the files; resumable.
+    """The features of a list of photo files. Found again by the encoder's weights and precision and the files;
+    resumable.
 
     Args:
         paths: the photos' files, a row each; a photo may have several rows.
         encoder: an image encoder, or its first layers: photos (B, 3, S, S) -> features.
+        precision: as `FitSettings` has it: what the encoder computes in. Features are kept in float16 in any case.
         views: for each row 0, the photo as it is, or the seed of a random view of it.
         augment: how random views are made: of `random_views`.
 
     Attributes:
+        exact: whether the encoder computes in float32; in bfloat16 otherwise.
         bad: row -> the sentence that says why that photo cannot be opened. Its features are zero.
     """
 
@@ -49,9 +53,11 @@ class FeatureCache:
         preprocessing: Preprocessing,
         folder: Path,
         *,
+        precision: str = "auto",
         views: Sequence[int] = (),
         augment: dict | None = None,
     ):
+        self.exact = precision == "32" or not bf16_is_fast(best_device())
         self.paths, self.encoder, self.preprocessing = list(paths), encoder, preprocessing
         self.views, self.augment = views, augment or {}
         with torch.no_grad():
@@ -59,43 +65,54 @@ class FeatureCache:
         self.shape = (len(self.paths), *example.shape[1:])
         files = hashlib.sha256(b"".join(map(identity, self.paths)))
         files.update(json.dumps([list(views), self.augment] if views else []).encode())
-        key = fingerprint(encoder, asdict(preprocessing), self.shape[1:], files.hexdigest())
+        computed_in = "float32" if self.exact else "bfloat16"
+        key = fingerprint(encoder, asdict(preprocessing), self.shape[1:], computed_in, files.hexdigest())
         self.file = Path(folder) / f"features-{key}.npy"
         self._notes = self.file.with_suffix(".json")
         self.bad: dict[int, str] = {}
         self._array: ArrayFile | None = None
 
     def fill(self) -> Iterator[int]:
-        """Compute what is not there yet, yielding how many rows are done.
+        """Compute what is not there yet, yielding how many rows are done. What another process computes is waited for.
 
         Raises:
-            DataError: the disk is too small.
+            DataError: the disk is too small, or cannot be written.
         """
         yield from first_alone(self._fill)
 
     def _fill(self) -> Iterator[int]:
-        done = 0
-        if self._notes.exists() and self.file.exists():
-            notes = json.loads(self._notes.read_text())
-            done, self.bad = notes["done"], {int(row): why for row, why in notes["bad"].items()}
-        else:
-            self._notes.unlink(missing_ok=True)
-            ArrayFile.create(self.file, np.float16, self.shape).close()
-        if done < len(self.paths):
-            array = ArrayFile(self.file, write=True)
-            kept = time.monotonic()
-            try:
-                for stop in self._compute(array, first=done):
-                    done = stop
-                    if time.monotonic() - kept > KEEP:
-                        self._keep(array, done)
-                        kept = time.monotonic()
-                    yield done
-            finally:
-                self._keep(array, done)
-                array.close()
+        if self._read_notes() < len(self.paths):
+            with locked(self.file):
+                done = self._read_notes()  # which another process may have brought on meanwhile
+                if done < len(self.paths):
+                    yield from self._compute_from(done)
         self._array = ArrayFile(self.file)
         yield len(self.paths)
+
+    def _read_notes(self) -> int:
+        """How many rows are done; and which photos are bad."""
+        if not (self._notes.exists() and self.file.exists()):
+            return 0
+        notes = json.loads(self._notes.read_text(encoding="utf-8"))
+        self.bad = {int(row): why for row, why in notes["bad"].items()}
+        return notes["done"]
+
+    def _compute_from(self, done: int) -> Iterator[int]:
+        if not done:
+            self._notes.unlink(missing_ok=True)
+            ArrayFile.create(self.file, np.float16, self.shape).close()
+        array = ArrayFile(self.file, write=True)
+        kept = time.monotonic()
+        try:
+            for stop in self._compute(array, first=done):
+                done = stop
+                if time.monotonic() - kept > KEEP:
+                    self._keep(array, done)
+                    kept = time.monotonic()
+                yield done
+        finally:
+            self._keep(array, done)
+            array.close()
 
     def _keep(self, array: ArrayFile, done: int) -> None:
         array.keep()  # before it is said to be there
@@ -113,7 +130,7 @@ class FeatureCache:
             opened = in_turn if device.type == "cpu" else ahead(pool, self._pixels, chain(*batches))
             for rows in batches:
                 pixels = torch.from_numpy(np.stack([next(opened) for _ in rows]))
-                with autocast(device):
+                with nullcontext() if self.exact else autocast(device):
                     features = encoder(self.preprocessing.normalise(pixels.to(device)))
                 features = features.float().cpu()
                 features[[row in self.bad for row in rows]] = 0

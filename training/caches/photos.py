@@ -20,7 +20,7 @@ from runtime.atomic import write_json
 from runtime.errors import PhotoError, shown
 from training.loop.distributed import first_alone
 
-from .array_file import ArrayFile
+from .array_file import ArrayFile, locked
 
 DECODERS = min(16, os.cpu_count() or 1)  # threads; Pillow releases Python's lock while it decodes
 
@@ -49,20 +49,34 @@ class PhotoCache:
         self._array: ArrayFile | None = None
 
     def fill(self) -> Iterator[int]:
-        """Decode what is not there yet, yielding how many rows are done. A finished array is opened at once.
+        """Decode what is not there yet, yielding how many rows are done. A finished array is opened at once; one that
+        another process is filling is waited for.
 
         Raises:
-            DataError: the disk is too small.
+            DataError: the disk is too small, or cannot be written.
         """
         yield from first_alone(self._fill)
 
     def _fill(self) -> Iterator[int]:
+        if not self._read_notes():
+            with locked(self.file):
+                if not self._read_notes():  # else another process filled it meanwhile
+                    yield from self._decode_all()
+        self._array = ArrayFile(self.file)
+        yield len(self.paths)
+
+    def _read_notes(self) -> bool:
+        """Whether the array is there; and which photos are bad."""
         notes = self.file.with_suffix(".json")
-        if notes.exists() and self.file.exists():
-            self.bad = {int(row): why for row, why in json.loads(notes.read_text()).items()}
-        else:
-            partial = self.file.with_suffix(".partial")
-            array = ArrayFile.create(partial, np.uint8, self.shape)
+        if not (notes.exists() and self.file.exists()):
+            return False
+        self.bad = {int(row): why for row, why in json.loads(notes.read_text(encoding="utf-8")).items()}
+        return True
+
+    def _decode_all(self) -> Iterator[int]:
+        partial = self.file.with_suffix(".partial")
+        array = ArrayFile.create(partial, np.uint8, self.shape)
+        try:
             with ThreadPoolExecutor(DECODERS) as pool:
                 for row, pixels in enumerate(ahead(pool, self._decode, range(len(self.paths)))):
                     if isinstance(pixels, str):
@@ -71,11 +85,10 @@ class PhotoCache:
                         array.write(row, pixels[None])
                     yield row + 1
             array.keep()
+        finally:
             array.close()
-            partial.replace(self.file)
-            write_json(notes, self.bad)
-        self._array = ArrayFile(self.file)
-        yield len(self.paths)
+        partial.replace(self.file)
+        write_json(self.file.with_suffix(".json"), self.bad)
 
     def _decode(self, row: int) -> np.ndarray | str:
         try:

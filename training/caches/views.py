@@ -32,6 +32,7 @@ class ViewCache:
         preprocessing: Preprocessing,
         folder: Path,
         *,
+        precision: str = "auto",
         views: Sequence[int],
         seed: int,
         augment: dict,
@@ -44,7 +45,7 @@ class ViewCache:
         plain = not any(seeds)
         self._cache = FeatureCache(
             [paths[photo] for photo in photos], encoder, preprocessing, folder,
-            views=() if plain else seeds, augment=None if plain else augment,
+            precision=precision, views=() if plain else seeds, augment=None if plain else augment,
         )  # fmt: skip
         self._photos = photos
 

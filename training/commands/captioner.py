@@ -34,7 +34,7 @@ def train(config: CaptionerConfig) -> Path:
     model = start_captioner(config.model, captions, seed=fit.seed)
     check_data(found, model, anyway=run.anyway)
     task = CaptionTask(model, found.records, config.task, epochs=fit.epochs, seed=fit.seed, cache=run.cache_folder,
-                       weights=weights)  # fmt: skip
+                       precision=fit.precision, weights=weights)  # fmt: skip
     say(f"{len(task.train_rows):,} photos to train on, {len(task.val_rows):,} to validate on, "
         f"{len(model.vocabulary):,} words.")  # fmt: skip
     train_task(task, config)

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from runtime.command import SOME_FAILED
-from runtime.errors import DataError, SettingError, shown
+from runtime.errors import DataError, GlimpseError, SettingError, shown
 from training.checks.check import Report
 from training.checks.check import check as check_records
 from training.checks.estimate import measure
@@ -30,7 +30,12 @@ from .show import console, draw_check
 
 def check(config: CheckConfig) -> None:
     """Print the report; exit status 1 where training would refuse the data."""
-    report = report_on(config)
+    try:
+        report = report_on(config)
+    except GlimpseError as error:
+        if config.json:
+            print(json.dumps({"error": {"code": error.code, "sentence": str(error)}}))
+        raise
     if config.json:
         print(json.dumps({"data": [shown(path) for path in config.data], **asdict(report)}))
     else:

@@ -27,7 +27,8 @@ def train(config: VqaConfig) -> Path:
         say(remark)
     answerer = start_answerer(config.model, found.split("train"), seed=fit.seed)
     prospect = check_data(found, answerer, anyway=run.anyway)
-    task = VqaTask(answerer, found.records, config.task, epochs=fit.epochs, seed=fit.seed, cache=run.cache_folder)
+    task = VqaTask(answerer, found.records, config.task, epochs=fit.epochs, seed=fit.seed, cache=run.cache_folder,
+                   precision=fit.precision)  # fmt: skip
     say(f"{len(task.train_rows):,} photos to train on; {len(answerer.vocabulary):,} words; {len(answerer.answers):,} "
         f"answers, with which {prospect.covered:.1%} of the val questions could be answered right.")  # fmt: skip
     train_task(task, config)

@@ -67,7 +67,7 @@ class _Run:
         if settings.precision == "bf16" and not bf16_is_fast(best_device()):  # torch's LSTM does not run in it there
             raise SettingError("this processor has no bfloat16; choose --precision auto or 32.")
         bf16 = settings.precision == "bf16" or (settings.precision == "auto" and bf16_is_fast(best_device()))
-        self.fabric = connected("bf16-derive_seed" if bf16 else "32-true")
+        self.fabric = connected("bf16-mixed" if bf16 else "32-true")
         self.model, self.optimiser = self.fabric.setup(task.model, _optimiser(task, settings))
         fixed = asdict(replace(settings, save_minutes=0, accumulate=1)) | {"steps in an epoch": task.steps}
         fixed |= task.fingerprint()

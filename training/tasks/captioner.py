@@ -65,17 +65,18 @@ class CaptionTask:
         epochs: int,
         seed: int,
         cache: Path,
+        precision: str = "auto",
         weights: Mapping[str, float] | None = None,
     ):
         self.weights = dict(weights or {})
         self.captioner, self.settings, self.epochs, self.seed = captioner, settings, epochs, seed
         self.records = [r for name in ("train", "val") for r in records if r.split == name]
-        self.source = self._source(cache)
+        self.source = self._source(cache, precision)
         self.tokens = [[captioner.vocabulary.encode(c) for c in r.captions] for r in self.records]
         self.model = self._loss()
         self._sort_out()
 
-    def _source(self, cache: Path) -> PhotoCache | ViewCache:
+    def _source(self, cache: Path, precision: str) -> PhotoCache | ViewCache:
         s, captioner = self.settings, self.captioner
         paths, encoder = [r.image for r in self.records], captioner.network.encoder
         self.layers: nn.Module | None = encoder if s.finetune_encoder else None  # those that are trained
@@ -85,7 +86,7 @@ class CaptionTask:
             encoder, self.layers = encoder.split(s.trainable_layers)
         views = [s.views if r.split == "train" else 0 for r in self.records]
         return ViewCache(
-            paths, encoder, captioner.preprocessing, cache, views=views, seed=self.seed,
+            paths, encoder, captioner.preprocessing, cache, precision=precision, views=views, seed=self.seed,
             augment={"smallest": s.smallest_view, "mirror": s.mirror},
         )  # fmt: skip
 

@@ -73,6 +73,7 @@ class VqaTask:
         epochs: int,
         seed: int,
         cache: Path,
+        precision: str = "auto",
         splits: Sequence[str] = ("train", "val"),
     ):
         self.answerer, self.settings, self.epochs, self.seed = answerer, settings, epochs, seed
@@ -82,7 +83,7 @@ class VqaTask:
         self.source = (
             PhotoCache(paths, answerer.preprocessing, cache)
             if settings.finetune_encoder
-            else FeatureCache(paths, answerer.network.encoder, answerer.preprocessing, cache)
+            else FeatureCache(paths, answerer.network.encoder, answerer.preprocessing, cache, precision=precision)
         )
         self.tokens = [answerer.vocabulary.encode(r.question) for r in self.records]
         self.targets = [answerer.answers.targets(r.answers) for r in self.records]

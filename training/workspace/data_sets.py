@@ -1,5 +1,6 @@
 """The data sets that the page may train on: those of its workspace and of one more folder, and nothing else."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -94,8 +95,15 @@ def checked(data: Path, kind: str, start_from: str | Path | None, *, count: int,
     try:
         return report_from(done.stdout)
     except ValidationError:
-        said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-        raise DataError(said[-1].removeprefix("error: ") if said else "this data set cannot be checked.") from None
+        raise DataError(_why_not(done.stdout)) from None
+
+
+def _why_not(line: str) -> str:
+    """The sentence of `{"error": {"code", "sentence"}}`, which a check prints that found no report to give."""
+    try:
+        return json.loads(line)["error"]["sentence"]
+    except (ValueError, KeyError, TypeError):
+        return "this data set cannot be checked; run `python -m training check` on it to see why."
 
 
 def report_from(line: str) -> Report:

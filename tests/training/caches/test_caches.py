@@ -1,17 +1,20 @@
 """Decoded photos and computed features on disk: right rows, found again, resumed, refused when there is no room."""
 
 import errno
+import multiprocessing
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock, Timeout
 from toys import COLOURS, class_folders, square
 
 from encoders.cnn import ImageEncoder
-from encoders.images import Preprocessing
-from runtime.errors import DataError
+from encoders.images import Preprocessing, open_photo
+from runtime.errors import DataError, WriteError
 from training.caches import array_file, features, photos
 from training.caches.array_file import ArrayFile
 from training.caches.features import FeatureCache
@@ -99,13 +102,93 @@ def test_other_weights_are_another_cache(paths, tmp_path, encoder):
     assert FeatureCache(paths, ImageEncoder("compact", image_size=32), PRE, tmp_path).file != one.file
 
 
+def test_precision_reaches_the_encoder_and_names_the_cache(paths, tmp_path, encoder, monkeypatch):
+    """As on a processor with bfloat16, which not every one has."""
+    monkeypatch.setattr(features, "bf16_is_fast", lambda device: True)
+    monkeypatch.setattr(features, "autocast", lambda device: torch.autocast(device.type, dtype=torch.bfloat16))
+    caches = {p: FeatureCache(paths, encoder, PRE, tmp_path, precision=p) for p in ("32", "bf16", "auto")}
+    assert caches["auto"].file == caches["bf16"].file != caches["32"].file
+    for cache in caches.values():
+        fill(cache)
+    with torch.no_grad():
+        exact = encoder(torch.stack([PRE(photos.open_photo(path)) for path in paths])).half()
+    rows = range(len(paths))
+    torch.testing.assert_close(caches["32"][rows], exact, atol=2e-3 * exact.abs().max().item(), rtol=2e-3)
+    assert not torch.equal(caches["bf16"][rows], caches["32"][rows])
+    monkeypatch.setattr(features, "bf16_is_fast", lambda device: False)
+    assert FeatureCache(paths, encoder, PRE, tmp_path).file == caches["32"].file, "auto is 32 there"
+
+
+def _fill_counted(kind, paths, folder, opened, ready):
+    """In a process of its own: fill a cache slowly, counting the photos it opens."""
+
+    def slowly(path, **how):
+        with opened.get_lock():
+            opened.value += 1
+        time.sleep(0.01)
+        return open_photo(path, **how)
+
+    photos.open_photo = features.open_photo = slowly
+    torch.manual_seed(0)
+    encoder = ImageEncoder("compact", image_size=32).eval()
+    cache = PhotoCache(paths, PRE, folder) if kind == "photos" else FeatureCache(paths, encoder, PRE, folder)
+    ready.wait()
+    fill(cache)
+    assert cache[range(len(paths))].shape[0] == len(paths)
+
+
+@pytest.mark.parametrize("kind", ["photos", "features"])
+def test_two_processes_on_one_cache_do_its_work_once(paths, tmp_path, encoder, kind):
+    processes = multiprocessing.get_context("forkserver")  # imports once, and forks for each process
+    processes.set_forkserver_preload(["training.caches.features"])
+    opened, ready = processes.Value("i", 0), processes.Barrier(2)
+    work = (kind, paths, tmp_path / "c", opened, ready)
+    both = [processes.Process(target=_fill_counted, args=work) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    assert opened.value == len(paths), "each photo was opened once"
+
+
+def test_a_cache_left_by_a_killed_process_is_not_locked(paths, tmp_path):
+    killed = PhotoCache(paths, PRE, tmp_path / "c").fill()
+    next(killed)
+    with pytest.raises(Timeout), FileLock(next((tmp_path / "c").glob("*.lock")), timeout=0):
+        pytest.fail("it was free")
+    killed.close()
+    assert fill(PhotoCache(paths, PRE, tmp_path / "c"))[-1] == len(paths)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_folder_that_cannot_be_written_is_one_sentence(paths, tmp_path, encoder, monkeypatch, number):
+    def fail(self, **how):
+        raise OSError(number, os.strerror(number))
+
+    caches = PhotoCache(paths, PRE, tmp_path / "c"), FeatureCache(paths, encoder, PRE, tmp_path / "c")
+    monkeypatch.setattr(photos.Path, "mkdir", fail)
+    for cache in caches:
+        with pytest.raises(WriteError, match=r"c (cannot hold the cache \(|has no room left).* --cache"):
+            fill(cache)
+
+
+def test_a_full_cache_is_read_where_nothing_can_be_written(paths, tmp_path, encoder, monkeypatch):
+    made = PhotoCache(paths, PRE, tmp_path / "c"), FeatureCache(paths, encoder, PRE, tmp_path / "c")
+    for cache in made:
+        fill(cache)
+    monkeypatch.setattr(array_file, "FileLock", None)
+    for cache in (PhotoCache(paths, PRE, tmp_path / "c"), FeatureCache(paths, encoder, PRE, tmp_path / "c")):
+        assert fill(cache) == [len(paths)]
+
+
 def test_a_full_disk_is_refused_before_anything_is_written(paths, tmp_path, encoder, monkeypatch):
     usage = array_file.shutil.disk_usage(tmp_path)
     monkeypatch.setattr(array_file.shutil, "disk_usage", lambda _: usage._replace(free=1000))
     for cache in (PhotoCache(paths, PRE, tmp_path / "c"), FeatureCache(paths, encoder, PRE, tmp_path / "c")):
         with pytest.raises(DataError, match=r"0\.0 GB free and the cache needs"):
             fill(cache)
-    assert not list((tmp_path / "c").iterdir())
+    assert not [file for file in (tmp_path / "c").iterdir() if file.suffix != ".lock"]
 
 
 def test_a_disk_that_runs_full_later_is_one_sentence_and_what_is_done_stays(paths, tmp_path, encoder, monkeypatch):
@@ -119,7 +202,7 @@ def test_a_disk_that_runs_full_later_is_one_sentence_and_what_is_done_stays(path
         write(self, first, rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ArrayFile, "write", array_file._told_when_full(paths[0])(full))
+        patch.setattr(ArrayFile, "write", array_file.write_error(paths[0])(full))
         with pytest.raises(DataError, match="no room left for the cache; free some space"):
             fill(FeatureCache(paths, encoder, PRE, tmp_path))
     assert written == [0, 4, 8]

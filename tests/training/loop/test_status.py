@@ -61,7 +61,7 @@ def _train(out, begun):
 
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path):
-    processes = multiprocessing.get_context("fork")
+    processes = multiprocessing.get_context("forkserver")
     begun = processes.Event()
     first = processes.Process(target=_train, args=(tmp_path, begun))
     first.start()

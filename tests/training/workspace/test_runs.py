@@ -87,7 +87,7 @@ def test_a_run_is_trained_stopped_resumed_scored_and_downloaded(runs, tmp_path):
     data = coco_folder(tmp_path / "data", copies=1)
     quick = {"epochs": 400, "batch": 8, "beam": 1, "min_count": 1, "patience": 0, "precision": "32"}
     run = runs.start("captioner", data, start_from=model, **quick)
-    wait_until(lambda: run.progress().scores)
+    wait_until(lambda: run.progress().scores or run.state != "running")
     assert run.state == "running" and os.getpriority(os.PRIO_PROCESS, run.about["pid"]) == NICENESS
     runs.stop(run.name)
     assert ended(run).state == "stopped" and run.error is None

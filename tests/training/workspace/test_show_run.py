@@ -11,7 +11,7 @@ from training.checks.check import LeftOut, check
 from training.checks.show import clock, facts
 from training.readers import read_captions
 from training.workspace.run import Progress
-from training.workspace.show_run import check_html, learnt_html, scores_html, standing_html, thumbnail_html
+from training.workspace.show_run import check_html, learnt_html, scores_html, standing_html, thumbnail
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_photos_are_shown_as_they_were_described_epoch_by_epoch(tmp_path):
     assert page.count("data:image/jpeg;base64,") == 1
     asked = learnt_html(Progress(samples=[[{"image": image, "question": "is it <red>?", "answer": ""}]]))
     assert "<p>is it &lt;red&gt;?</p>" in asked and "<td>(nothing)</td>" in asked
-    assert learnt_html(Progress()) == "" and thumbnail_html(str(tmp_path / "gone.png")) == ""
+    assert learnt_html(Progress()) == "" and thumbnail(str(tmp_path / "gone.png")) == ""
 
 
 def test_scores_stand_beside_those_from_before():

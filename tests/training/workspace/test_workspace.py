@@ -1,6 +1,7 @@
 """The page's workspace: which data may be trained on, what a run can begin with, and how data are checked."""
 
 import json
+import shutil
 import zipfile
 from dataclasses import asdict
 
@@ -91,3 +92,34 @@ def test_what_a_check_refuses_is_its_sentence(tmp_path):
     with pytest.raises(DataError, match="is no data set of captions that is known") as error:
         checked(tmp_path, "captioner", None, count=1, tune=False)
     assert "error:" not in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_check_that_dies_without_a_word_is_a_sentence_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("training.workspace.data_sets.sys.executable", "false")
+    with pytest.raises(DataError, match="cannot be checked; run `python -m training check`"):
+        checked(tmp_path, "captioner", None, count=1, tune=False)
+
+
+@pytest.mark.parametrize("kind", ["captioner", "vqa"])
+@pytest.mark.parametrize("begin", ["given", "run", "new"])
+@pytest.mark.parametrize("tune", [False, True])
+def test_every_choice_of_starting_a_run_is_recorded(workspace, tmp_path, monkeypatch, kind, begin, tune):
+    workspace.given["vqa"] = workspace.given["captioner"]  # any folder: nothing is trained here
+    earlier = Run(tmp_path / "work" / "runs" / f"{kind}-1")
+    shutil.copytree(tmp_path / "model", earlier.folder / "best")
+    about = {"kind": kind, "began": 1, "pid": None, "process_started": None, "stop_asked": None}
+    (earlier.folder / "run.json").write_text(json.dumps(about))
+    write_status(earlier.folder, Status("done", 1, 0.0))
+    value = {"given": GIVEN, "run": earlier.name, "new": NEW}[begin]
+    assert value in [value for _, value in workspace.beginnings(kind)]
+    monkeypatch.setattr("training.workspace.runs.sys.executable", "/bin/echo")
+    run = workspace.runs.start(
+        kind, tmp_path / "root" / "dogs", epochs=1, learning_rate=0.1, min_count=2, finetune_encoder=tune, anyway=False,
+        **workspace.options(kind, value),
+    )  # fmt: skip
+    for child in workspace.runs._children.values():
+        child.wait()
+    assert run.about["kind"] == kind and run.about["pid"] and run in workspace.runs.list()
+    command = run.about["command"]
+    assert ("--start-from" in command) == (begin != "new") and ("--finetune-encoder" in command) == tune
+    assert ("--encoder-weights" in command) == ((kind, begin) == ("captioner", "new"))
