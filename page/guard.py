@@ -96,7 +96,7 @@ def visitor_is_local() -> bool:
     if not LocalContext.in_event_listener.get(False):
         return True
     request = LocalContext.request.get(None)
-    return bool(request and request.scope.get(LOCAL))
+    return bool(request and request.request.scope.get(LOCAL))  # Gradio's own request wraps the server's
 
 
 class Guard:

@@ -25,7 +25,7 @@ def uploaded(path: str | None) -> str:
         real = Path(path or "").resolve(strict=True)
         if real.is_file() and real.is_relative_to(Path(get_upload_folder()).resolve()):
             return str(path)
-    except (OSError, TypeError, ValueError):
+    except (OSError, RuntimeError, TypeError, ValueError):  # RuntimeError: links in a circle, before Python 3.13
         pass
     raise PhotoError(NOT_UPLOADED)
 

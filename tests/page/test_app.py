@@ -41,7 +41,7 @@ def test_mcp_without_its_extra_is_one_sentence(model, monkeypatch):
         app.main(mcp=True, captioner=str(model))
 
 
-@pytest.mark.parametrize("host, port", [("no such host", 0), ("1.2.3.4", 0), ("::g", 0), ("x" * 70, 0)])
+@pytest.mark.parametrize("host, port", [("no such host", 0), ("1.2.3.4", 0), ("::g", 0)])
 def test_an_address_that_cannot_be_served_is_one_sentence(host, port):
     with pytest.raises(SettingError, match=rf"{host}:{port} cannot be served \(.*\); choose another --host or --port"):
         listen(host, port)

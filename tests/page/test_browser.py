@@ -1,10 +1,13 @@
 """The page in a real browser, as a person uses it: one server with toy models, headless Chromium, no other host."""
 
+import functools
 import os
 import re
 import shutil
 import zipfile
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from captioner_toys import small_captioner
@@ -199,3 +202,54 @@ def test_nothing_outside_the_data_root_can_be_trained_on(page):
         box.blur()
         expect(page.get_by_text(f"{outside} is not among the data sets of this page")).to_be_visible()
         expect(page.get_by_role("button", name="Train", exact=True)).to_be_disabled()
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """The address of another site: a server of files on another port of this machine."""
+    (tmp_path / "index.html").write_text("<h1>another site</h1>")
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+ATTACKS = """async (url) => {
+  const post = {method: "POST", body: JSON.stringify({data: [], fn_index: 0, session_hash: "s"})};
+  const plain = {"Content-Type": "text/plain"}, json = {"Content-Type": "application/json"};
+  const tries = {
+    read: () => fetch(url + "config").then(r => r.text()),
+    info: () => fetch(url + "gradio_api/info", {credentials: "include"}).then(r => r.text()),
+    ask: () => fetch(url + "gradio_api/queue/join", {...post, headers: json}).then(r => r.text()),
+    blind: () => fetch(url + "gradio_api/queue/join", {...post, headers: plain, mode: "no-cors"}).then(r => r.type),
+    stream: () => new Promise((yes, no) => {
+      const stream = new EventSource(url + "gradio_api/queue/data?session_hash=s");
+      stream.onmessage = yes; stream.onerror = () => no(stream.close());
+    }),
+    logout: () => new Promise((yes, no) => {
+      const image = new Image(); image.onload = yes; image.onerror = no; image.src = url + "logout";
+    }),
+  };
+  const found = {};
+  for (const [name, run] of Object.entries(tries)) found[name] = await run().then(String, () => "refused");
+  return found;
+}"""
+
+
+def test_another_site_neither_reads_nor_acts(chromium, url, elsewhere):
+    for site in (elsewhere, elsewhere.replace("127.0.0.1", "localhost")):
+        context = chromium.new_context()
+        context.set_default_timeout(SLOW)
+        codes = {}
+        context.on("response", lambda r, codes=codes: r.url.startswith(url) and codes.setdefault(r.url, r.status))
+        visited = context.new_page()
+        visited.goto(site)
+        found = visited.evaluate(ATTACKS, url)
+        assert found.pop("blind") == "opaque"  # sent, and its answer cannot be read: the server refused it
+        assert found == dict.fromkeys(["read", "info", "ask", "stream", "logout"], "refused")
+        assert codes and set(codes.values()) == {403}
+        visited.set_content(f"<iframe src='{url}'></iframe>")
+        visited.wait_for_timeout(1000)
+        assert not any("Glimpse" in frame.content() for frame in visited.frames if frame != visited.main_frame)
+        context.close()

@@ -3,8 +3,10 @@
 import asyncio
 import socket
 
+import gradio as gr
 import pytest
 from gradio.context import LocalContext
+from starlette.requests import Request
 
 from page.guard import LOCAL, Guard, Hosts, host_name, is_loopback, visitor_is_local
 from runtime.errors import SettingError
@@ -152,12 +154,9 @@ def test_a_request_through_a_proxy_is_not_of_this_machine(request_, local):
 
 @pytest.mark.parametrize("scope, local", [({LOCAL: True}, True), ({LOCAL: False}, False), ({}, False), (None, False)])
 def test_an_event_knows_whether_its_visitor_is_on_this_machine(scope, local):
-    class Request:
-        pass
-
     assert visitor_is_local() is True  # no event
-    Request.scope = scope
-    tokens = LocalContext.in_event_listener.set(True), LocalContext.request.set(scope is not None and Request())
+    request = scope is not None and gr.Request(Request(scope | {"type": "http"}))
+    tokens = LocalContext.in_event_listener.set(True), LocalContext.request.set(request)
     try:
         assert visitor_is_local() is local
     finally:

@@ -1,5 +1,7 @@
 """What counts as an upload of this server."""
 
+import os
+
 import gradio as gr
 import pytest
 
@@ -15,6 +17,8 @@ def uploads(tmp_path, monkeypatch):
     (folder / "ab12" / "x.png").touch()
     (tmp_path / "outside.png").touch()
     (folder / "link.png").symlink_to(tmp_path / "outside.png")
+    (folder / "loop.png").symlink_to(folder / "loop.png")
+    os.mkfifo(folder / "pipe.png")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder))
     return folder
 
@@ -25,6 +29,7 @@ def test_a_file_in_the_upload_folder(uploads):
 
 @pytest.mark.parametrize("path", [
     None, 3, [], "", "x.png", "/etc/passwd", "/dev/zero", "{uploads}", "{uploads}/ab12", "{uploads}/link.png",
+    "{uploads}/loop.png", "{uploads}/pipe.png",
     "{uploads}/none.png", "{uploads}/../outside.png", "a\0b", "x" * 5000, "http://127.0.0.1/x.png",
 ])  # fmt: skip
 def test_all_else_is_refused_alike(path, uploads):

@@ -56,7 +56,7 @@ class Workspace:
             return {"start_from": self.given[kind]}
         if begin != NEW:
             return {"start_from": self.runs.get(begin).model}
-        return {"encoder_weights": folder_of(captioner.BUNDLED)} if kind == "captioner" else {}
+        return {"encoder_weights": str(folder_of(captioner.BUNDLED))} if kind == "captioner" else {}
 
     def check(self, kind: str, data: str | None, begin: str, *, count: int, tune: bool) -> Report:
         """What is found in a data set. Raises as `DataSets.find` and `checked` do."""

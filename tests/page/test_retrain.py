@@ -1,0 +1,152 @@
+"""Every choice of the Retrain tab, through the page; nothing is trained, the commands that would are looked at."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from captioner_toys import small_captioner
+from page_visit import opened
+from toys import coco_folder
+from vqa_toys import small_answerer
+
+import captioner
+from page.site import Models, Site
+from runtime.bundled import folder_of
+from runtime.errors import DataError
+from training.workspace import Workspace
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pandas, in Gradio
+
+
+class Training(subprocess.Popen):
+    """What runs in a training's place: it sleeps."""
+
+    started: tuple["Training", ...] = ()
+
+    def __init__(self, command, **options):
+        super().__init__([sys.executable, "-S", "-c", "import time; time.sleep(600)"], **options)
+        self.command = command[1:]
+        Training.started += (self,)
+
+
+@pytest.fixture
+def visit(tmp_path, monkeypatch):
+    """A visitor of a page with a data root, whose runs sleep and whose checks find a fault at once."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    monkeypatch.setattr(subprocess, "Popen", Training)
+    monkeypatch.setattr(Training, "started", ())
+    (tmp_path / "root" / "squares").mkdir(parents=True)
+    given = {"captioner": str(tmp_path / "captioner"), "vqa": str(tmp_path / "vqa")}
+    for name in given.values():
+        Path(name).mkdir()
+    models = Models(small_captioner(), small_answerer())
+    with opened(Site(models, tmp_path / "workspace", True, True, tmp_path / "root", given)) as visit:
+        yield visit
+    for training in Training.started:
+        training.kill()
+        training.wait()
+
+
+def begun(
+    visit, kind="captioner", data="squares", begin="given", anyway=False, epochs=3, rate=0.01, count=2, tune=False
+):
+    """The options of the run that the Train button begins, by name, and the run's own name."""
+    visit.call("choices", kind)
+    run = visit.call("train", kind, data, begin, anyway, epochs, rate, count, tune)[0]
+    *_, training = Training.started
+    assert training.command[:3] == ["-m", "training", kind] and run["visible"] is True
+    options, words = {}, training.command[3:]
+    while words:
+        name = words.pop(0)
+        options[name] = words.pop(0) if words and not words[0].startswith("--") else True
+    return options, run["value"]
+
+
+@pytest.mark.parametrize("kind", ["captioner", "vqa"])
+@pytest.mark.parametrize("begin", ["given", "new"])
+def test_a_run_begins_as_chosen(visit, tmp_path, kind, begin):
+    options, name = begun(visit, kind, begin=begin)
+    assert options["--data"] == str(tmp_path / "root" / "squares") and Path(options["--out"]).name == name
+    assert options.get("--start-from") == (str(tmp_path / kind) if begin == "given" else None)
+    bundled = str(folder_of(captioner.BUNDLED)) if (kind, begin) == ("captioner", "new") else None
+    assert options.get("--encoder-weights") == bundled
+    about = json.loads((tmp_path / "workspace" / "runs" / name / "run.json").read_text())
+    assert about["kind"] == kind and visit.site.kept.runs.get(name).state == "running"
+
+
+@pytest.mark.parametrize("choice, option", [
+    ({"epochs": 7}, {"--epochs": "7"}), ({"rate": 0.5}, {"--learning-rate": "0.5"}),
+    ({"tune": True}, {"--finetune-encoder": True}), ({"tune": False}, {"--finetune-encoder": None}),
+    ({"anyway": True}, {"--anyway": True}), ({"anyway": False}, {"--anyway": None}),
+    ({"count": 5}, {"--min-count": "5", "--min-answers": None}),
+    ({"kind": "vqa", "count": 5}, {"--min-count": "5", "--min-answers": "5"}),
+])  # fmt: skip
+def test_each_control_is_an_option(visit, choice, option):
+    options, _ = begun(visit, **choice)
+    assert {name: options.get(name) for name in option} == option
+
+
+def test_a_run_is_watched_stopped_resumed_and_built_on(visit, tmp_path):
+    _, name = begun(visit)
+    with pytest.raises(AssertionError, match=f"{name} is being trained; stop it"):
+        begun(visit)
+    assert visit.call("arrive")[2]["value"] == name  # a page that is opened now shows it
+    assert visit.call("view", name)[0]["visible"] is True
+    visit.call("stop_it", name)
+    Training.started[0].wait()
+    assert visit.site.kept.runs.get(name).state == "stopped"
+    visit.call("resume_it", name)
+    first, second = (training.command for training in Training.started)
+    assert second == first and visit.site.kept.runs.get(name).state == "running"
+    with pytest.raises(AssertionError, match="has no model yet"):
+        visit.call("pack", name)
+    Training.started[-1].kill()
+    Training.started[-1].wait()
+    small_captioner().save(tmp_path / "workspace" / "runs" / name / "best")
+    (tmp_path / "workspace" / "runs" / name / "output.txt").write_text("done: it is\n")
+    assert name in [value for _, value in visit.call("choices", "captioner")[1]["choices"]]
+    visit.call("swap", name)
+    assert visit.site.models.captioner.network is not None and visit.call("pack", name)[0]["orig_name"] == f"{name}.zip"
+    options, other = begun(visit, begin=name)
+    assert Path(options["--start-from"]).parts[-2:] == (name, "best") and other != name
+
+
+def test_an_uploaded_zip_is_a_data_set(visit, tmp_path):
+    folder = coco_folder(tmp_path / "mine", copies=1)
+    with zipfile.ZipFile(tmp_path / "my squares.zip", "w") as packed:
+        for file in filter(Path.is_file, folder.rglob("*")):
+            packed.write(file, file.relative_to(tmp_path))
+    data = visit.call("unpacked", "captioner", visit.upload(tmp_path / "my squares.zip"))[0]["value"]
+    assert Path(data).name == "my-squares" and begun(visit, data=data)[0]["--data"] == data
+    with pytest.raises(AssertionError, match="there is no zip yet"):
+        visit.call("unpacked", "captioner", None)
+
+
+@pytest.mark.parametrize("data", ["/etc", "../vqa", "", None, "a\0b"])
+def test_nothing_else_is_trained_on(visit, data):
+    with pytest.raises(AssertionError, match=r"is not among the data sets of this page|there is no data set yet"):
+        begun(visit, data=data)
+    assert Training.started == ()
+
+
+def test_the_check_has_the_choices_and_tells_what_is_wrong(visit, monkeypatch):
+    def check(self, kind, data, begin, *, count, tune):
+        asked.append((kind, data, begin, count, tune))
+        raise DataError("it is <all> wrong.")
+
+    asked = []
+    monkeypatch.setattr(Workspace, "check", check)
+    visit.call("choices", "vqa")
+    assert "Looking through" in visit.call("check", "vqa", "squares", "new", 4, True)[0]
+    assert asked == [("vqa", "squares", "new", 4, True)]
+    assert "Choose a data set" in visit.call("check", "vqa", None, "new", 4, True)[0] and len(asked) == 1
+
+
+@pytest.mark.parametrize("name", ["captioner-9", "../captioner", None, ""])
+def test_a_run_that_is_not_there_is_told_so(visit, name):
+    for event in ("swap", "pack", "stop_it", "resume_it"):
+        with pytest.raises(AssertionError, match=r"there is no run|not in the list of choices"):
+            visit.call(event, name)
