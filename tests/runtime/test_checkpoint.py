@@ -5,11 +5,11 @@ import pickle
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from runtime import checkpoint
 from runtime.checkpoint import (
     CONFIG,
     WEIGHTS,
@@ -188,7 +188,7 @@ def test_a_crash_leaves_the_old_model(folder: Path, model: Model, monkeypatch, a
         return rename(self, target)
 
     target, name, does = {
-        "weights": (checkpoint, "save_file", crash),
+        "weights": (safetensors.torch, "save_file", crash),
         "config": (checkpoint, "write_json", crash),
         "second rename": (Path, "rename", crash_on_the_second),
     }[at]
@@ -233,7 +233,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
     refused(lambda: save_folder(tmp_path / "m", kind="vqa", config={}, tensors={}), match="No space left.*make room")
     assert not list(tmp_path.iterdir())
 
