@@ -27,7 +27,7 @@ from .seed import derive_seed
 from .stop import asked_to_stop
 from .task import Epoch, Record, Step, Stopped, Task
 
-TELL = 0.5  # seconds between records of steps
+STEP_INTERVAL = 0.5  # seconds between records of steps
 SAMPLES = 4  # photos, of which the log keeps what the model says as it learns
 
 
@@ -44,17 +44,17 @@ def fit(task: Task, settings: FitSettings, out: Path, *, resume: bool = False) -
     with asked_to_stop() as asked, closing(_Run(task, settings, Path(out), resume=resume)) as run:
         if not resume:
             yield from run.begin()
-        while not run.over:
+        while not run.finished:
             if run.stopping:
                 run.save()
                 yield Stopped(*run.place, task.steps)
                 return
             run.step(asked)
-            if run.ends_epoch or run.quiet > TELL:
-                yield run.tell()
+            if run.ends_epoch or run.seconds_since_record > STEP_INTERVAL:
+                yield run.step_record()
             if run.ends_epoch:
                 yield from run.end_epoch()
-            elif run.unsaved > 60 * settings.save_minutes:
+            elif run.seconds_since_save > 60 * settings.save_minutes:
                 run.save()
 
 
@@ -80,12 +80,12 @@ class _Run:
                 self.log = Log(out, sizes=self.state.logged if resume else None, step=self.state.step)
         self.stopping, self.total = False, settings.epochs * task.steps
         self.first, self.started = self.state.step, time.monotonic()
-        self.told = self.saved = self.started
+        self.recorded = self.saved = self.started
         self.losses: list[float] = []  # since the record before
         self.examples = 0.0
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
         return self.state.step >= self.total or 0 < self.settings.patience <= self.state.stale
 
     @property
@@ -99,12 +99,12 @@ class _Run:
         return self.state.step % self.task.steps == 0
 
     @property
-    def quiet(self) -> float:
+    def seconds_since_record(self) -> float:
         """Seconds since the last record."""
-        return time.monotonic() - self.told
+        return time.monotonic() - self.recorded
 
     @property
-    def unsaved(self) -> float:
+    def seconds_since_save(self) -> float:
         """Seconds since the last save."""
         return time.monotonic() - self.saved
 
@@ -165,14 +165,14 @@ class _Run:
             f"(now {self.settings.learning_rate}) or use --precision 32, then --resume from the last save."
         )
 
-    def tell(self) -> Step:
+    def step_record(self) -> Step:
         """A record of the steps since the one before."""
         now, done = time.monotonic(), self.state.step
         left = (now - self.started) / (done - self.first) * (self.total - done)
         record = Step(*self.place, self.task.steps, sum(self.losses) / len(self.losses),
-                      self.settings.rate(done / self.total), self.examples / (now - self.told), left)  # fmt: skip
+                      self.settings.rate(done / self.total), self.examples / (now - self.recorded), left)  # fmt: skip
         self._write("steps.jsonl", record, {"loss": record.loss, "learning rate": record.rate})
-        self.told, self.losses, self.examples = now, [], 0.0
+        self.recorded, self.losses, self.examples = now, [], 0.0
         return record
 
     def end_epoch(self) -> Iterator[Epoch | Alarm]:
@@ -196,14 +196,14 @@ class _Run:
         self.save()
         yield record
         yield from alarms
-        self.told = time.monotonic()
+        self.recorded = time.monotonic()
 
     def _validate(self, epoch: int) -> tuple[dict[str, float], list[dict[str, str]], list[Alarm]]:
         self.task.model.eval()
         with torch.no_grad():
             scores = self.task.validate()
-        judged = epoch > 1 or self.settings.epochs == 1  # a first epoch says the same of everything, and may
-        found = [replace(alarm, epoch=epoch) for alarm in self.task.alarms(scores)] if judged else []
+        comparable = epoch > 1 or self.settings.epochs == 1  # a first epoch says the same of everything, and may
+        found = [replace(alarm, epoch=epoch) for alarm in self.task.alarms(scores)] if comparable else []
         return scores, _spread(getattr(self.task, "said", [])), found
 
     def _write(self, file: str, record: Record, curves: dict[str, float | None] | None = None) -> None:
