@@ -33,7 +33,7 @@ STYLE = """<style>
 .inside .strip {width: 100%; height: 24px; image-rendering: pixelated}
 .inside div, .reach div {font-size: .9rem; line-height: 1.5}
 .share {display: flex; gap: .5em; align-items: center}
-.share > span {flex: 0 0 6.5em; overflow-wrap: anywhere}
+.share > span {flex: 0 0 7.5em; overflow-wrap: anywhere}
 .share > i {flex: 1; height: 8px; border-radius: 4px; background: var(--border-color-primary); overflow: hidden}
 .share > i > i {display: block; height: 100%; background: var(--color-accent)}
 .share > b {flex: 0 0 3.5em; text-align: right; font-weight: normal; font-variant-numeric: tabular-nums}
@@ -107,7 +107,7 @@ def inside_html(seen: Seen | None) -> str:
             f"{gates_html(found.gates, t)}<div>It weighed:</div>{weighed_html(found.weighed[t])}</div>"
         )
     words = [word.text for word in seen.caption.words]
-    return (f"{STYLE}<h2>“{html.escape(seen.caption.text)}”, in a decoder with the cell {found.cell}</h2>"
+    return (f"{STYLE}<h2>“{html.escape(seen.caption.text)}”, as its {found.cell.upper()} said it</h2>"
             f"<p>{NOTES.get(found.cell, '')} Each field of a strip is one unit: the darker, the more open.</p>"
             f"<div class='inside'>{''.join(cards)}</div>{reach_html(words, found.gradient)}")  # fmt: skip
 
