@@ -4,6 +4,8 @@ The decoder's own step is run again, forced to the caption's words: no equation 
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,6 +14,8 @@ from encoders.gates import record_gates
 from encoders.text import PAD, START
 
 from .caption import Caption, Word
+from .model import load
+from .network import CaptionNetwork
 from .predictor import Captioner
 
 
@@ -43,27 +47,42 @@ def look_inside(captioner: Captioner, features, caption: Caption, *, top: int = 
         top: how many words to list in each word's place.
 
     Raises:
-        SettingError: the captioner does not run in PyTorch, which gates and gradients are read from.
+        SettingError: the captioner runs on another engine than PyTorch, which gates and gradients are read from, and
+            was not loaded from a folder.
     """
-    network, vocabulary = captioner.network, captioner.vocabulary
+    decoder, vocabulary = _network(captioner).decoder, captioner.vocabulary
     said = [vocabulary.ids[word.text] for word in caption.words]
+    weights = decoder.bias
     with torch.no_grad():
-        state = network.start(torch.as_tensor(features))
+        state = decoder.start(torch.as_tensor(features).to(weights.device, weights.dtype))
     state = replace(state, recurrent=state.recurrent.requires_grad_())
     before, log_p = [], []
     with record_gates() as record:
         for token in [START, *said[:-1]][: len(said)]:
             before.append(state.recurrent)
-            logits, state = network.step(torch.tensor([token]), state)
+            logits, state = decoder.step(torch.tensor([token]), state)
             log_p.append(torch.log_softmax(logits[0].float(), dim=0))
     gradient = torch.autograd.grad(log_p[-1][said[-1]], before) if said else ()
-    shape = (len(said), len(network.decoder.recurrent.layers), -1)
+    shape = (len(said), len(decoder.recurrent.layers), -1)
     return Inside(
-        cell=network.settings.cell,
+        cell=_network(captioner).settings.cell,
         gates={name: torch.cat(v).detach().float().cpu().numpy().reshape(shape) for name, v in record.items()},
         weighed=tuple(_likeliest(p.detach().cpu(), vocabulary.tokens, top) for p in log_p),
         gradient=np.array([g.float().norm().item() for g in gradient]),
     )
+
+
+def _network(captioner: Captioner) -> CaptionNetwork:
+    """The captioner's network; of one that runs on another engine, that of its model folder."""
+    if isinstance(captioner.engine, CaptionNetwork) or captioner.folder is None:
+        return captioner.network
+    return _loaded(captioner.folder, captioner.folder.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: Path, changed: int) -> CaptionNetwork:
+    """Loaded once; a folder that was replaced since is another one."""
+    return load(folder, engine="torch").network
 
 
 def _likeliest(log_p: torch.Tensor, tokens: tuple[str, ...], top: int) -> tuple[Word, ...]:

@@ -57,4 +57,4 @@ def load(
 
     made = load_engine(engine, folder, config, onnx=onnx, torch=torch, only_torch=exact or device is not None)
     with building_from_config(folder):
-        return Captioner(made, vocabulary, preprocessing, about=about)
+        return Captioner(made, vocabulary, preprocessing, about=about, folder=folder)

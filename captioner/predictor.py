@@ -36,21 +36,23 @@ class Captioner:
         vocabulary: the words whose logits the engine gives.
         preprocessing: what the engine's weights were trained with.
         about: scores, licence note and whatever else a model folder tells of itself.
+        folder: the model folder it was loaded from, if any.
 
     Raises:
         SettingError: the engine and the preprocessing are for photos of different sizes.
     """
 
     def __init__(
-        self, engine: Engine, vocabulary: Vocabulary, preprocessing: Preprocessing, *, about: dict | None = None
-    ):
+        self, engine: Engine, vocabulary: Vocabulary, preprocessing: Preprocessing, *, about: dict | None = None,
+        folder: Path | None = None,
+    ):  # fmt: skip
         if engine.image_size != preprocessing.size:
             raise SettingError(
                 f"the encoder is for photos of {engine.image_size} pixels, the preprocessing makes "
                 f"{preprocessing.size}; choose one size for both."
             )
         self.engine, self.vocabulary, self.preprocessing = engine, vocabulary, preprocessing
-        self.about = about or {}
+        self.about, self.folder = about or {}, folder
 
     @classmethod
     def build(

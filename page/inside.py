@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from captioner.caption import Word
 from encoders.heatmap import overlay
 from runtime.errors import SettingError
+from runtime.installed import has_torch
 
 from .session import Seen
 from .site import HIDDEN, MODEL_TURN, told
@@ -18,8 +19,8 @@ from .site import HIDDEN, MODEL_TURN, told
 THUMBNAIL, STRIP_ROWS = 200, 4  # pixels; rows of units in a gate's strip
 NO_PHOTO = "<p>Choose a photo on the tab “One photo” first; then see here what happens in the model at each word.</p>"
 NOT_PYTORCH = (
-    "<p>Gates and gradients are read from PyTorch, and this captioner runs on another engine: install PyTorch, then "
-    "start the page with a captioner that runs in it.</p>"
+    "<p>Gates and gradients are read from PyTorch, which is not installed: stop the page, run "
+    "<code>pip install '.[train]'</code>, and start it again.</p>"
 )
 NOTES = {
     "lstm": "<b>forget</b>: how much of the old memory stays. <b>input</b>: how much of what is new enters. "
@@ -91,6 +92,8 @@ def inside_html(seen: Seen | None) -> str:
     """The whole tab, for the caption that is on the page."""
     if not seen or not seen.caption.words:
         return NO_PHOTO
+    if not has_torch():
+        return NOT_PYTORCH
     from captioner.inside import look_inside  # PyTorch; a page that nobody looks inside does without
 
     try:

@@ -20,7 +20,7 @@ def said():
     """A captioner, a photo's features, and what it says of them."""
     made = small_captioner()
     photo = open_photo(square("red", "left").resize((320, 240)))
-    features = made.encode(made.preprocessing(photo).unsqueeze(0))
+    features = made.encode(made.preprocessing(photo)[None])
     return made, features, made.describe(features, SearchSettings())[0]
 
 
@@ -44,16 +44,16 @@ def test_every_word_has_its_gates_and_is_among_those_weighed(said):
 def test_the_gradient_is_the_slope_of_the_last_words_log_probability(said):
     """Against a finite difference along the gradient, at the first state."""
     made, features, caption = said
-    network = made.network
+    network = made.network.decoder
     ids = [made.vocabulary.ids[w.text] for w in caption.words]
 
     def log_p(recurrent):
-        state = replace(network.start(features), recurrent=recurrent)
+        state = replace(network.start(torch.as_tensor(features)), recurrent=recurrent)
         for token in [START, *ids[:-1]]:
             logits, state = network.step(torch.tensor([token]), state)
         return torch.log_softmax(logits[0], dim=0)[ids[-1]]
 
-    first = network.start(features).recurrent.detach().requires_grad_()
+    first = network.start(torch.as_tensor(features)).recurrent.detach().requires_grad_()
     slope = torch.autograd.grad(log_p(first), first)[0]
     found = look_inside(made, features, caption).gradient
     assert found.shape == (len(ids),) and (found > 0).all()
@@ -78,3 +78,15 @@ def test_another_engine_is_refused_in_a_sentence(said):
     other = type(made)(Other(), made.vocabulary, made.preprocessing)
     with pytest.raises(SettingError, match="does not run in PyTorch"):
         look_inside(other, features, caption)
+
+
+def test_a_captioner_on_another_engine_is_looked_into_by_its_folder(said, tmp_path):
+    made, features, caption = said
+    folder = made.save(tmp_path / "model")
+
+    class Other:
+        image_size, grid = made.engine.image_size, made.engine.grid
+
+    other = type(made)(Other(), made.vocabulary, made.preprocessing, folder=folder)
+    found, expected = look_inside(other, np.asarray(features), caption), look_inside(made, features, caption)
+    np.testing.assert_allclose(found.gradient, expected.gradient, rtol=1e-3)

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from runtime import checkpoint
 from runtime.checkpoint import (
     CONFIG,
     WEIGHTS,
