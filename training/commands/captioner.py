@@ -24,7 +24,8 @@ def train(config: CaptionerConfig) -> Path:
     """Train a captioner, drawn on the terminal; the folder of the best model comes back."""
     fit, run = config.fit, config.run
     data = config.data
-    found = read_training_captions(data.data, data.format, held_out=data.held_out, columns=Columns(**data.columns))
+    columns = Columns(**data.columns.names)
+    found = read_training_captions(data.data, data.format, held_out=data.held_out, columns=columns)
     weights = data_set_weights(data.weights, found)
     for sentence in found.problems.sentences():
         say(f"left out: {sentence}")

@@ -46,7 +46,7 @@ def check(config: CheckConfig) -> None:
 
 def report_on(config: CheckConfig) -> Report:
     """What the data hold, what is wrong, and what training on them will take."""
-    columns = Columns(**config.columns)
+    columns = Columns(**config.columns.names)
     read = _captions if kind_of(config.data, config.format, config.kind, columns) == "captions" else _questions
     found, model, task_of = read(config, columns)
     refused = isinstance(model, DataError)

@@ -45,7 +45,7 @@ def score(config: EvaluateConfig) -> tuple[dict, dict[int, str]]:
 def _captions(config: EvaluateConfig) -> tuple[dict, dict, dict[int, str]]:
     if config.generate:
         raise SettingError("--generate makes questions, and a captioner is scored on captions; leave it out.")
-    found = read_several(config.data, config.format, Columns(**config.columns))
+    found = read_several(config.data, config.format, Columns(**config.columns.names))
     search = SearchSettings(beam=config.beam, length_penalty=config.length_penalty)
     records = _records(found, config)
     no_meteor = why_no_meteor()
@@ -56,7 +56,7 @@ def _captions(config: EvaluateConfig) -> tuple[dict, dict, dict[int, str]]:
 
 
 def _answers(config: EvaluateConfig) -> tuple[dict, dict, dict[int, str]]:
-    found = read_all(config.data, config.format, generate=config.generate, columns=Columns(**config.columns))
+    found = read_all(config.data, config.format, generate=config.generate, columns=Columns(**config.columns.names))
     scores, bad = score_answerer(config.model, _records(found, config))
     if scores["wups_0.9"] is None:
         say(f"WUPS is null: {NO_WORDNET}")

@@ -22,7 +22,7 @@ def train(config: VqaConfig) -> Path:
     """Train a VQA model, drawn on the terminal; the folder of the best model comes back."""
     fit, run = config.fit, config.run
     data = config.data
-    found = read_all(data.data, data.format, generate=data.generate, columns=Columns(**data.columns))
+    found = read_all(data.data, data.format, generate=data.generate, columns=Columns(**data.columns.names))
     for remark in found.remarks:
         say(remark)
     answerer = start_answerer(config.model, found.split("train"), seed=fit.seed)

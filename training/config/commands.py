@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from runtime.errors import SettingError
 
-from .data import CaptionData, ClassFolders, QuestionData, TableSettings
+from .data import CaptionData, ClassFolders, ColumnSettings, QuestionData
 from .fit import FitSettings
 from .model import CaptionerModel, VqaModel
 from .options import Config
@@ -76,7 +76,7 @@ class EncoderConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckConfig(TableSettings):
+class CheckConfig(Config):
     """Look through a data set before training on it. Says what is there, what is wrong, and what it will take.
 
     Attributes:
@@ -104,6 +104,7 @@ class CheckConfig(TableSettings):
     min_count: int | None = None
     quick: bool = False
     json: bool = False
+    columns: ColumnSettings = ColumnSettings()
 
     def __post_init__(self):
         self._one_of("kind", "captions", "questions")

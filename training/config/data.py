@@ -8,7 +8,7 @@ from .options import Config
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableSettings(Config):
+class ColumnSettings(Config):
     """The columns of a table that have other names than the usual ones.
 
     Attributes:
@@ -28,7 +28,7 @@ class TableSettings(Config):
     strip_prefix: str | None = None
 
     @property
-    def columns(self) -> dict[str, Any]:
+    def names(self) -> dict[str, Any]:
         """The arguments of `training.readers.columns.Columns`, which checks them."""
         return {
             "image": self.image_column, "captions": self.caption_column, "question": self.question_column,
@@ -37,7 +37,7 @@ class TableSettings(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSettings(TableSettings):
+class DataSettings(Config):
     """Data sets that are read as one.
 
     Attributes:
@@ -47,6 +47,7 @@ class DataSettings(TableSettings):
 
     data: tuple[Path, ...]
     format: str | None = None
+    columns: ColumnSettings = ColumnSettings()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,7 +111,7 @@ def test_precision_reaches_the_encoder_and_names_the_cache(paths, tmp_path, enco
     for cache in caches.values():
         fill(cache)
     with torch.no_grad():
-        exact = encoder(torch.stack([PRE(photos.open_photo(path)) for path in paths])).half()
+        exact = encoder(torch.from_numpy(np.stack([PRE(photos.open_photo(path)) for path in paths]))).half()
     rows = range(len(paths))
     torch.testing.assert_close(caches["32"][rows], exact, atol=2e-3 * exact.abs().max().item(), rtol=2e-3)
     assert not torch.equal(caches["bf16"][rows], caches["32"][rows])

@@ -11,7 +11,16 @@ from typer.testing import CliRunner
 from runtime.errors import SettingError
 from training.__main__ import COMMANDS
 from training.commands.options import command
-from training.config.commands import CaptionerConfig, CheckConfig, EncoderConfig, EvaluateConfig, ShareConfig, VqaConfig
+from training.config.commands import (
+    CaptionerConfig,
+    CheckConfig,
+    EncoderConfig,
+    EvaluateConfig,
+    ExportConfig,
+    ShareConfig,
+    StudyConfig,
+    VqaConfig,
+)
 from training.config.fit import FitSettings
 from training.config.model import CaptionerModel, VqaModel
 from training.config.options import options
@@ -22,7 +31,10 @@ FIT = {"epochs": 3, "learning_rate": 0.5, "weight_decay": 0.3, "warmup": 0.4, "c
        "accumulate": 2, "precision": "32", "save_minutes": 1.0}  # fmt: skip
 MODEL = {"encoder": "tiny", "encoder_weights": "imagenet", "stride": 32, "image_size": 96, "fit": "pad", "cell": "gru",
          "layers": 2, "hidden": 8, "embedding": 9, "attention": 10, "unit": "character", "min_count": 3, "max_size": 99,
-         "dropout": 0.7}  # fmt: skip
+         "dropout": 0.7, "variant": "reset-before", "forget_bias": 0.5, "highway": True, "init": "orthogonal",
+         "initial_state": "learnt", "truncate": 3}  # fmt: skip
+COLUMNS = {"image_column": "a", "caption_column": ("b", "c*"), "question_column": "d", "answer_column": "e",
+           "split_column": "f", "strip_prefix": "/g"}  # fmt: skip
 TASK = {"finetune_encoder": True, "encoder_rate": 0.5, "batch": 5, "smoothing": 0.3, "word_dropout": 0.2,
         "start_size": 64, "smallest_view": 0.9}  # fmt: skip
 OUTPUT = {"out": Path("out"), "cache": Path("cache"), "resume": True}
@@ -31,13 +43,15 @@ RUN = {**OUTPUT, "anyway": True, "scores": False}
 # Together, those of one config set every option to another value than its default; not all of them can be at once.
 CONFIGS = [
     (CaptionerConfig, {
-        "data": TWO, "format": "coco", "weights": "1,2", "held_out": TWO, **RUN, **MODEL, "projection": 4, **TASK,
+        "data": TWO, "format": "coco", "weights": "1,2", "held_out": TWO, **COLUMNS, **RUN, **MODEL,
+        "projection": 4, **TASK,
         "mirror": False, "trainable_layers": 2, "most_captions": 3, "look_everywhere": 0.6, "scheduled_sampling": 0.1,
         "samples": 4, "beam": 2, **FIT, "optimiser": "sgd",
     }),
-    (CaptionerConfig, {"data": TWO, "out": Path("out"), "start_from": "x", "objective": "cider"}),
+    (CaptionerConfig, {"data": TWO, "out": Path("out"), "start_from": "x", "objective": "cider", "views": 3}),
     (VqaConfig, {
-        "data": TWO, "format": "table", "generate": True, **RUN, **MODEL, "pooling": "mean", "fusion": "product",
+        "data": TWO, "format": "table", "generate": True, **COLUMNS, **RUN, **MODEL,
+        "pooling": "mean", "fusion": "product",
         "fused": 7, "photo": False, "most_answers": 12, "min_answers": 1.5, **TASK, "mirror": True,
         "most_questions": 6, "blind": 0.4, **FIT, "optimiser": "sgd",
     }),
@@ -47,10 +61,14 @@ CONFIGS = [
         "batch": 5, "hold_out": 0.5, "smoothing": 0.3, "smallest_view": 0.9, **FIT, "optimiser": "adamw",
     }),
     (CheckConfig, {"data": TWO, "format": "coco", "kind": "captions", "start_from": "x", "image_size": 96,
-                   "finetune_encoder": True, "batch": 5, "min_count": 3, "quick": True, "json": True}),
+                   "finetune_encoder": True, "batch": 5, "min_count": 3, "quick": True, "json": True,
+                   **COLUMNS}),
     (CheckConfig, {"data": TWO, "encoder": "tiny"}),
     (EvaluateConfig, {"model": "m", "data": TWO, "format": "coco", "generate": True, "split": "val", "beam": 5,
-                      "length_penalty": 0.1, "record": True, "json": True}),
+                      "length_penalty": 0.1, "record": True, "json": True, **COLUMNS}),
+    (ExportConfig, {"model": "m", "out": Path("o"), "photos": Path("p")}),
+    (StudyConfig, {"name": "reach", "out": Path("o"), "hidden": 8, "steps": 9, "seeds": 2, "data": Path("d"),
+                   "photos": 7, "epochs": 3}),
     (ShareConfig, {"model": "m", "out": Path("o"), "note": "free"}),
 ]  # fmt: skip
 KINDS = [config for config, _ in COMMANDS.values()]
