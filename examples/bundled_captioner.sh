@@ -33,11 +33,8 @@ train again --start-from "$runs/longer/best" --weights 1,2 --batch 16 --epochs 2
 train tuned --start-from "$runs/again/best" --weights 1,2 --batch 16 --epochs 4 --learning-rate 0.0005 --dropout 0.3 \
     --finetune-encoder --encoder-rate 0.3 --trainable-layers 4 --views 3 --smallest-view 0.5 --most-captions 3
 
-# 5. The decoder is trained on CIDEr itself.
-train rewarded --start-from "$runs/tuned/best" --weights 1,2 --batch 16 --epochs 1 --learning-rate 0.0001 \
-    --objective cider --samples 5
-
-# 6. Half precision, with a note on the terms; then the official tests, once, written into its config.json.
-python -m training share "$runs/rewarded/best" "$runs/bundled" \
+# 5. Half precision, with a note on the terms, and graphs for use without PyTorch; then the official tests, once, written into its config.json.
+python -m training share "$runs/tuned/best" "$runs/bundled" \
     --note "Trained on Flickr8k (research only) and COCO captions (CC BY 4.0), from ImageNet weights (Apache 2.0, Google): for research and teaching."
+python -m training export "$runs/bundled"
 python -m training evaluate "$runs/bundled" --data "$flickr8k" --data "$coco_captions" --split test --record

@@ -12,10 +12,11 @@ run=$5/vqa
 resume=
 [ -e "$run/resume.pt" ] && resume=--resume
 [ -e "$run/done" ] || python -m training vqa "${data[@]}" --share-encoder --out "$run" --min-count 3 --min-answers 4 \
-    --dropout 0.5 --weight-decay 0.05 --epochs 6 --patience 0 --no-scores --cache "$5/cache" $resume
+    --dropout 0.5 --weight-decay 0.05 --epochs 5 --patience 0 --no-scores --cache "$5/cache" $resume
 touch "$run/done"
 
-# 2. Half precision, with a note on the terms; then the test photos, once, written into its config.json.
+# 2. Half precision, with a note on the terms, and graphs for use without PyTorch; then the test photos, once, written into its config.json.
 python -m training share "$run/best" "$5/bundled-vqa" \
     --note "Trained on COCO, VQA v2, COCO-QA, DAQUAR and Flickr8k, from ImageNet weights (Apache 2.0, Google): for research and teaching."
+python -m training export "$5/bundled-vqa"
 python -m training evaluate "$5/bundled-vqa" "${data[@]}" --split test --record
