@@ -100,7 +100,7 @@ def train(model: nn.Module, tokens: Tensor, lengths: Tensor, labels: Tensor, *, 
 def word_by_word(model: nn.Module, vocabulary: Vocabulary, text: str) -> list[float]:
     """The probability that a review is good, after its first word, its first two, ... and all of it."""
     ids = vocabulary.encode(text)
-    return torch.sigmoid(model(*pad([ids[: n + 1] for n in range(len(ids))]))).tolist()
+    return torch.sigmoid(model(*map(torch.from_numpy, pad([ids[: n + 1] for n in range(len(ids))])))).tolist()
 
 
 def draw(model: nn.Module, vocabulary: Vocabulary, file: Path) -> None:
@@ -122,7 +122,10 @@ def run(*, reviews: int, updates: int, seed: int, cell: str = "lstm") -> tuple[R
     learnt, held_out = corpus(reviews, seed)
     vocabulary = Vocabulary.build(text for text, _ in learnt)
     data, (*test, labels) = (
-        (*pad([vocabulary.encode(text) for text, _ in part]), torch.tensor([is_good for _, is_good in part]))
+        (
+            *map(torch.from_numpy, pad([vocabulary.encode(text) for text, _ in part])),
+            torch.tensor([is_good for _, is_good in part]),
+        )
         for part in (learnt, held_out)
     )
     reader, bag = Reader(len(vocabulary), cell=cell), BagOfWords(len(vocabulary))

@@ -108,8 +108,13 @@ class Dates:
         texts, dates = zip(*corpus(count, seed), strict=True)
         words, characters = Vocabulary.build(texts), Vocabulary.build(dates, unit="character")
         return cls(
-            words, characters, pad(list(map(words.encode, texts)))[0], pad(list(map(characters.encode, dates)))[0]
+            words, characters, padded(list(map(words.encode, texts))), padded(list(map(characters.encode, dates)))
         )
+
+
+def padded(lists: list[list[int]]) -> Tensor:
+    """Encoded texts of different lengths -> (N, longest)."""
+    return torch.from_numpy(pad(lists)[0])
 
 
 @torch.no_grad()
@@ -139,7 +144,7 @@ def alignment(model: Translator, dates: Dates, text: str) -> tuple[str, Tensor]:
     """The date that the model writes for a sentence, and how much it looked at which word for each character (T, L)."""
     ids = dates.words.encode(text)
     with torch.no_grad():
-        logits, p = model(pad([ids, dates.source[0].tolist()])[0][:1])  # padded as in training
+        logits, p = model(padded([ids, dates.source[0].tolist()])[:1])  # padded as in training
     return dates.characters.decode(logits[0].argmax(dim=1).tolist()), p[0, :, : len(ids)]
 
 

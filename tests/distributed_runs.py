@@ -48,7 +48,7 @@ def tasks(data: Path, questions: Path, cache: Path):
 
 def losses(data: Path, questions: Path, out: Path, **how) -> dict[str, list[float]]:
     """Train every task; the loss of each step."""
-    loop.TELL = -1  # seconds: after every step
+    loop.STEP_INTERVAL = -1  # seconds: after every step
     found = {}
     for name, task in tasks(data, questions, out / "cache"):
         list(task.prepare())

@@ -16,6 +16,7 @@ import captioner
 from page.site import Models, Site
 from runtime.bundled import folder_of
 from runtime.errors import DataError
+from training.loop.status import Status, write_status
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pandas, in Gradio
@@ -81,7 +82,7 @@ def test_a_run_begins_as_chosen(visit, tmp_path, kind, begin):
     ({"epochs": 7}, {"--epochs": "7"}), ({"rate": 0.5}, {"--learning-rate": "0.5"}),
     ({"tune": True}, {"--finetune-encoder": True}), ({"tune": False}, {"--finetune-encoder": None}),
     ({"anyway": True}, {"--anyway": True}), ({"anyway": False}, {"--anyway": None}),
-    ({"count": 5}, {"--min-count": "5", "--min-answers": None}),
+    ({"count": 6}, {"--min-count": "6", "--min-answers": None}),
     ({"kind": "vqa", "count": 5}, {"--min-count": "5", "--min-answers": "5"}),
 ])  # fmt: skip
 def test_each_control_is_an_option(visit, choice, option):
@@ -106,7 +107,7 @@ def test_a_run_is_watched_stopped_resumed_and_built_on(visit, tmp_path):
     Training.started[-1].kill()
     Training.started[-1].wait()
     small_captioner().save(tmp_path / "workspace" / "runs" / name / "best")
-    (tmp_path / "workspace" / "runs" / name / "output.txt").write_text("done: it is\n")
+    write_status(tmp_path / "workspace" / "runs" / name, Status("done", 1, 0.0))
     assert name in [value for _, value in visit.call("choices", "captioner")[1]["choices"]]
     visit.call("swap", name)
     assert visit.site.models.captioner.network is not None and visit.call("pack", name)[0]["orig_name"] == f"{name}.zip"

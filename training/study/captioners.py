@@ -145,10 +145,10 @@ def said(task: CaptionTask, how: str, seed: int) -> list[str]:
 @torch.inference_mode()
 def softly(captioner: Captioner, features: torch.Tensor) -> list[str]:
     """Captions of features (B, L, D), each word the likeliest, but what is fed back is the whole softmax vector."""
-    network, words = captioner.network, []
-    state, given = network.start(features), torch.full((len(features),), START)
+    decoder, words = captioner.network.decoder, []
+    state, given = decoder.start(features), torch.full((len(features),), START)
     for _ in range(MAX_LENGTH):
-        logits, state = network.step(given, state)
+        logits, state = decoder.step(given, state)
         logits = logits.index_fill(1, torch.tensor([PAD, START, UNK]), float("-inf"))
         given = torch.softmax(logits, dim=1)
         words.append(logits.argmax(dim=1))

@@ -76,9 +76,9 @@ class Runs:
             raise SettingError(f"there is no kind of run {kind!r}; choose one of {', '.join(CONFIGS)}.")
         options = {"data": Path(data).resolve(), "start_from": start_from, "cache": self.cache, **settings}
         options = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+        words = _options(kind, options)
         with self._alone():
             self._refuse_a_second()
-            words = _options(kind, options)
             folder = self._new_folder(kind)
             command = ["-m", "training", kind, *words, "--out", str(folder)]
             about = {"kind": kind, "data": options["data"], "start_from": options["start_from"],

@@ -150,7 +150,7 @@ def test_training_refuses_a_leak_and_goes_on_when_told_to(leaking, tmp_path, com
             file.write_text(file.read_text().replace("square", "dog"))
     with pytest.raises(DataError, match=r"4 of the 8 test photos .50.0%. are also in train.*add --anyway"):
         call(command, "--data", leaking, "--out", tmp_path / "run", *options)
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "run" / "resume.pt").exists()
     _, said = call(command, "--data", leaking, "--out", tmp_path / "run", *options, "--anyway", "--no-scores")
     assert "warning: 4 of the 8 test photos" in said and (tmp_path / "run" / "best").is_dir()
 

@@ -73,8 +73,8 @@ def test_the_softmax_vector_is_what_is_fed_back():
     captioner = small_captioner()
     network, fed = captioner.network, []
     features = torch.randn(2, network.grid[0] * network.grid[1], network.encoder.feature_size)
-    step = network.step
-    network.step = lambda tokens, state: fed.append(tokens) or step(tokens, state)
+    step = network.decoder.step
+    network.decoder.step = lambda tokens, state: fed.append(tokens) or step(tokens, state)
     texts = softly(captioner, features)
     assert len(texts) == 2 and fed[0].tolist() == [START, START]
     for vector in fed[1:]:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from encoders.recurrent import Recurrent
 from runtime.errors import SettingError
 from training.__main__ import app
+from training.commands.study import STUDIES
 from training.study import reach as reach_study
 from training.study.first_symbol import SYMBOLS, Reader, accuracy, learn, sequences
 from training.study.gradients import CLIPS, GradientSettings, clipped, gradient_norms, gradients, rnn_of_scale, scaled
@@ -156,7 +157,7 @@ class Shorter(ReachSettings):
 
 
 def test_the_command_prints_the_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(reach_study, "ReachSettings", Shorter)
+    monkeypatch.setitem(STUDIES, "reach", (reach, Shorter))
     monkeypatch.setattr(reach_study, "NETWORKS", {"GRU": {"cell": "gru"}})
     how = ["study", "reach", "--out", str(tmp_path), "--hidden", "4", "--steps", "1", "--seeds", "1"]
     done = CliRunner().invoke(app, how, catch_exceptions=False)

@@ -114,10 +114,7 @@ class TableAnswers(nn.Module):
         super().__init__()
         self.encoder, self.head = nn.Linear(1, 1), SimpleNamespace(norm=nn.LayerNorm(1), photo=True)
 
-    def start(self, features):
-        return features
-
-    def answer(self, memory, tokens, lengths, blind):
+    def forward(self, features, tokens, lengths, blind):
         blind = torch.zeros_like(lengths, dtype=torch.bool) if blind is None else blind
         seeing, guessing = torch.tensor([0.5, 0.3, 0.2]).log(), torch.tensor([0.1, 0.1, 0.8]).log()
         return torch.where(blind.unsqueeze(2), guessing, seeing), None

@@ -143,7 +143,7 @@ def test_ten_answers_become_soft_targets(data, tmp_path):
 def test_word_dropout_replaces_words_and_never_padding():
     answerer = small_answerer()
     seen = []
-    answerer.network.answer = lambda memory, tokens, lengths, blind: seen.append(tokens) or (torch.zeros(1, 1, 8), None)
+    answerer.network.forward = lambda _, tokens, lengths, blind: seen.append(tokens) or (torch.zeros(1, 1, 8), None)
     tokens = torch.full((1, 1, 400), 5)
     tokens[..., 200:] = 0
     batch = VqaBatch(torch.randn(1, 4, 256), tokens, torch.tensor([[200]]), torch.tensor([[[0]]]), torch.ones(1, 1, 1))

@@ -194,7 +194,7 @@ def test_a_program_that_cannot_be_started_leaves_nothing(runs, tmp_path, monkeyp
 def test_two_servers_that_start_at_once_start_one_run(tmp_path):
     server = (
         "import sys; from training.workspace.runs import Runs; sys.executable = '/bin/sleep'\n"
-        "import training.workspace.runs as r; r._options = lambda options: []\n"
+        "import training.workspace.runs as r; r._options = lambda kind, options: []\n"
         "from runtime.errors import SettingError\n"
         f"runs = Runs({str(tmp_path)!r}); spawn = Runs._spawn\n"
         "Runs._spawn = staticmethod(lambda run, command: spawn(run, ['60']))\n"

@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from captioner_toys import small_captioner
@@ -76,7 +77,7 @@ def test_a_run_begins_with_the_pages_model_an_earlier_run_or_nothing(workspace, 
     assert [value for _, value in workspace.beginnings("vqa")] == [NEW]  # its model is not there
     assert workspace.options("captioner", GIVEN) == {"start_from": str(tmp_path / "model")}
     assert workspace.options("captioner", "captioner-1") == {"start_from": run.model}
-    assert workspace.options("captioner", NEW)["encoder_weights"].is_dir() and workspace.options("vqa", NEW) == {}
+    assert Path(workspace.options("captioner", NEW)["encoder_weights"]).is_dir() and workspace.options("vqa", NEW) == {}
     with pytest.raises(SettingError, match="there is no run"):
         workspace.options("captioner", "../elsewhere")
 
