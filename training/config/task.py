@@ -82,9 +82,9 @@ class CaptionSettings(TaskSettings):
             raise SettingError(f"samples is {self.samples}; each caption is compared with the others, so find at "
                                "least 2.")  # fmt: skip
         if self.objective == "cider":
-            idle = self._changed("finetune_encoder", "word_dropout", "scheduled_sampling", "look_everywhere")
+            idle = self._changed("word_dropout", "scheduled_sampling", "look_everywhere")
             if idle:
-                raise SettingError("the cider objective trains the decoder alone, on captions that it finds itself; "
+                raise SettingError("the cider objective trains on captions that the model finds itself; "
                                    f"leave out {', '.join(idle)}.")  # fmt: skip
         if self.trainable_layers and not self.finetune_encoder:
             raise SettingError("--trainable-layers is of an encoder that is trained; add --finetune-encoder.")

@@ -49,8 +49,8 @@ class CaptionBatch:
         return int((self.lengths > 0).sum())
 
 
-class LikelihoodLoss(nn.Module):
-    """Cross-entropy of people's captions, plus the attention penalty.
+class CaptionLoss(nn.Module):
+    """What a captioner's losses share: which part of the encoder is trained.
 
     `forward(batch)` is the loss; of a part of a batch, what it adds to the whole one's.
 
@@ -58,6 +58,31 @@ class LikelihoodLoss(nn.Module):
         layers: what of the encoder is trained too, and maps `batch.photos` to features: all of it, or the second part
             of `encoders.cnn.ImageEncoder.split`. None: the encoder is frozen, and `batch.photos` are its features.
         trainable_layers: of the encoder, the last so many, or all if 0; see `encoders.cnn.ImageEncoder.freeze`.
+    """
+
+    def __init__(self, captioner: CaptionNetwork, *, layers: nn.Module | None = None, trainable_layers: int = 0):
+        super().__init__()
+        self.captioner = captioner
+        self._encode = None if layers is None else layers.forward  # its weights are the captioner's: registered once
+        captioner.encoder.requires_grad_(layers is not None)
+        self._frozen = [captioner.encoder] if layers is None else captioner.encoder.freeze(trainable_layers)
+
+    def train(self, mode: bool = True) -> "CaptionLoss":
+        super().train(mode)
+        for layer in self._frozen:
+            layer.eval()
+        return self
+
+    def features(self, batch: CaptionBatch) -> Tensor:
+        """Features (P, L, D) of the batch's photos."""
+        return batch.photos if self._encode is None else self._encode(batch.photos)
+
+
+class LikelihoodLoss(CaptionLoss):
+    """Cross-entropy of people's captions, plus the attention penalty.
+
+    Args:
+        layers, trainable_layers: of `CaptionLoss`.
         smoothing: label smoothing (Szegedy et al. 2016).
         look_everywhere: weight λ of the doubly-stochastic penalty mean (1 − Σ_t p)² (Xu et al. 2015).
         word_dropout, scheduled_sampling: see `captioner.decoder.Decoder.forward`; the latter grows linearly from 0.
@@ -74,24 +99,13 @@ class LikelihoodLoss(nn.Module):
         word_dropout: float = 0.0,
         scheduled_sampling: float = 0.0,
     ):
-        super().__init__()
-        self.captioner = captioner
-        self._encode = None if layers is None else layers.forward  # its weights are the captioner's: registered once
+        super().__init__(captioner, layers=layers, trainable_layers=trainable_layers)
         self.smoothing, self.look_everywhere = smoothing, look_everywhere
         self.word_dropout, self.scheduled_sampling = word_dropout, scheduled_sampling
-        captioner.encoder.requires_grad_(layers is not None)
-        self._frozen = [captioner.encoder] if layers is None else captioner.encoder.freeze(trainable_layers)
-
-    def train(self, mode: bool = True) -> "LikelihoodLoss":
-        super().train(mode)
-        for layer in self._frozen:
-            layer.eval()
-        return self
 
     def forward(self, batch: CaptionBatch) -> Tensor:
-        features = batch.photos if self._encode is None else self._encode(batch.photos)
         logits, looked = self.captioner.decoder(
-            features,
+            self.features(batch),
             batch.tokens,
             batch.lengths,
             word_dropout=self.word_dropout,
@@ -105,7 +119,7 @@ class LikelihoodLoss(nn.Module):
         return loss
 
 
-class SelfCriticalLoss(nn.Module):
+class SelfCriticalLoss(CaptionLoss):
     """Self-critical sequence training, for a captioner that cross-entropy has trained (Rennie et al. 2017).
 
     The loss is −Σ (r − b) log p over captions that the model finds itself: r is a caption's CIDEr-D, b the mean of
@@ -121,13 +135,21 @@ class SelfCriticalLoss(nn.Module):
     Args:
         references: the encoded training captions of each photo; `batch.rows` are its indices.
         samples: captions found for each photo, at least 2.
+        layers, trainable_layers: of `CaptionLoss`.
     """
 
-    def __init__(self, captioner: CaptionNetwork, *, references: Sequence[Sequence[Sequence[int]]], samples: int = 5):
-        super().__init__()
-        self.captioner, self.samples = captioner, samples
+    def __init__(
+        self,
+        captioner: CaptionNetwork,
+        *,
+        references: Sequence[Sequence[Sequence[int]]],
+        samples: int = 5,
+        layers: nn.Module | None = None,
+        trainable_layers: int = 0,
+    ):
+        super().__init__(captioner, layers=layers, trainable_layers=trainable_layers)
+        self.samples = samples
         self._cider = CiderD([[[*caption, END] for caption in photo] for photo in references])
-        captioner.encoder.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "SelfCriticalLoss":
         super().train(False)  # dropout would judge other captions than were found
@@ -135,16 +157,17 @@ class SelfCriticalLoss(nn.Module):
 
     def forward(self, batch: CaptionBatch) -> Tensor:
         device = batch.photos.device
-        found = self._find(batch.photos)  # P lists of Q captions, tokens only
+        features = self.features(batch)
+        found = self._find(features)  # P lists of Q captions, tokens only
         rewards = torch.tensor([[self._cider(row, caption) for caption in photo]
                                 for row, photo in zip(batch.rows.tolist(), found, strict=True)],
                                device=device)  # fmt: skip
         baseline = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
         tokens, lengths = map(torch.from_numpy, pad([[START, *caption] for photo in found for caption in photo]))
         shape = (len(found), self.samples)
-        own = CaptionBatch(batch.photos, tokens.to(device).view(*shape, -1), lengths.to(device).view(shape), batch.rows)
+        own = CaptionBatch(features, tokens.to(device).view(*shape, -1), lengths.to(device).view(shape), batch.rows)
 
-        logits, _ = self.captioner.decoder(own.photos, own.tokens, own.lengths)
+        logits, _ = self.captioner.decoder(features, own.tokens, own.lengths)
         words = own.tokens[:, :, 1:][own.valid]
         log_p = torch.log_softmax(logits.float(), dim=1).gather(1, words.unsqueeze(1)).squeeze(1)
         advantage = (rewards - baseline).unsqueeze(2).expand_as(own.valid)[own.valid]

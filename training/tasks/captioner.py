@@ -92,13 +92,15 @@ class CaptionTask:
 
     def _loss(self) -> nn.Module:
         s = self.settings
+        trained = {"layers": self.layers, "trainable_layers": s.trainable_layers}
         if s.objective == "cider":
-            trained = sum(r.split == "train" for r in self.records)
-            return SelfCriticalLoss(self.captioner.network, references=self.tokens[:trained], samples=s.samples)
+            photos = sum(r.split == "train" for r in self.records)
+            return SelfCriticalLoss(
+                self.captioner.network, references=self.tokens[:photos], samples=s.samples, **trained
+            )
         return LikelihoodLoss(
             self.captioner.network,
-            layers=self.layers,
-            trainable_layers=s.trainable_layers,
+            **trained,
             smoothing=s.smoothing,
             look_everywhere=s.look_everywhere,
             word_dropout=s.word_dropout,

@@ -91,7 +91,7 @@ def test_the_recurrent_network_is_a_choice_that_the_model_remembers(trained, dat
         (["--trainable-layers", "2"], "add --finetune-encoder"),
         (["--cell", "gru", "--variant", "peepholes"], "gru has no variant 'peepholes'; choose among update-takes-new"),
         (["--highway"], "layers is 1; choose layers 2 to 8"),
-        (["--objective", "cider", "--finetune-encoder"], "leave out --finetune-encoder"),
+        (["--objective", "cider", "--word-dropout", "0.1"], "leave out --word-dropout"),
         (["--start-from", "x"], "goes on with that model as it is; leave out --hidden, --embedding, --attention"),
         (["--format", "csv"], "format 'csv' is not known"),
         (["--resume"], "no run to resume"),

@@ -158,7 +158,6 @@ def test_a_preset_names_options_that_there_are(name):
     (CaptionSettings, {"look_everywhere": -1}, "look_everywhere is -1"),
     (CaptionSettings, {"smallest_view": 0}, "smallest_view is 0"),
     (CaptionSettings, {"objective": "bleu"}, "objective is 'bleu'; choose likelihood or cider."),
-    (CaptionSettings, {"objective": "cider", "finetune_encoder": True}, "leave out --finetune-encoder."),
     (CaptionSettings, {"objective": "cider", "word_dropout": 0.1}, "leave out --word-dropout."),
     (CaptionSettings, {"trainable_layers": -1}, "trainable_layers is -1"),
     (CaptionSettings, {"trainable_layers": 1}, "add --finetune-encoder"),

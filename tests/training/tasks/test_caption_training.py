@@ -48,7 +48,7 @@ def flat(captioner):
     "wrong",
     [
         {"objective": "bleu"},
-        {"objective": "cider", "finetune_encoder": True},
+        {"objective": "cider", "word_dropout": 0.1},
         {"samples": 1},
         {"smoothing": 1.0},
         {"word_dropout": -0.1},
@@ -154,6 +154,7 @@ def test_a_frozen_encoder_does_not_move_and_the_decoder_does(records, tmp_path):
     CaptionSettings(batch=8, beam=1, finetune_encoder=True),
     CaptionSettings(batch=8, beam=1, finetune_encoder=True, trainable_layers=2, views=2),
     CaptionSettings(batch=8, beam=1, objective="cider", samples=3),
+    CaptionSettings(batch=8, beam=1, objective="cider", samples=3, finetune_encoder=True, trainable_layers=2, views=2),
 ])  # fmt: skip
 def test_a_resumed_run_is_the_run_that_was_never_stopped(records, tmp_path, settings):
     whole, _ = train(records, tmp_path, settings=settings, name="whole")
@@ -190,6 +191,19 @@ def test_self_critical_training_makes_the_better_of_its_own_captions_likelier(re
         loss(batch).backward()
         optimiser.step()
     assert reward() > before + 0.2
+
+
+def test_self_critical_training_reaches_the_encoder_where_that_is_trained_too(records, tmp_path):
+    settings = CaptionSettings(
+        batch=8, objective="cider", samples=3, finetune_encoder=True, trainable_layers=2, views=2
+    )
+    before = new(records).network.encoder.split(2)
+    task, _ = train(records, tmp_path, epochs=1, settings=settings)
+    frozen, trained = (
+        [torch.equal(old, now) for old, now in zip(part.parameters(), of_task.parameters(), strict=True)]
+        for part, of_task in zip(before, task.captioner.network.encoder.split(2), strict=True)
+    )
+    assert all(frozen) and trained and not any(trained)
 
 
 def test_a_found_caption_ends_with_its_end_and_has_no_unknown_word(records):
