@@ -1,6 +1,7 @@
 """One photo: its caption word by word, and where the model looked for each."""
 
 import html
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,7 +16,11 @@ from .site import HIDDEN, KEPT, MODEL_TURN, NO_WORDS, SHOWN_SIDE, TILE, Models, 
 from .style import HINT
 from .uploads import take_uploads_only
 
-EXAMPLES = ("cheetah1.jpg", "lion.jpg", "tower.jpg", "bus.png")  # photos that Gradio ships
+_OWN = Path(__file__).parent / "examples"
+EXAMPLES = [  # our own, and two that Gradio ships
+    *(str(_OWN / name) for name in ("cat.jpg", "cameraman.jpg", "coffee.jpg")),
+    *(gr.get_image(name) for name in ("lion.jpg", "tower.jpg")),
+]
 
 
 def see(models: Models, path: str, how: SearchSettings) -> Seen:
@@ -70,7 +75,7 @@ def look_panel(site: Site) -> tuple[gr.State, Any]:
             # The file is handed over unopened: `open_photo` says better what is wrong with a bad one.
             take_uploads_only(photo, lambda payload: payload.path if payload else None)
             with gr.Column(elem_classes="later"):
-                gr.Examples([[gr.get_image(name)] for name in EXAMPLES], [photo], label="Try one of these")
+                gr.Examples([[path] for path in EXAMPLES], [photo], label="Try one of these")
                 controls = search_controls()
         with gr.Column():
             hint = gr.Markdown(HINT, elem_id="hint")

@@ -61,7 +61,7 @@ def application(
         outer, blocks, "/", auth=login, max_file_size=LARGEST_UPLOAD, show_error=False,
         css=CSS, theme=THEME, head=HEAD, footer_links=[], mcp_server=mcp,
         enable_monitoring=False, run_history=False, ssr_mode=False,
-        allowed_paths=[gr.get_image(name) for name in EXAMPLES], app_kwargs={"exception_handlers": HANDLERS},
+        allowed_paths=EXAMPLES, app_kwargs={"exception_handlers": HANDLERS},
     )  # fmt: skip
     blocks.app = outer.routes[-1].app
     blocks.app.startup_events_triggered = True  # by the mount; else whoever asks for them begins the queue again
