@@ -22,7 +22,7 @@ from page.page import page
 from page.serve import serve
 from page.site import Models, Site
 from runtime.bundled import is_bundled
-from runtime.command import run, say
+from runtime.command import print_error, run
 from runtime.errors import ModelError, SettingError
 
 
@@ -35,7 +35,7 @@ def _models(captioner_name: str, vqa_name: str) -> Models:
     except ModelError as error:
         if vqa_name != vqa.BUNDLED:
             raise
-        say(f"questions are off: {error}")
+        print_error(f"questions are off: {error}")
         return Models(describer)
 
 
@@ -78,7 +78,7 @@ def main(
         writable=bool(login) or (is_loopback(hosts.served) and not behind_proxy),
         only_here=not login,
         data_root=data_root and data_root.resolve(),
-        given={"captioner": _absolute(captioner), "vqa": _absolute(vqa)},
+        initial_models={"captioner": _absolute(captioner), "vqa": _absolute(vqa)},
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the temporary folder goes
     with tempfile.TemporaryDirectory(prefix="glimpse-") as uploads:

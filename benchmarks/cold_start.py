@@ -18,7 +18,7 @@ from serving import blobs
 ROUNDS = 5
 
 
-def once(arguments: list[str]) -> tuple[float, float]:
+def run_once(arguments: list[str]) -> tuple[float, float]:
     """(seconds, peak memory in GB) of one run."""
     start = time.perf_counter()
     command = [sys.executable, "-m", *arguments]
@@ -40,8 +40,8 @@ def main() -> None:
         photo = str(blobs(Path(folder), 1)[0])
         for package, model, more in (("captioner", options.captioner, []), ("vqa", options.vqa, ["what is it?"])):
             arguments = [package, photo, *more, "--model", model, "--engine", options.engine]
-            once(arguments)
-            runs = [once(arguments) for _ in range(ROUNDS)]
+            run_once(arguments)
+            runs = [run_once(arguments) for _ in range(ROUNDS)]
             print(json.dumps({
                 "command": f"python -m {package}",
                 "engine": options.engine,

@@ -37,11 +37,11 @@ def memory_mb(pid: int) -> float:
 
 def caption(url: str, photo: Path) -> tuple[str, float]:
     """Upload a photo and wait for its caption: (answered, busy, or what went wrong instead; seconds)."""
-    begin = time.perf_counter()
+    start = time.perf_counter()
     try:
-        return ask(url, photo), time.perf_counter() - begin
+        return ask(url, photo), time.perf_counter() - start
     except (httpx.HTTPError, ValueError, KeyError) as error:
-        return f"{type(error).__name__}: {error}", time.perf_counter() - begin
+        return f"{type(error).__name__}: {error}", time.perf_counter() - start
 
 
 def ask(url: str, photo: Path) -> str:
@@ -52,17 +52,17 @@ def ask(url: str, photo: Path) -> str:
         asked = client.post("/call/caption", json={"data": data})
         if asked.status_code == 503:
             return "busy"
-        said = client.get(f"/call/caption/{asked.json()['event_id']}").text
-    return "answered" if "event: complete" in said and '"caption"' in said else said.strip()
+        events = client.get(f"/call/caption/{asked.json()['event_id']}").text
+    return "answered" if "event: complete" in events and '"caption"' in events else events.strip()
 
 
-def storm(url: str, photos: list[Path], clients: int) -> list[tuple[str, float]]:
+def load_test(url: str, photos: list[Path], clients: int) -> list[tuple[str, float]]:
     with ThreadPoolExecutor(clients) as pool:
         return list(pool.map(lambda photo: caption(url, photo), photos))
 
 
 @contextmanager
-def beside(command: str | None) -> Iterator[None]:
+def run_alongside(command: str | None) -> Iterator[None]:
     """Another command that runs meanwhile; what it says goes to standard error."""
     if command is None:
         yield
@@ -82,13 +82,13 @@ def main() -> None:
     options.add_argument("--clients", type=int, default=20)
     options.add_argument("--beside", metavar="COMMAND", help="what runs meanwhile, such as a training")
     options = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder, page() as (server, url, _), beside(options.beside):
+    with tempfile.TemporaryDirectory() as folder, page() as (server, url, _), run_alongside(options.beside):
         photos = blobs(Path(folder), options.requests)
-        storm(url, photos[: 2 * options.clients], options.clients)
+        load_test(url, photos[: 2 * options.clients], options.clients)
         time.sleep(SETTLE)
-        before, begin = memory_mb(server.pid), time.perf_counter()
-        outcomes = storm(url, photos, options.clients)
-        seconds = time.perf_counter() - begin
+        before, start = memory_mb(server.pid), time.perf_counter()
+        outcomes = load_test(url, photos, options.clients)
+        seconds = time.perf_counter() - start
         time.sleep(SETTLE)
         after = memory_mb(server.pid)
     waits = [wait for outcome, wait in outcomes if outcome == "answered"]

@@ -48,9 +48,9 @@ def write_data(coco: Path, folder: Path, photos: int, seed: int) -> None:
     captions: dict[str, list[str]] = {}
     for line in (coco / "cocoqa_train2014.jsonl").read_text().splitlines():
         row = json.loads(line)
-        if said := sentence(row["question"], row["answer"]):
-            captions.setdefault(row["image"], []).append(said)
-    names = sorted(image for image, said in captions.items() if any(map(VEHICLES.search, said)))
+        if texts := sentence(row["question"], row["answer"]):
+            captions.setdefault(row["image"], []).append(texts)
+    names = sorted(image for image, texts in captions.items() if any(map(VEHICLES.search, texts)))
     order = torch.randperm(len(names), generator=generator(seed, "new domain")).tolist()
     folder.mkdir(parents=True, exist_ok=True)
     link = folder / "photos"

@@ -68,9 +68,9 @@ def main() -> None:
                 starts.append(seconds)
                 client = Client(url, verbose=False)
                 for _ in range(CAPTIONS):
-                    begin = time.perf_counter()
+                    start = time.perf_counter()
                     client.predict(handle_file(photo), api_name="/caption")
-                    captions.append(time.perf_counter() - begin)
+                    captions.append(time.perf_counter() - start)
     print(json.dumps({
         "start_seconds": round(statistics.median(starts), 2),
         "caption_seconds": round(statistics.median(captions), 3),

@@ -22,9 +22,9 @@ from pathlib import Path
 from PIL import Image
 from training_cost import watched
 
-from runtime.command import say
-from training.caches.photos import identity
-from training.checks.photo_files import find_copies, photos_by_split
+from runtime.command import print_error
+from training.caches.photos import file_signature
+from training.checks.photo_files import find_duplicates, photos_by_split
 from training.readers import read_captions
 
 SHARDS, PICTURES = 10, 500
@@ -82,17 +82,17 @@ MAKERS = {"tar": make_tar, "parquet": make_parquet}
 def measure(folder: Path) -> dict:
     """Of one set, in this process."""
     with watched() as memory:
-        before, began = memory[0], time.process_time()
+        before, start = memory[0], time.process_time()
         data = read_captions(folder)
         read = time.process_time()
-        deque(find_copies(photos_by_split(data.records)), maxlen=0)
+        deque(find_duplicates(photos_by_split(data.records)), maxlen=0)
         compared = time.process_time()
-        key = b"".join(identity(record.image) for record in data.records)
+        key = b"".join(file_signature(record.image) for record in data.records)
         done = time.process_time()
     return {
         "rows": len(data.records), "captions": sum(len(record.captions) for record in data.records),
-        "read_s": round(read - began, 1), "compare_s": round(compared - read, 1), "key_s": round(done - compared, 1),
-        "total_s": round(done - began, 1), "key_bytes": len(key),
+        "read_s": round(read - start, 1), "compare_s": round(compared - read, 1), "key_s": round(done - compared, 1),
+        "total_s": round(done - start, 1), "key_bytes": len(key),
         "most_memory_mb": round(memory[-1] / 1e6), "before_mb": round(before / 1e6),
     }  # fmt: skip
 
@@ -110,7 +110,7 @@ def main() -> None:
         for kind, make in MAKERS.items():
             folder = (given.folder or Path(temporary)) / kind
             if not folder.exists():
-                say(f"making {given.rows:,} rows of {kind} ...")
+                print_error(f"making {given.rows:,} rows of {kind} ...")
                 folder.mkdir(parents=True)
                 make(folder, given.rows)
             command = [sys.executable, __file__, "--measure", str(folder)]

@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from runtime.command import say
+from runtime.command import print_error
 from runtime.device import autocast
 from training.caches.features import BATCH, FeatureCache
 from training.config.fit import FitSettings
@@ -46,7 +46,7 @@ def own_memory() -> int:
 
 
 @contextmanager
-def watched() -> Iterator[list[int]]:
+def peak_memory() -> Iterator[list[int]]:
     """The memory of this process, looked at ten times a second; the last item is the most there was."""
     most, over = [own_memory()], threading.Event()
 
@@ -70,14 +70,14 @@ def one_size(data: Path, photos: int, epochs: int) -> dict:
     records = [replace(r, split="train" if n < photos else "val") for n, r in enumerate(records)]
     captions = [caption for r in records[:photos] for caption in r.captions]
     model = extend_captioner("bundled-captioner", captions, min_count=5)
-    began, found = time.perf_counter(), {"photos": photos, "memory_mb": {"start": own_memory() / 1e6}}
+    start, found = time.perf_counter(), {"photos": photos, "memory_mb": {"start": own_memory() / 1e6}}
     with tempfile.TemporaryDirectory() as folder:
         task = CaptionTask(model, records, CaptionSettings(), epochs=epochs, seed=1, cache=Path(folder))
-        with watched() as memory:
-            began = time.perf_counter()
+        with peak_memory() as memory:
+            start = time.perf_counter()
             for _ in task.prepare():
                 pass
-            found["caching_ms_a_photo"] = 1000 * (time.perf_counter() - began) / len(records)
+            found["caching_ms_a_photo"] = 1000 * (time.perf_counter() - start) / len(records)
         found["memory_mb"]["caching"] = memory[-1] / 1e6
         found |= trained(task, FitSettings(epochs=epochs, warmup=0.05), Path(folder, "run"), found["memory_mb"])
     return found
@@ -86,16 +86,16 @@ def one_size(data: Path, photos: int, epochs: int) -> dict:
 def trained(task: CaptionTask, how: FitSettings, out: Path, memory_mb: dict) -> dict:
     """Milliseconds a photo of each epoch's steps; what validating and saving take; memory at the end of each epoch."""
     steps, rest, memory_mb["epochs"] = [], [], []
-    began = time.perf_counter()
+    start = time.perf_counter()
     for record in fit(task, how, out):
         now = time.perf_counter()
         if isinstance(record, Step) and record.step == record.steps:
-            steps.append(now - began)
-            began = now
+            steps.append(now - start)
+            start = now
         if isinstance(record, Epoch):
-            rest.append(now - began)
+            rest.append(now - start)
             memory_mb["epochs"].append(round(own_memory() / 1e6, 1))
-            began = now
+            start = now
     each = statistics.median(steps)
     return {"epoch_seconds": each, "validating_and_saving_seconds": statistics.median(rest),
             "training_ms_a_photo": 1000 * each / len(task.train_rows)}  # fmt: skip
@@ -119,9 +119,9 @@ def caching_share(data: Path, photos: int) -> dict:
         for what in ("encoder", "cache", "encoder"):
             with tempfile.TemporaryDirectory() as folder:
                 cache = FeatureCache(paths, encoder, model.preprocessing, Path(folder))
-                began = time.perf_counter()
+                start = time.perf_counter()
                 encode(photos) if what == "encoder" else list(cache.fill())
-                rates[what].append(photos / (time.perf_counter() - began))
+                rates[what].append(photos / (time.perf_counter() - start))
     rate = {what: statistics.median(found) for what, found in rates.items()}
     return {"photos_a_second": rate, "share": rate["cache"] / rate["encoder"]}
 
@@ -161,9 +161,9 @@ def plot(sizes: list[dict], file: Path) -> None:
     picture.save(file)
 
 
-def apart(a: argparse.Namespace, *arguments) -> dict:
+def in_subprocess(a: argparse.Namespace, *arguments) -> dict:
     """What this script finds with these arguments in a process of its own."""
-    say(f"measuring: {' '.join(map(str, arguments))}")
+    print_error(f"measuring: {' '.join(map(str, arguments))}")
     command = [sys.executable, __file__, str(a.data), *map(str, arguments)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
@@ -192,11 +192,11 @@ def main() -> None:
     elif a.caching:
         print(json.dumps(caching_share(a.data, a.caching)))
     else:
-        sizes = [apart(a, "--size", a.photos // part, "--epochs", min(part, AGAIN)) for part in (8, 4, 2, 1)]
+        sizes = [in_subprocess(a, "--size", a.photos // part, "--epochs", min(part, AGAIN)) for part in (8, 4, 2, 1)]
         found = {
-            "caching": apart(a, "--caching", a.photos // 8),
+            "caching": in_subprocess(a, "--caching", a.photos // 8),
             "epoch_of_6000_photos_seconds": 6 * sizes[-1]["training_ms_a_photo"],
-            "memory_over_epochs": apart(a, "--size", a.photos // 8, "--epochs", EPOCHS)["memory_mb"],
+            "memory_over_epochs": in_subprocess(a, "--size", a.photos // 8, "--epochs", EPOCHS)["memory_mb"],
             "sizes": sizes,
             "dearest_against_cheapest": {
                 name: max(s[name] for s in sizes) / min(s[name] for s in sizes)

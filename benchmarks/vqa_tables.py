@@ -18,14 +18,14 @@ from pathlib import Path
 import torch
 import typer
 
-from runtime.command import run, say
+from runtime.command import print_error, run
 from training.commands.options import command
 from training.commands.show import console, draw_fill, draw_fit
 from training.config.commands import VqaConfig
 from training.loop.fit import fit
 from training.loop.seed import generator
 from training.readers.records import SPLITS, Problems, QuestionRecord
-from training.readers.several import coco_id, keep_apart
+from training.readers.several import coco_id, drop_held_out
 from training.readers.splits import with_missing_splits
 from training.tasks.question_data import read_all
 from training.tasks.start_vqa import start_answerer
@@ -58,7 +58,7 @@ def folded(records: Sequence[QuestionRecord], folds: int, seed: int) -> Iterator
     part = {photos[i]: n % folds for n, i in enumerate(order)}
     for fold in range(folds):
         split = [replace(r, split="test" if part[photo[r.image]] == fold else "train") for r in records]
-        yield keep_apart(with_missing_splits(split, seed=seed)[0], Problems())
+        yield drop_held_out(with_missing_splits(split, seed=seed)[0], Problems())
 
 
 def trained(config: VqaConfig, records: list[QuestionRecord], out: Path, cache: Path) -> dict[str, float]:
@@ -93,9 +93,9 @@ def main() -> None:
     arguments.add_argument("--poolings", nargs="+", choices=POOLINGS, default=["glimpse"])
     given = sys.argv[1:]
     ours = given[: given.index("--")] if "--" in given else given
-    theirs = given[len(ours) + 1 :]
+    training_arguments = given[len(ours) + 1 :]
     a = arguments.parse_args(ours)
-    config = training_options(a.data, a.out, theirs)
+    config = training_options(a.data, a.out, training_arguments)
     records = read_all(config.data.data, config.data.format).records
     variants = {f"{pooling} {fusion}": {"pooling": pooling, "fusion": fusion, "photo": True}
                 for pooling in a.poolings for fusion in a.fusions}  # fmt: skip
@@ -105,8 +105,10 @@ def main() -> None:
         for name, changes in variants.items():
             varied = VqaConfig.of(**config.leaves() | changes)
             table[name].append(trained(varied, split, a.out / f"{n}-{name.replace(' ', '-')}", a.out / "cache"))
-            say(f"fold {n + 1}, {name}: {json.dumps(table[name][-1])}")
-    print(json.dumps({"data": a.data, "options": theirs, "table": {k: summary(v) for k, v in table.items()}}))
+            print_error(f"fold {n + 1}, {name}: {json.dumps(table[name][-1])}")
+    print(
+        json.dumps({"data": a.data, "options": training_arguments, "table": {k: summary(v) for k, v in table.items()}})
+    )
 
 
 if __name__ == "__main__":

@@ -10,15 +10,15 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from runtime.command import SOME_FAILED, run, say
-from runtime.errors import PhotoError, SettingError, shown
+from runtime.command import SOME_FAILED, print_error, run
+from runtime.errors import PhotoError, SettingError, printable
 
 from .album import photos_in
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
-def already_in(out: Path | None) -> set[str]:
+def completed_photos(out: Path | None) -> set[str]:
     """The photos that an earlier run's `--out` file already holds. The file is made now if there is none."""
     if out is None:
         return set()
@@ -27,11 +27,11 @@ def already_in(out: Path | None) -> set[str]:
             file.seek(0)
             lines = file.readlines()
     except (OSError, ValueError) as error:
-        raise SettingError(f"{shown(out)} cannot be added to ({error}); choose another --out.") from None
-    return {_image_in(line, f"line {number} of {shown(out)}") for number, line in enumerate(lines, 1)}
+        raise SettingError(f"{printable(out)} cannot be added to ({error}); choose another --out.") from None
+    return {_image_of(line, f"line {number} of {printable(out)}") for number, line in enumerate(lines, 1)}
 
 
-def _image_in(line: str, where: str) -> str:
+def _image_of(line: str, where: str) -> str:
     try:
         image = json.loads(line)["image"]
         if isinstance(image, str) and line.endswith("\n"):
@@ -77,21 +77,21 @@ def main(
     sources = photos_in(photos)
     if attention and len(sources) > 1:
         raise SettingError(f"--attention draws one photo, not {len(sources)}; name a single one.")
-    held = already_in(out)
-    todo = [photo for photo in sources if shown(photo) not in held]
+    held = completed_photos(out)
+    todo = [photo for photo in sources if printable(photo) not in held]
     if held:
-        say(f"{len(sources) - len(todo):,} of {len(sources):,} photos are in {shown(out)} already.")
+        print_error(f"{len(sources) - len(todo):,} of {len(sources):,} photos are in {printable(out)} already.")
     captioner = load(model, engine=engine)
     failed = 0
     stream = captioner.stream(todo, settings)
-    for photo, said in _with_bar(stream, len(todo)):
-        failed += isinstance(said, PhotoError)
-        _report(shown(photo), said, json_lines=json_lines, out=out, alone=len(todo) == 1)
-        if attention and not isinstance(said, PhotoError):
-            _draw(photo, said, captioner.preprocessing, attention)
+    for photo, result in _with_bar(stream, len(todo)):
+        failed += isinstance(result, PhotoError)
+        _report(printable(photo), result, json_lines=json_lines, out=out, alone=len(todo) == 1)
+        if attention and not isinstance(result, PhotoError):
+            _draw(photo, result, captioner.preprocessing, attention)
     if failed:
         if len(todo) > 1:
-            say(f"{failed:,} of {len(todo):,} photos could not be opened.")
+            print_error(f"{failed:,} of {len(todo):,} photos could not be opened.")
         raise typer.Exit(SOME_FAILED)
 
 
@@ -105,18 +105,20 @@ def _with_bar(stream: Iterator, total: int) -> Iterator:
         yield from bar.track(stream, total, description="captioning")
 
 
-def _report(name: str, said, *, json_lines: bool, out: Path | None, alone: bool) -> None:
-    line = json.dumps({"image": name, **({"error": str(said)} if isinstance(said, PhotoError) else said.to_json())})
+def _report(name: str, result, *, json_lines: bool, out: Path | None, alone: bool) -> None:
+    line = json.dumps(
+        {"image": name, **({"error": str(result)} if isinstance(result, PhotoError) else result.to_json())}
+    )
     if out:
-        if not isinstance(said, PhotoError):  # a bad file is tried again by the next run
+        if not isinstance(result, PhotoError):  # a bad file is tried again by the next run
             with out.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
     elif json_lines:
         print(line, flush=True)
-    if isinstance(said, PhotoError):
-        say(f"error: {said}")
+    if isinstance(result, PhotoError):
+        print_error(f"error: {result}")
     elif not json_lines and not out:
-        for sentence in (said, *said.alternatives):
+        for sentence in (result, *result.alternatives):
             print(sentence.text if alone else f"{name}: {sentence.text}", flush=True)
 
 
@@ -129,7 +131,7 @@ def _draw(photo: Path, caption, preprocessing, target: Path) -> None:
     try:
         picture.save(target)
     except (OSError, ValueError) as error:
-        raise SettingError(f"the picture cannot be saved as {shown(target)} ({error}); name a .png file.") from None
+        raise SettingError(f"the picture cannot be saved as {printable(target)} ({error}); name a .png file.") from None
 
 
 if __name__ == "__main__":

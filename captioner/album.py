@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from encoders.archives import ARCHIVES, FileInside, files_inside
+from encoders.archives import ARCHIVES, ArchivedFile, list_archive
 from encoders.photo_files import photos_under
 from runtime.archive import ArchiveLimits, unpack
-from runtime.errors import PhotoError, SettingError, shown
+from runtime.errors import PhotoError, SettingError, printable
 
 from .caption import Caption
 from .search import SearchSettings
 
-LARGEST = ArchiveLimits(members=5000, total_bytes=2 << 30)  # of an album that somebody uploads
+LIMITS = ArchiveLimits(members=5000, total_bytes=2 << 30)  # of an album that somebody uploads
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
@@ -29,7 +29,7 @@ class Entry:
     """
 
     name: str
-    path: Path | FileInside
+    path: Path | ArchivedFile
     caption: Caption | None
     error: str | None
 
@@ -38,7 +38,7 @@ class Entry:
         return {"image": self.name, **(self.caption.to_json() if self.caption else {"error": self.error})}
 
 
-def photos_in(sources: Iterable[Path]) -> list[Path | FileInside]:
+def photos_in(sources: Iterable[Path]) -> list[Path | ArchivedFile]:
     """The photos named, and those in the folders named (at any depth, told by their content, in alphabetical order).
 
     So are those in a tar or zip that is named, in its order, and read in place.
@@ -52,16 +52,16 @@ def photos_in(sources: Iterable[Path]) -> list[Path | FileInside]:
         if source.is_dir():
             found += sorted(photos_under(source))
         elif source.suffix.lower() in ARCHIVES and source.is_file():
-            found += filter(FileInside.is_photo, files_inside(source))
+            found += filter(ArchivedFile.is_photo, list_archive(source))
         else:
             found.append(source)
     if not found:
-        raise SettingError(f"there are no photos in {', '.join(map(shown, sources))}; name another folder.")
+        raise SettingError(f"there are no photos in {', '.join(map(printable, sources))}; name another folder.")
     return found
 
 
 def album(
-    captioner, paths: Iterable[Path | FileInside], settings: SearchSettings | None = None, *, root: Path | None = None
+    captioner, paths: Iterable[Path | ArchivedFile], settings: SearchSettings | None = None, *, root: Path | None = None
 ) -> Iterator[Entry]:
     """Caption photos, in the order given; one that cannot be opened is an Entry with its error.
 
@@ -70,17 +70,19 @@ def album(
         root: the folder in which the photos are named by their path; a photo outside it, and every photo where there
             is no root, is named by its file name alone.
     """
-    paths = [path if isinstance(path, FileInside) else Path(path) for path in paths]
-    for path, said in captioner.stream(paths, settings):
+    paths = [path if isinstance(path, ArchivedFile) else Path(path) for path in paths]
+    for path, result in captioner.stream(paths, settings):
         inside = root and isinstance(path, Path) and path.is_relative_to(root)
-        name = shown(path.relative_to(root).as_posix() if inside else path.name)
-        failed = isinstance(said, PhotoError)
-        error = str(said).replace(shown(path), name) if failed else None  # where it is on the disk is nobody's business
-        yield Entry(name, path, None if failed else said, error)
+        name = printable(path.relative_to(root).as_posix() if inside else path.name)
+        failed = isinstance(result, PhotoError)
+        error = (
+            str(result).replace(printable(path), name) if failed else None
+        )  # where it is on the disk is nobody's business
+        yield Entry(name, path, None if failed else result, error)
 
 
 def uploaded_album(
-    captioner, files: Iterable[str | Path], folder: Path, *, limits: ArchiveLimits = LARGEST
+    captioner, files: Iterable[str | Path], folder: Path, *, limits: ArchiveLimits = LIMITS
 ) -> tuple[int, Iterator[Entry]]:
     """Caption photos and zips of photos, the zips first: how many photos there are, and their entries.
 

@@ -117,7 +117,7 @@ class Decoder(nn.Module):
         return DecoderState(features.to(keys.dtype), keys, recurrent)
 
     def advance(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """The word before and the state -> o (B, E), from which `words` scores the next word; the new state.
+        """The word before and the state -> o (B, E), from which `logits` scores the next word; the new state.
 
         Args:
             tokens: (B,), or a probability for every word, (B, V), of which y is the mean embedding.
@@ -132,14 +132,14 @@ class Decoder(nn.Module):
         o = torch.tanh(self.output(torch.cat((y, h, z), dim=1)))
         return o, replace(state, recurrent=recurrent, p=p.flatten(0, 1))
 
-    def words(self, o: Tensor) -> Tensor:
+    def logits(self, o: Tensor) -> Tensor:
         """o (..., E) -> logits (..., V)."""
         return linear(dropout(o, self.dropout, self.training), self.embedding.weight, self.bias)
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The word before (B,) and the state -> logits (B, V) of the next word, and the new state."""
         o, state = self.advance(tokens.to(self.bias.device), state)  # searches keep their tokens on the CPU
-        return self.words(o), state
+        return self.logits(o), state
 
     def forward(
         self,
@@ -191,12 +191,12 @@ class Decoder(nn.Module):
             seen = state.p.view(p, q, -1) * valid[:p, :q, t, None]
             looked = looked + pad(seen, (0, 0, 0, Q - q, 0, P - p))
         o = torch.stack(outputs, dim=2)[valid[:, :, : len(outputs)]]
-        return self.words(pad(o, (0, 0, 0, -len(o) % WORDS)))[: len(o)], looked
+        return self.logits(pad(o, (0, 0, 0, -len(o) % WORDS)))[: len(o)], looked
 
     @torch.no_grad()
     def _draw(self, o: Tensor) -> Tensor:
         """One word a row from the model's own distribution: o (P, Q, E) -> (P * Q,)."""
-        return torch.multinomial(torch.softmax(self.words(o.flatten(0, 1)).float(), dim=1), 1).squeeze(1)
+        return torch.multinomial(torch.softmax(self.logits(o.flatten(0, 1)).float(), dim=1), 1).squeeze(1)
 
 
 def _still_needed(any_valid: Tensor) -> list[int]:

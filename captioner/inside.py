@@ -20,7 +20,7 @@ from .predictor import Captioner
 
 
 @dataclass(frozen=True)
-class Inside:
+class Inspection:
     """What happened at each of a caption's T words.
 
     Attributes:
@@ -33,12 +33,12 @@ class Inside:
 
     cell: str
     gates: dict[str, np.ndarray]
-    weighed: tuple[tuple[Word, ...], ...]
+    candidates: tuple[tuple[Word, ...], ...]
     gradient: np.ndarray
 
 
 @torch.enable_grad()
-def look_inside(captioner: Captioner, features, caption: Caption, *, top: int = 5) -> Inside:
+def inspect_caption(captioner: Captioner, features, caption: Caption, *, top: int = 5) -> Inspection:
     """Say a caption again and watch.
 
     Args:
@@ -51,23 +51,23 @@ def look_inside(captioner: Captioner, features, caption: Caption, *, top: int = 
             was not loaded from a folder.
     """
     decoder, vocabulary = _network(captioner).decoder, captioner.vocabulary
-    said = [vocabulary.ids[word.text] for word in caption.words]
+    tokens = [vocabulary.ids[word.text] for word in caption.words]
     weights = decoder.bias
     with torch.no_grad():
         state = decoder.start(torch.as_tensor(features).to(weights.device, weights.dtype))
     state = replace(state, recurrent=state.recurrent.requires_grad_())
     before, log_p = [], []
     with record_gates() as record:
-        for token in [START, *said[:-1]][: len(said)]:
+        for token in [START, *tokens[:-1]][: len(tokens)]:
             before.append(state.recurrent)
             logits, state = decoder.step(torch.tensor([token]), state)
             log_p.append(torch.log_softmax(logits[0].float(), dim=0))
-    gradient = torch.autograd.grad(log_p[-1][said[-1]], before) if said else ()
-    shape = (len(said), len(decoder.recurrent.layers), -1)
-    return Inside(
+    gradient = torch.autograd.grad(log_p[-1][tokens[-1]], before) if tokens else ()
+    shape = (len(tokens), len(decoder.recurrent.layers), -1)
+    return Inspection(
         cell=_network(captioner).settings.cell,
         gates={name: torch.cat(v).detach().float().cpu().numpy().reshape(shape) for name, v in record.items()},
-        weighed=tuple(_likeliest(p.detach().cpu(), vocabulary.tokens, top) for p in log_p),
+        candidates=tuple(_likeliest(p.detach().cpu(), vocabulary.tokens, top) for p in log_p),
         gradient=np.array([g.float().norm().item() for g in gradient]),
     )
 
@@ -80,7 +80,7 @@ def _network(captioner: Captioner) -> CaptionNetwork:
 
 
 @lru_cache(maxsize=1)
-def _loaded(folder: Path, changed: int) -> CaptionNetwork:
+def _loaded(folder: Path, mtime: int) -> CaptionNetwork:
     """Loaded once; a folder that was replaced since is another one."""
     return load(folder, engine="torch").network
 

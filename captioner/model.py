@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from encoders.images import Preprocessing
 from encoders.text import Vocabulary
-from runtime.bundled import BUNDLED_CAPTIONER, folder_of
+from runtime.bundled import BUNDLED_CAPTIONER, resolve_model
 from runtime.checkpoint import building_from_config, read_config
 from runtime.onnx_graphs import load_engine
 
@@ -39,7 +39,7 @@ def load(
         ModelError: the folder is missing, damaged, or holds something else. SettingError: there is no such engine, or
             PyTorch is needed and not installed.
     """
-    folder = folder_of(model)
+    folder = resolve_model(model)
     config = read_config(folder, kind="captioner")
     with building_from_config(folder):
         vocabulary = Vocabulary(tuple(config["vocabulary"]["tokens"]), config["vocabulary"]["unit"])

@@ -13,7 +13,7 @@ from encoders.blocks import round_up_to_block
 from encoders.softmax import log_softmax
 from runtime.errors import SettingError
 
-NEVER = float("-inf")
+NEG_INF = float("-inf")
 Step = Callable[[np.ndarray, object], tuple[np.ndarray, object]]
 
 
@@ -121,7 +121,7 @@ def search(
 
 
 def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):
-    """Beam search. An item is done when `_finished`, or at `max_length`."""
+    """Beam search. An item is done when `_is_done`, or at `max_length`."""
     width, items = settings.beam, len(state)
     found: list[list[Hypothesis]] = [[] for _ in range(items)]
     live = {item: [Hypothesis()] for item in range(items)}  # the same number of sentences for each item
@@ -134,22 +134,22 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
         for item, best in zip(live, _best(log_p, rows, len(live), 2 * width), strict=True):
             candidates = [rows[row].extend(word, p, row, end=end) for row, word, p in best]
             found[item] += [h for h in candidates[:width] if h.ended]
-            going = [h for h in candidates if not h.ended][:width]
-            if going and not _finished(found[item], going, settings):
-                extended[item] = going
+            active = [h for h in candidates if not h.ended][:width]
+            if active and not _is_done(found[item], active, settings):
+                extended[item] = active
         if not extended:
             return found
         most = max(map(len, extended.values()))  # less than `width` only where there are hardly any words
         live = {
-            item: going + [replace(going[0], log_probs=(NEVER,))] * (most - len(going))
-            for item, going in extended.items()
+            item: active + [replace(active[0], log_probs=(NEG_INF,))] * (most - len(active))
+            for item, active in extended.items()
         }
         kept = [[h.rows[-1] for h in sentences] for sentences in live.values()]
         # Items are let go a block at a time; till then the last one is repeated as padding.
         kept += kept[-1:] * (min(items, round_up_to_block(len(kept))) - len(kept))
         state = state.select(np.array(kept))
     for item, sentences in live.items():
-        found[item] += [h for h in sentences if h.log_prob > NEVER][: max(0, width - len(found[item]))]
+        found[item] += [h for h in sentences if h.log_prob > NEG_INF][: max(0, width - len(found[item]))]
     return found
 
 
@@ -169,7 +169,7 @@ def _best(log_p: np.ndarray, rows: list[Hypothesis], items: int, count: int) -> 
         [
             (row + place // vocabulary, place % vocabulary, p)
             for place, p, whole in zip(*item, strict=True)
-            if whole > NEVER
+            if whole > NEG_INF
         ]
         for row, *item in zip(first, places.tolist(), own, best, strict=True)
     ]
@@ -185,7 +185,7 @@ def _largest(values: np.ndarray, count: int) -> np.ndarray:
     return np.take_along_axis(places, order, axis=1)
 
 
-def _finished(found: list[Hypothesis], going: list[Hypothesis], settings: SearchSettings) -> bool:
+def _is_done(found: list[Hypothesis], active: list[Hypothesis], settings: SearchSettings) -> bool:
     """Whether to stop: the n best sentences that have ended beat every one that still goes on.
 
     A longer one could still overtake them, since its score is divided by its length; waiting for that costs an
@@ -193,7 +193,7 @@ def _finished(found: list[Hypothesis], going: list[Hypothesis], settings: Search
     """
     if len(found) < settings.n:
         return False
-    ended, unfinished = ([h.score(settings.length_penalty) for h in hypotheses] for hypotheses in (found, going))
+    ended, unfinished = ([h.score(settings.length_penalty) for h in hypotheses] for hypotheses in (found, active))
     return sorted(ended, reverse=True)[settings.n - 1] >= max(unfinished)
 
 
@@ -220,7 +220,7 @@ def sample(
         logits, state = step(tokens, state)
         log_p = _log_p(logits, rows, banned, settings)
         places = np.concatenate([g.random(n) for g in generators])  # one generator an item
-        tokens = _drawn(_filtered(log_p, settings), places)
+        tokens = _inverse_cdf(_sampling_probabilities(log_p, settings), places)
         drawn = zip(rows, tokens.tolist(), log_p[np.arange(len(rows)), tokens].tolist(), strict=True)
         rows = [h if h.ended else h.extend(token, p, row, end=end) for row, (h, token, p) in enumerate(drawn)]
         if all(h.ended for h in rows):
@@ -228,7 +228,7 @@ def sample(
     return [rows[i * n : (i + 1) * n] for i in range(items)]
 
 
-def _drawn(p: np.ndarray, places: np.ndarray) -> np.ndarray:
+def _inverse_cdf(p: np.ndarray, places: np.ndarray) -> np.ndarray:
     """The token of each row at which the sum of p (rows, V) first exceeds this share (rows,) of the whole."""
     sums = p.cumsum(axis=1)
     return (sums <= places[:, None] * sums[:, -1:]).sum(axis=1)
@@ -237,16 +237,16 @@ def _drawn(p: np.ndarray, places: np.ndarray) -> np.ndarray:
 def _log_p(logits: np.ndarray, rows: list[Hypothesis], banned: Sequence[int], settings: SearchSettings) -> np.ndarray:
     """log-probabilities (rows, V), but -inf for banned tokens and for any that would repeat a run of `no_repeat`."""
     log_p = log_softmax(np.asarray(logits, dtype=np.float32))
-    log_p[:, list(banned)] = NEVER
+    log_p[:, list(banned)] = NEG_INF
     if settings.no_repeat:
         for row, h in enumerate(rows):
-            again = _repeats(h.tokens, settings.no_repeat)
+            again = _repeated_tokens(h.tokens, settings.no_repeat)
             if again:
-                log_p[row, again] = NEVER
+                log_p[row, again] = NEG_INF
     return log_p
 
 
-def _repeats(tokens: tuple[int, ...], n: int) -> list[int]:
+def _repeated_tokens(tokens: tuple[int, ...], n: int) -> list[int]:
     """The tokens that would now end a run of n that the sentence already has."""
     if len(tokens) < n:
         return []
@@ -254,13 +254,13 @@ def _repeats(tokens: tuple[int, ...], n: int) -> list[int]:
     return [tokens[i + n - 1] for i in range(len(tokens) - n + 1) if tokens[i : i + n - 1] == now]
 
 
-def _filtered(log_p: np.ndarray, settings: SearchSettings) -> np.ndarray:
+def _sampling_probabilities(log_p: np.ndarray, settings: SearchSettings) -> np.ndarray:
     """Probabilities (rows, V) after temperature, top_k and top_p."""
     log_p = log_p.astype(np.float64) / settings.temperature
     if settings.top_k:
         kth = log_p.shape[1] - min(settings.top_k, log_p.shape[1])
         least = np.partition(log_p, kth, axis=1)[:, kth, None]
-        log_p = np.where(log_p < least, NEVER, log_p)
+        log_p = np.where(log_p < least, NEG_INF, log_p)
     p = np.exp(log_softmax(log_p))
     if settings.top_p < 1:
         order = np.argsort(-p, axis=1, kind="stable")

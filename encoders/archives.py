@@ -1,6 +1,6 @@
 """Files inside tar and zip archives, read in place: where each one's bytes are, and nothing unpacked.
 
-A `FileInside` stands where the path of a photo does. It keeps no file open, so that processes and threads may share it.
+A `ArchivedFile` stands where the path of a photo does. It keeps no file open, so that processes and threads may share it.
 """
 
 import io
@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 
-from runtime.archive import is_junk, name_of
-from runtime.errors import DataError, shown
+from runtime.archive import is_junk, member_name
+from runtime.errors import DataError, printable
 
 from .formats import PHOTO_SUFFIXES
 
 ARCHIVES = (".tar", ".zip")
 COMPRESSED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-LARGEST = 1 << 28  # bytes of one file; a bomb holds more
+MAX_BYTES = 1 << 28  # bytes of one file; a bomb holds more
 _LOCAL_HEADER = 30  # bytes of a zip's header before each file; the lengths of two fields behind it are its last four
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class FileInside:
+class ArchivedFile:
     """A file inside an archive, with as much of `pathlib.Path` as a photo needs.
 
     Attributes:
@@ -70,17 +70,17 @@ class FileInside:
     def read_bytes(self) -> bytes:
         """Raises OSError where the archive is not what it was, or is damaged."""
         stored = self.deflated or self.size
-        if max(stored, self.size) > LARGEST:
-            raise OSError(f"it is larger than {LARGEST >> 20} MB")
+        if max(stored, self.size) > MAX_BYTES:
+            raise OSError(f"it is larger than {MAX_BYTES >> 20} MB")
         with self.archive.open("rb") as file:
             file.seek(self.offset)
             data = file.read(stored)
         if len(data) < stored:
             raise OSError("the archive is cut short")
-        return _inflated(data, self.size) if self.deflated else data
+        return _inflate(data, self.size) if self.deflated else data
 
 
-def _inflated(data: bytes, size: int) -> bytes:
+def _inflate(data: bytes, size: int) -> bytes:
     try:
         data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)
     except zlib.error as error:
@@ -90,13 +90,13 @@ def _inflated(data: bytes, size: int) -> bytes:
     return data
 
 
-def files_inside(archive: Path) -> Iterator[FileInside]:
+def list_archive(archive: Path) -> Iterator[ArchivedFile]:
     """The plain files in an archive, in its order, but for those that macOS and Windows add.
 
     Raises:
         DataError: it is none of `ARCHIVES`, or is damaged; a tar that is cut short gives what is whole before that.
     """
-    name = shown(archive)
+    name = printable(archive)
     if archive.name.lower().endswith(COMPRESSED_TARS):
         raise DataError(f"{name} is a compressed tar, in which nothing can be read in place; decompress it to a .tar.")
     try:
@@ -108,25 +108,27 @@ def files_inside(archive: Path) -> Iterator[FileInside]:
         raise DataError(f"{name} cannot be read ({error.strerror or error}); check your access to it.") from None
 
 
-def _in_tar(archive: Path) -> Iterator[FileInside]:
+def _in_tar(archive: Path) -> Iterator[ArchivedFile]:
     with tarfile.open(archive, "r:") as tar:
         while (info := tar.next()) is not None:
             tar.members.clear()  # it would keep all of them
             if info.isreg() and not info.issparse() and not is_junk(info.name):
-                yield FileInside(archive, info.name.removeprefix("./"), info.size, info.offset_data)
+                yield ArchivedFile(archive, info.name.removeprefix("./"), info.size, info.offset_data)
         tar.fileobj.seek(tar.offset)
         if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # of this tarfile is silent
             raise tarfile.ReadError("unexpected end of data")
 
 
-def _in_zip(archive: Path) -> Iterator[FileInside]:
+def _in_zip(archive: Path) -> Iterator[ArchivedFile]:
     with zipfile.ZipFile(archive) as directory, archive.open("rb") as file:
         for info in directory.infolist():
-            name = name_of(info)
+            name = member_name(info)
             readable = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & 0x1
             if info.is_dir() or is_junk(name) or not readable:
                 continue
             file.seek(info.header_offset)
             lengths = struct.unpack("<HH", file.read(_LOCAL_HEADER)[-4:])
             deflated = info.compress_size if info.compress_type == zipfile.ZIP_DEFLATED else 0
-            yield FileInside(archive, name, info.file_size, info.header_offset + _LOCAL_HEADER + sum(lengths), deflated)
+            yield ArchivedFile(
+                archive, name, info.file_size, info.header_offset + _LOCAL_HEADER + sum(lengths), deflated
+            )

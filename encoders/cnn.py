@@ -92,7 +92,7 @@ class ImageEncoder(nn.Module):
         if is_timm(name):
             self.trunk = TimmBackbone(name, stride=stride, image_size=image_size, imagenet=imagenet)
         else:
-            self.trunk = _cut(_imagenet(name) if imagenet else BACKBONES[name](), name, stride)
+            self.trunk = _truncate(_imagenet(name) if imagenet else BACKBONES[name](), name, stride)
         # Convolutions are fastest on the CPU, and on GPUs in half precision, with the channels innermost in memory.
         self.to(memory_format=torch.channels_last)
         _, self.feature_size, *grid = self._output_shape()
@@ -101,7 +101,7 @@ class ImageEncoder(nn.Module):
     def _output_shape(self) -> torch.Size:
         size = self.image_size
         try:
-            return _on_meta(self.trunk, torch.empty(1, 3, size, size)).shape
+            return _meta_forward(self.trunk, torch.empty(1, 3, size, size)).shape
         except (AssertionError, RuntimeError) as error:  # a network made for one size, or for multiples of some number
             raise SettingError(
                 f"{self.name} cannot take photos of {size} pixels ({error}); choose another size."
@@ -146,12 +146,12 @@ class ImageEncoder(nn.Module):
         cut = next((n for n, layer in enumerate(steps) if id(layer) in trained), len(steps))
         first = nn.Sequential(_ChannelsLast(), *steps[:cut])
         last = nn.Sequential(_ChannelsLast(), *steps[cut:], _GridToVectors())
-        if not self._is(first, last):
+        if not self._is_equivalent(first, last):
             raise SettingError(f"the layers of {self.name} are not applied one after the other; leave out --views.")
         return first, last
 
     @torch.no_grad()
-    def _is(self, first: nn.Module, last: nn.Module) -> bool:
+    def _is_equivalent(self, first: nn.Module, last: nn.Module) -> bool:
         """Whether `last` after `first` gives what the encoder gives."""
         training, example = self.training, torch.randn(1, 3, self.image_size, self.image_size)
         whole = self.eval()(example)
@@ -198,7 +198,7 @@ def default_preprocessing(name: str) -> dict:
     return pretrained_preprocessing(name) if is_timm(name) else {}
 
 
-def _cut(backbone: nn.Module, name: str, stride: int) -> nn.Sequential:
+def _truncate(backbone: nn.Module, name: str, stride: int) -> nn.Sequential:
     """The backbone's layers up to the last whose output still has this stride; what follows is the classifier's."""
     layers = backbone.features if hasattr(backbone, "features") else backbone
     trunk, kept, side = nn.Sequential(), 0, 128
@@ -207,7 +207,7 @@ def _cut(backbone: nn.Module, name: str, stride: int) -> nn.Sequential:
         if key in ("avgpool", "fc"):
             break
         trunk.add_module(key, layer)
-        x = _on_meta(layer, x)
+        x = _meta_forward(layer, x)
         if x.shape[2] * stride == side:
             kept = len(trunk)
     if kept == 0:
@@ -215,7 +215,7 @@ def _cut(backbone: nn.Module, name: str, stride: int) -> nn.Sequential:
     return trunk[:kept]
 
 
-def _on_meta(module: nn.Module, x: Tensor) -> Tensor:
+def _meta_forward(module: nn.Module, x: Tensor) -> Tensor:
     """What the module gives for x, on meta tensors: a shape, nothing is computed."""
     training = module.training
     tensors = {k: v.to("meta") for k, v in [*module.named_parameters(), *module.named_buffers()]}

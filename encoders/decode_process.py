@@ -19,18 +19,18 @@ from threading import BoundedSemaphore, Condition, Lock, Timer
 from PIL import Image
 
 from .decode_worker import bands
-from .decoding import Undecodable
+from .decoding import DecodeError
 
 PROCESSES = max(2, min(4, os.cpu_count() or 1))
-MEGAPIXELS = 100  # in work at once
-SECONDS = 10  # of a processor, for one photo
-PATIENCE = 6 * SECONDS  # by the clock, for each of the two steps: the processor may be busy with other things
-IDLE = 20  # seconds without work, after which processes end and memory is given back
-PIPE = 1 << 20  # bytes: a small photo goes through at once, and nobody waits for anybody
+MAX_MEGAPIXELS_AT_WORK = 100  # in work at once
+CPU_SECONDS = 10  # of a processor, for one photo
+STEP_TIMEOUT = 6 * CPU_SECONDS  # by the clock, for each of the two steps: the processor may be busy with other things
+IDLE_SECONDS = 20  # seconds without work, after which processes end and memory is given back
+PIPE_BYTES = 1 << 20  # bytes: a small photo goes through at once, and nobody waits for anybody
 ROOT = Path(__file__).resolve().parents[1]
 
-TOO_LONG = f"takes too long to decode (more than {SECONDS} seconds); save it as a plain JPEG first."
-BROKE_OFF = "made its decoder break off; it is damaged, or needs too much memory: save it as a plain JPEG first."
+TIMED_OUT = f"takes too long to decode (more than {CPU_SECONDS} seconds); save it as a plain JPEG first."
+CRASHED = "made its decoder break off; it is damaged, or needs too much memory: save it as a plain JPEG first."
 
 
 class Budget:
@@ -41,7 +41,7 @@ class Budget:
         self._changed, self._first = Condition(), Lock()
 
     @contextmanager
-    def taken(self, amount: float) -> Iterator[None]:
+    def reserve(self, amount: float) -> Iterator[None]:
         amount = min(amount, self._total)
         with self._first, self._changed:  # in the order in which they came, so that the large have their turn
             self._changed.wait_for(lambda: self._free >= amount)
@@ -64,10 +64,10 @@ class DecodeProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "encoders.decode_worker"], cwd=ROOT, env=os.environ | memory,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                pipesize=PIPE,
+                pipesize=PIPE_BYTES,
             )  # fmt: skip
         except OSError as error:
-            raise Undecodable(f"cannot be decoded, because no process could be started for it ({error}).") from None
+            raise DecodeError(f"cannot be decoded, because no process could be started for it ({error}).") from None
 
     def close(self) -> None:
         """End it, whatever it is doing."""
@@ -83,14 +83,14 @@ class DecodeProcess:
         Raises:
             Undecodable: as `finish` does. The process has ended then, or waits for another file.
         """
-        asked = {"bytes": len(data), "limit": limit, "seconds": SECONDS, "smallest": smallest}
-        with self._answers_in_time():
+        asked = {"bytes": len(data), "limit": limit, "seconds": CPU_SECONDS, "smallest": smallest}
+        with self._deadline():
             self._send(json.dumps(asked).encode() + b"\n" + data)
             return self._answer()["pixels"]
 
     def finish(self) -> Image.Image:
         """The photo whose pixels were counted."""
-        with self._answers_in_time():
+        with self._deadline():
             self._send(b"\n")
             image = Image.new("RGB", tuple(self._answer()["size"]))
             for left, top, right, bottom in bands(image.size):
@@ -109,20 +109,20 @@ class DecodeProcess:
         if not line.endswith(b"\n"):
             raise EOFError
         if "why" in (answer := json.loads(line)):
-            raise Undecodable(answer["why"])
+            raise DecodeError(answer["why"])
         return answer
 
     @contextmanager
-    def _answers_in_time(self) -> Iterator[None]:
+    def _deadline(self) -> Iterator[None]:
         late = []
-        timer = Timer(PATIENCE, lambda: (late.append(True), self._process.kill()))
+        timer = Timer(STEP_TIMEOUT, lambda: (late.append(True), self._process.kill()))
         timer.daemon = True
         timer.start()
         try:
             yield
         except (EOFError, OSError):
             spent = self._process.wait() == -getattr(signal, "SIGXCPU", 0) or late
-            raise Undecodable(TOO_LONG if spent else BROKE_OFF) from None
+            raise DecodeError(TIMED_OUT if spent else CRASHED) from None
         finally:
             timer.cancel()
 
@@ -135,8 +135,8 @@ class Pool:
     """Processes kept for the next photo, at most `most` at work at once; none when there was no work for a while."""
 
     def __init__(self, most: int = PROCESSES):
-        self._turns, self._budget = BoundedSemaphore(most), Budget(MEGAPIXELS)
-        self._lock, self._idle, self._rest = Lock(), [], None
+        self._turns, self._budget = BoundedSemaphore(most), Budget(MAX_MEGAPIXELS_AT_WORK)
+        self._lock, self._idle, self._idle_timer = Lock(), [], None
 
     def decode(self, data: bytes, limit: int, smallest: int | None) -> Image.Image:
         """As `decoding.decode`, elsewhere.
@@ -145,21 +145,21 @@ class Pool:
             Undecodable: why not; also where it takes too much time or memory.
         """
         with self._turns:
-            process = self._started()
+            process = self._acquire()
             try:
                 megapixels = process.pixels(data, limit, smallest) / 1e6
-                with self._budget.taken(megapixels):
+                with self._budget.reserve(megapixels):
                     photo = process.finish()
-            except Undecodable:
-                self._put_back(process)
+            except DecodeError:
+                self._release(process)
                 raise
             except BaseException:  # it may be in the middle of an answer
                 process.close()
                 raise
-            self._put_back(process)
+            self._release(process)
             return photo
 
-    def _started(self) -> DecodeProcess:
+    def _acquire(self) -> DecodeProcess:
         with self._lock:
             while self._idle:
                 if (process := self._idle.pop()).alive:
@@ -167,32 +167,32 @@ class Pool:
                 process.close()  # somebody has ended it
         return DecodeProcess()
 
-    def _put_back(self, process: DecodeProcess) -> None:
+    def _release(self, process: DecodeProcess) -> None:
         if not process.alive:
             return process.close()
         with self._lock:
             self._idle.append(process)
-            if self._rest:
-                self._rest.cancel()
-            self._rest = Timer(IDLE, self._go_to_rest)
-            self._rest.daemon = True
-            self._rest.start()
+            if self._idle_timer:
+                self._idle_timer.cancel()
+            self._idle_timer = Timer(IDLE_SECONDS, self._stop_idle)
+            self._idle_timer.daemon = True
+            self._idle_timer.start()
         return None
 
-    def _go_to_rest(self) -> None:
+    def _stop_idle(self) -> None:
         self.close()
-        give_memory_back()
+        trim_memory()
 
     def close(self) -> None:
         """End the processes that are idle."""
         with self._lock:
-            if self._rest:
-                self._rest.cancel()
+            if self._idle_timer:
+                self._idle_timer.cancel()
             while self._idle:
                 self._idle.pop().close()
 
 
-def give_memory_back() -> None:
+def trim_memory() -> None:
     """Let the C library return what is free in this process to the system: of the files of large photos, much is."""
     with suppress(AttributeError, OSError, TypeError):  # it is another library than glibc, which needs no telling
         ctypes.CDLL(None).malloc_trim(0)
@@ -202,10 +202,10 @@ pool = Pool()
 atexit.register(lambda: pool.close())
 
 
-def _forget() -> None:
+def _reset_after_fork() -> None:
     global pool
     pool = Pool()  # those of the process that was forked are not ours
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_reset_after_fork)

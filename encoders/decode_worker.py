@@ -19,10 +19,10 @@ from collections.abc import Iterator
 
 from PIL import AvifImagePlugin, Image, PngImagePlugin
 
-from .decoding import decode, read_header, reason
+from .decoding import decode, explain_decode_error, read_header
 
 BYTES_A_PIXEL = 20  # of the largest photo allowed: decoded it takes 4, and decoders keep a few copies
-BYTES_BESIDE = 384 << 20  # addresses that the process itself takes, with every decoder loaded
+BYTES_OVERHEAD = 384 << 20  # addresses that the process itself takes, with every decoder loaded
 BAND = 4 << 20  # bytes of pixels handed over at once
 
 
@@ -53,18 +53,18 @@ def main() -> None:
 def answer(requests, answers, data: bytes, limit: int, smallest: int | None) -> None:
     """Decode one photo, in two steps."""
 
-    def say(**what) -> None:
+    def send(**what) -> None:
         answers.write(json.dumps(what).encode() + b"\n")
         answers.flush()
 
     try:
         image = read_header(data, limit)
-        say(pixels=math.prod(image.size))
+        send(pixels=math.prod(image.size))
         requests.readline()
         image = decode(image, smallest)
     except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
-        return say(why=reason(data, error))
-    say(size=image.size)
+        return send(why=explain_decode_error(data, error))
+    send(size=image.size)
     for box in bands(image.size):
         answers.write(image.crop(box).tobytes())
     return answers.flush()
@@ -76,7 +76,7 @@ def set_limits(limit: int, seconds: int) -> None:
         import resource
 
         used = resource.getrusage(resource.RUSAGE_SELF)
-        until, memory = math.ceil(used.ru_utime + used.ru_stime) + seconds, BYTES_BESIDE + BYTES_A_PIXEL * limit
+        until, memory = math.ceil(used.ru_utime + used.ru_stime) + seconds, BYTES_OVERHEAD + BYTES_A_PIXEL * limit
         for what, most in ((resource.RLIMIT_CPU, until), (resource.RLIMIT_AS, memory)):
             hard = resource.getrlimit(what)[1]
             resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

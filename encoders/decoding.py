@@ -10,7 +10,7 @@ import os
 
 from PIL import Image, ImageOps
 
-from runtime.errors import SettingError, shown
+from runtime.errors import SettingError, printable
 
 from .formats import DECODERS, kind_of, register_heif
 
@@ -20,7 +20,7 @@ MAX_MEGAPIXELS_VARIABLE = "GLIMPSE_MAX_MEGAPIXELS"
 _OTHERS = tuple(format for format in DECODERS.values() if format != "HEIF")  # where no signature fits: let Pillow look
 
 
-class Undecodable(Exception):
+class DecodeError(Exception):
     """Bytes that no photo can be made of; says why, as a sentence that goes on from the file's name."""
 
 
@@ -62,7 +62,7 @@ def check_size(image: Image.Image, limit: int) -> None:
     """
     width, height = image.size
     if width * height > limit:
-        raise Undecodable(
+        raise DecodeError(
             f"has {width} x {height} pixels, more than the {limit / 1e6:g} megapixels that are opened; make it smaller "
             f"first, or set {MAX_MEGAPIXELS_VARIABLE}."
         )
@@ -110,9 +110,9 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(values.clip(0, 255, out=values).astype(np.uint8))
 
 
-def reason(data: bytes, error: Exception) -> str:
+def explain_decode_error(data: bytes, error: Exception) -> str:
     """Why these bytes could not be decoded, as a sentence that goes on from the file's name."""
-    if isinstance(error, Undecodable):
+    if isinstance(error, DecodeError):
         return str(error)
     kind = kind_of(data)
     if kind is not None and kind not in DECODERS:
@@ -124,5 +124,5 @@ def reason(data: bytes, error: Exception) -> str:
         return f"is not a picture, whatever its name says; give a {', '.join(DECODERS)} file."
     if unread and kind == "TIFF":
         return "is a TIFF whose bands or numbers are not supported, or a damaged one; save it as JPEG or PNG first."
-    what = f"its {kind} header cannot be read" if unread else shown(str(error) or type(error).__name__)
+    what = f"its {kind} header cannot be read" if unread else printable(str(error) or type(error).__name__)
     return f"is damaged or cut short ({what}); copy or download it again."

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from runtime.errors import ModelError, SettingError, shown
+from runtime.errors import ModelError, SettingError, printable
 
 PACKAGED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")  # the extra `imagenet` installs these
 # The packaged weights were trained on (x - 127) / 128; timm's own configuration says 127.5 for both.
@@ -45,7 +45,7 @@ def load_packaged(path: Path, network: nn.Module) -> None:
         if [t.shape for t in found.values()] != [t.shape for t in tensors.values()]:
             raise ValueError("it holds other tensors")
     except Exception as error:  # a pickle can fail in any way; none of its code is run
-        raise ModelError(f"the weights file {shown(path)} cannot be used ({error}); {again}") from None
+        raise ModelError(f"the weights file {printable(path)} cannot be used ({error}); {again}") from None
     network.load_state_dict(dict(zip(tensors, found.values(), strict=True)))
 
 

@@ -12,10 +12,10 @@ from typing import BinaryIO, TypeAlias
 
 from PIL import Image, ImageOps
 
-from runtime.errors import PhotoError, shown
+from runtime.errors import PhotoError, printable
 
 from . import decode_process
-from .decoding import check_size, decode, max_pixels, read_header, reason, to_rgb
+from .decoding import check_size, decode, explain_decode_error, max_pixels, read_header, to_rgb
 from .formats import PHOTO_SUFFIXES, is_photo
 from .ordinary import is_ordinary
 from .preprocessing import FITS, Preprocessing
@@ -23,7 +23,7 @@ from .preprocessing import FITS, Preprocessing
 __all__ = ["FITS", "PHOTO_SUFFIXES", "Photo", "Preprocessing", "is_photo", "max_pixels", "open_photo"]
 
 Photo: TypeAlias = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image
-LARGEST_FILE = 512 << 20  # bytes: 60 megapixels in 16-bit RGBA, not compressed, and some more
+MAX_FILE_BYTES = 512 << 20  # bytes: 60 megapixels in 16-bit RGBA, not compressed, and some more
 
 # Pillow's warnings (of damaged metadata, of sizes that are checked below) are nothing a user can act on. Filtered here,
 # once and for Pillow alone: filters belong to the whole process, so a thread must not change them for a while.
@@ -51,7 +51,7 @@ def open_photo(source: Photo, *, smallest: int | None = None) -> Image.Image:
     """
     given = isinstance(source, Image.Image)
     named = isinstance(source, (str, os.PathLike)) or hasattr(source, "read_bytes")
-    name = shown(source) if named else "the uploaded file"
+    name = printable(source) if named else "the uploaded file"
     data, limit = b"" if given else _read(source, name), max_pixels()
     try:
         if given:
@@ -62,7 +62,7 @@ def open_photo(source: Photo, *, smallest: int | None = None) -> Image.Image:
                 return decode(read_header(data, limit), smallest)
         return decode_process.pool.decode(data, limit, smallest)
     except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
-        raise PhotoError(f"{name} {reason(data, error)}") from error
+        raise PhotoError(f"{name} {explain_decode_error(data, error)}") from error
 
 
 def _read(source, name: str) -> bytes:
@@ -72,14 +72,14 @@ def _read(source, name: str) -> bytes:
         if isinstance(source, (bytes, bytearray, memoryview)):
             data = bytes(source)
         elif hasattr(source, "read"):
-            data = source.read(LARGEST_FILE + 1)
+            data = source.read(MAX_FILE_BYTES + 1)
         elif hasattr(source, "read_bytes") and not isinstance(source, os.PathLike):
             data = source.read_bytes()
         elif Path(source).is_dir():
             raise PhotoError(f"{name} is a folder, not a photo; name the photos in it.")
         else:
             with Path(source).open("rb") as file:
-                data = file.read(LARGEST_FILE + 1)  # of a device, which has no end, no more than that
+                data = file.read(MAX_FILE_BYTES + 1)  # of a device, which has no end, no more than that
     except FileNotFoundError:
         raise PhotoError(f"{name} does not exist; check the spelling of the path.") from None
     except (OSError, ValueError) as error:
@@ -87,6 +87,6 @@ def _read(source, name: str) -> bytes:
         raise PhotoError(f"{name} cannot be read ({why}); check the path and your access to it.") from None
     if not data:
         raise PhotoError(f"{name} is empty (0 bytes); copy or download it again.")
-    if len(data) > LARGEST_FILE:
-        raise PhotoError(f"{name} is larger than {LARGEST_FILE >> 20} MB; save it as JPEG first.")
+    if len(data) > MAX_FILE_BYTES:
+        raise PhotoError(f"{name} is larger than {MAX_FILE_BYTES >> 20} MB; save it as JPEG first.")
     return data

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-_FEW = 3  # rows the layout is chosen for; it serves any number
+_MAX_ROWS = 3  # rows the layout is chosen for; it serves any number
 
 
 class Linear(nn.Linear):
@@ -33,7 +33,7 @@ class _Packed:
     version: int
     weight: Tensor
 
-    def is_of(self, weight: Tensor) -> bool:
+    def is_current(self, weight: Tensor) -> bool:
         """Whether the weight has not been changed, moved or given other data since."""
         return (
             self.version == weight._version
@@ -45,7 +45,7 @@ class _Packed:
 def packed(weight: Tensor) -> Tensor | None:
     """The weight as `pack` laid it out; None where it did not, or where that is out of date."""
     found = getattr(weight, "packed", None)
-    return found.weight if found is not None and found.is_of(weight) else None
+    return found.weight if found is not None and found.is_current(weight) else None
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -62,7 +62,7 @@ def can_pack() -> bool:
 
 
 def _reordered(weight: Tensor) -> Tensor:
-    return torch.ops.mkldnn._reorder_linear_weight(weight, _FEW)
+    return torch.ops.mkldnn._reorder_linear_weight(weight, _MAX_ROWS)
 
 
 def _packed_linear(x: Tensor, reordered: Tensor, bias: Tensor | None) -> Tensor:

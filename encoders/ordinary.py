@@ -7,11 +7,11 @@ and every other format, is decoded in a process of its own (`encoders.decode_pro
 
 from .formats import kind_of
 
-MOST_BYTES = 32 << 20
-MOST_PIXELS = 25_000_000  # a phone's usual photo has 12 or 24 million
-MOST_SCANNED = 250_000_000  # pixels times scans of a JPEG: ten scans of a large photo, about a second
-MOST_SEGMENTS = 256  # of a JPEG, before its pixels
-MOST_TEXTS, MOST_PIECES = 64, 4096  # chunks of a PNG: beside its pixels, and in all
+MAX_BYTES = 32 << 20
+MAX_PIXELS = 25_000_000  # a phone's usual photo has 12 or 24 million
+MAX_SCANNED_PIXELS = 250_000_000  # pixels times scans of a JPEG: ten scans of a large photo, about a second
+MAX_SEGMENTS = 256  # of a JPEG, before its pixels
+MAX_TEXTS, MAX_CHUNKS = 64, 4096  # chunks of a PNG: beside its pixels, and in all
 
 _START_OF_FRAME = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive: Huffman-coded, as all cameras write
 _START_OF_SCAN = 0xDA
@@ -20,19 +20,19 @@ _START_OF_SCAN = 0xDA
 def is_ordinary(data: bytes) -> bool:
     """Whether a file is a JPEG, PNG or WebP of usual size and structure; it may still be damaged."""
     walk = {"JPEG": _is_ordinary_jpeg, "PNG": _is_ordinary_png, "WebP": _is_ordinary_webp}.get(kind_of(data))
-    return walk is not None and len(data) <= MOST_BYTES and walk(data)
+    return walk is not None and len(data) <= MAX_BYTES and walk(data)
 
 
 def _is_ordinary_jpeg(data: bytes) -> bool:
     at, pixels, components = 2, 0, 0
-    for _ in range(MOST_SEGMENTS):
+    for _ in range(MAX_SEGMENTS):
         if len(data) < at + 10 or data[at] != 0xFF:
             return False
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
         if marker == _START_OF_SCAN:
             # Of a baseline JPEG the first scan may be the only one, and the decoder reads no further.
             scans = 1 if components and data[at + 4] == components else data.count(b"\xff\xda", at)
-            return 0 < pixels <= MOST_PIXELS and pixels * scans <= MOST_SCANNED
+            return 0 < pixels <= MAX_PIXELS and pixels * scans <= MAX_SCANNED_PIXELS
         if marker in _START_OF_FRAME:
             if pixels:
                 return False
@@ -44,7 +44,7 @@ def _is_ordinary_jpeg(data: bytes) -> bool:
 
 def _is_ordinary_png(data: bytes) -> bool:
     at, texts = 8, 0
-    for _ in range(MOST_PIECES):
+    for _ in range(MAX_CHUNKS):
         length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         if name == b"IHDR" and at > 8:
             return False
@@ -52,7 +52,7 @@ def _is_ordinary_png(data: bytes) -> bool:
         at += 12 + length
         if name == b"IEND" or at >= len(data):
             width, height = (int.from_bytes(data[i : i + 4], "big") for i in (16, 20))
-            return texts <= MOST_TEXTS and width * height <= MOST_PIXELS
+            return texts <= MAX_TEXTS and width * height <= MAX_PIXELS
     return False
 
 
@@ -67,4 +67,4 @@ def _is_ordinary_webp(data: bytes) -> bool:
         width, height = small(26, 14), small(28, 14)
     else:
         return False
-    return width * height <= MOST_PIXELS
+    return width * height <= MAX_PIXELS

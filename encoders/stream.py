@@ -15,7 +15,7 @@ from runtime.errors import PhotoError
 from .images import Preprocessing, open_photo
 
 BATCH = 32  # photos
-OPENERS = 2  # threads; Pillow releases Python's lock while it decodes
+OPEN_THREADS = 2  # threads; Pillow releases Python's lock while it decodes
 Result = TypeVar("Result")
 
 
@@ -41,7 +41,7 @@ def stream(
         return [(photo, pool.submit(pixels, photo)) for photo in islice(photos, BATCH)]
 
     photos = iter(photos)
-    with ThreadPoolExecutor(OPENERS) as pool:
+    with ThreadPoolExecutor(OPEN_THREADS) as pool:
         ahead = open_next()
         while ahead:
             opened = [(photo, future.result()) for photo, future in ahead]

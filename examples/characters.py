@@ -69,13 +69,13 @@ def train(model: CharacterModel, text: str, *, updates: int, streams: int = 1, c
 @torch.no_grad()
 def sample(model: CharacterModel, start: str, length: int, *, temperature: float, generator: torch.Generator) -> str:
     """`start`, and so many characters more, each drawn and fed back."""
-    said, (logits, _, state) = start, model(model.ids(start).unsqueeze(0))
+    text_so_far, (logits, _, state) = start, model(model.ids(start).unsqueeze(0))
     for _ in range(length):
         p = torch.softmax(logits[0, -1] / temperature, dim=0)
         drawn = torch.multinomial(p, 1, generator=generator)  # (1,)
-        said += model.characters[drawn]
+        text_so_far += model.characters[drawn]
         logits, _, state = model(drawn.unsqueeze(0), state)
-    return said
+    return text_so_far
 
 
 def narrow(source: str) -> str:
@@ -149,8 +149,8 @@ def main(
     losses = train(model, source[:learnt], updates=updates, streams=32)
     print(f"loss {losses[0]:.2f} -> {sum(losses[-20:]) / 20:.2f} nats a character")
     for temperature in (0.3, 0.7, 1.2):
-        said = sample(model, " def ", 250, temperature=temperature, generator=generator)
-        print(f"--- temperature {temperature}\n{said}")
+        text_so_far = sample(model, " def ", 250, temperature=temperature, generator=generator)
+        print(f"--- temperature {temperature}\n{text_so_far}")
     values, inside = units(model, source), quoted(source)
     unit, r = follower(values[:learnt], inside[:learnt])
     shown = source.index("\n def ", learnt) + 1

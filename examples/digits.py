@@ -62,13 +62,13 @@ class Reader(nn.Module):
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         features = torch.relu(self.patches(pictures.unsqueeze(1)).flatten(2).transpose(1, 2) + self.places)  # (B, L, D)
         keys, state = self.attention.keys(features), self.recurrent.zero_state(features)
-        said, looked = [], []
+        outputs, looked = [], []
         for _ in range(GLIMPSES):
             z, p = self.attention(state[:, -1, 0].unsqueeze(1), features, keys)
             h, state = self.recurrent.step(z.squeeze(1), state)
-            said.append(self.output(h))
+            outputs.append(self.output(h))
             looked.append(p.squeeze(1))
-        return torch.stack(said, dim=1), torch.stack(looked, dim=1)
+        return torch.stack(outputs, dim=1), torch.stack(looked, dim=1)
 
 
 class Drawer(nn.Module):
@@ -81,8 +81,8 @@ class Drawer(nn.Module):
 
     def forward(self, rows: Tensor, wanted: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """rows (B, T, SIDE) and digits (B,) -> the logits of the rows that follow each (B, T, SIDE), and the state."""
-        told = one_hot(wanted, 10).float().unsqueeze(1).expand(-1, rows.shape[1], -1)
-        h, state = self.recurrent(torch.cat((rows, told), dim=2), state)
+        condition = one_hot(wanted, 10).float().unsqueeze(1).expand(-1, rows.shape[1], -1)
+        h, state = self.recurrent(torch.cat((rows, condition), dim=2), state)
         return self.output(h), state
 
     @torch.no_grad()
@@ -98,8 +98,8 @@ class Drawer(nn.Module):
 
 def reading_loss(reader: Reader, pictures: Tensor, labels: Tensor) -> Tensor:
     """It should know the digit as early as it can: every glimpse counts."""
-    said, _ = reader(pictures)
-    return cross_entropy(said.flatten(0, 1), labels.repeat_interleave(GLIMPSES))
+    outputs, _ = reader(pictures)
+    return cross_entropy(outputs.flatten(0, 1), labels.repeat_interleave(GLIMPSES))
 
 
 def drawing_loss(drawer: Drawer, pictures: Tensor, labels: Tensor) -> Tensor:
@@ -131,8 +131,10 @@ def show(reader: Reader, pictures: Tensor, drawn: Tensor, file: Path) -> None:
     """Left, four digits as they are read, each glimpse lit and what was thought after it; right, ten drawn ones."""
     figure = Figure(figsize=(11, 5.2), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(5, 6))
-    said, looked = reader(pictures)
-    for row, picture, names, places in zip(left.subplots(4, GLIMPSES), pictures, said.argmax(2), looked, strict=True):
+    outputs, looked = reader(pictures)
+    for row, picture, names, places in zip(
+        left.subplots(4, GLIMPSES), pictures, outputs.argmax(2), looked, strict=True
+    ):
         for ax, name, p in zip(row, names, places, strict=True):
             light = p.view(SIDE // PATCH, -1).repeat_interleave(PATCH, 0).repeat_interleave(PATCH, 1)
             ax.imshow((picture * (0.25 + 0.75 * light / light.max())).numpy(), cmap="magma", vmin=0, vmax=1)

@@ -35,18 +35,18 @@ def videos(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     places = torch.randint(0, SIDE - 1, (count, 2), generator=generator)
     labels = torch.randint(0, 4, (count,), generator=generator)
     dark = torch.randint(4, FRAMES - DARK + 1, (count,), generator=generator)
-    frames, said = torch.zeros(count, FRAMES, SIDE, SIDE), torch.zeros(count, FRAMES, dtype=torch.long)
+    frames, directions = torch.zeros(count, FRAMES, SIDE, SIDE), torch.zeros(count, FRAMES, dtype=torch.long)
     rows = torch.arange(count)
     for t in range(FRAMES):
         ahead = places + STEPS[labels]
         blocked = ((ahead < 0) | (ahead > SIDE - 2)).any(dim=1)
         labels = torch.where(blocked, labels ^ 1, labels)  # left and right are 0 and 1, up and down 2 and 3
-        said[:, t] = labels
+        directions[:, t] = labels
         lit = ((t < dark) | (t >= dark + DARK)).float()
         for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
             frames[rows, t, places[:, 0] + down, places[:, 1] + right] = lit
         places = places + STEPS[labels]
-    return frames, said
+    return frames, directions
 
 
 class Watcher(nn.Module):
@@ -90,13 +90,13 @@ def accuracy(model: Watcher, frames: Tensor, labels: Tensor) -> tuple[float, flo
 def draw(model: Watcher, frames: Tensor, labels: Tensor, file: Path) -> None:
     """Film strips: what the network says below each frame, in red where it is wrong."""
     figure = Figure(figsize=(13, 1.15 * len(frames)), layout="constrained")
-    said = model(frames)[0].argmax(dim=2)
+    directions = model(frames)[0].argmax(dim=2)
     for strip, (row, film) in enumerate(zip(figure.subplots(len(frames), FRAMES), frames, strict=True)):
         for t, (ax, frame) in enumerate(zip(row, film, strict=True)):
             ax.imshow(frame.numpy(), cmap="gray", vmin=0, vmax=1)
             ax.set(xticks=[], yticks=[])
-            colour = "black" if said[strip, t] == labels[strip, t] else "red"
-            ax.set_xlabel(DIRECTIONS[said[strip, t]], fontsize=8, color=colour, labelpad=2)
+            colour = "black" if directions[strip, t] == labels[strip, t] else "red"
+            ax.set_xlabel(DIRECTIONS[directions[strip, t]], fontsize=8, color=colour, labelpad=2)
     figure.savefig(file, dpi=100)
 
 

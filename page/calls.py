@@ -27,7 +27,7 @@ def checked_fn(blocks: gr.Blocks, api_name: str | None, body):
     return fn
 
 
-def told_payload(error: BaseException | None, show_error: bool) -> dict:
+def nonempty_error_payload(error: BaseException | None, show_error: bool) -> dict:
     """What is sent of an error in an event: never nothing."""
     content = error_payload(error, show_error)
     if content.get("error") is None:  # of all that the page takes, only files have a form to be checked
@@ -35,10 +35,10 @@ def told_payload(error: BaseException | None, show_error: bool) -> dict:
     return content
 
 
-def check_calls() -> None:
+def patch_gradio_calls() -> None:
     """Have Gradio call both of these, wherever it looks an event up or tells of an error."""
     route_utils.get_fn = checked_fn
-    utils.error_payload = queueing.error_payload = told_payload
+    utils.error_payload = queueing.error_payload = nonempty_error_payload
 
 
 async def busy(request: Request, error: Exception) -> JSONResponse:

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runtime.errors import SettingError, shown
+from runtime.errors import SettingError, printable
 
 LOCAL = "glimpse.local"  # what a scope says of a request that was made on this machine
 FORWARDING = ("forwarded", "via", "x-real-ip", "x-gradio-server")  # and x-forwarded-*
@@ -67,7 +67,9 @@ class Hosts:
     def __post_init__(self):
         for name in self.allowed:
             if not address(name) and host_name(name) != name.lower():
-                raise SettingError(f"--allowed-host {shown(name)!r} is no host; give its name alone: photos.example")
+                raise SettingError(
+                    f"--allowed-host {printable(name)!r} is no host; give its name alone: photos.example"
+                )
 
     def __contains__(self, host: str) -> bool:
         if is_loopback(host) or host in (self.served.lower(), *map(str.lower, self.allowed)):
@@ -127,11 +129,13 @@ class Guard:
                 message = message | {"headers": [*message.get("headers", []), NO_FRAMES]}
             await send(message)
 
-        kept = [(name, value) for name, value in scope["headers"] if not self._hides(name.decode("latin-1").lower())]
+        passed = [
+            (name, value) for name, value in scope["headers"] if not self._is_hidden(name.decode("latin-1").lower())
+        ]
         local = not self.behind_proxy and is_local(scope, headers)
-        return await self.app(scope | {"headers": kept, LOCAL: local}, receive, send_framed)
+        return await self.app(scope | {"headers": passed, LOCAL: local}, receive, send_framed)
 
-    def _hides(self, header: str) -> bool:
+    def _is_hidden(self, header: str) -> bool:
         return header == "x-gradio-server" or (not self.behind_proxy and _forwards(header))
 
     def _refusal(self, scope: Scope, headers: Headers) -> str | None:
@@ -139,7 +143,7 @@ class Guard:
         forwarded = headers.get("x-forwarded-host", "").split(",")[0].strip() if self.behind_proxy else ""
         for host in filter(None, (headers.get("host", "-"), forwarded)):
             if (name := host_name(host)) is None or name not in self.hosts:
-                named = shown(name or host)[:100]
+                named = printable(name or host)[:100]
                 return f"This page is not served at {named}; whoever runs it can allow that: --allowed-host {named}"
         if self._is_foreign(headers, self._origins(scope, headers, forwarded or headers["host"]), acts=_acts(scope)):
             return FOREIGN + ("" if self.behind_proxy else BEHIND_PROXY)

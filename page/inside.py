@@ -13,8 +13,8 @@ from encoders.heatmap import overlay
 from runtime.errors import SettingError
 from runtime.installed import has_torch
 
-from .session import Seen
-from .site import HIDDEN, MODEL_TURN, told
+from .session import PhotoSession
+from .site import HIDDEN, MODEL_TURN, user_errors
 
 THUMBNAIL, STRIP_ROWS = 200, 4  # pixels; rows of units in a gate's strip
 NO_PHOTO = "<p>Choose a photo on the tab “One photo” first; then see here what happens in the model at each word.</p>"
@@ -73,7 +73,7 @@ def gates_html(gates: dict[str, np.ndarray], t: int) -> str:
     return "".join(lines)
 
 
-def weighed_html(words: tuple[Word, ...]) -> str:
+def candidates_html(words: tuple[Word, ...]) -> str:
     """The words that the model weighed, with their probabilities."""
     names = {"<end>": "(the end)", "<unk>": "(a rarer word)"}
     return "".join(bar(names.get(w.text, w.text), w.probability, f"{w.probability:.0%}") for w in words)
@@ -88,34 +88,34 @@ def reach_html(words: list[str], gradient: np.ndarray) -> str:
             f"<div class='reach'>{bars}</div>")  # fmt: skip
 
 
-def inside_html(seen: Seen | None) -> str:
+def inside_html(session: PhotoSession | None) -> str:
     """The whole tab, for the caption that is on the page."""
-    if not seen or not seen.caption.words:
+    if not session or not session.caption.words:
         return NO_PHOTO
     if not has_torch():
         return NOT_PYTORCH
-    from captioner.inside import look_inside  # PyTorch; a page that nobody looks inside does without
+    from captioner.inside import inspect_caption  # PyTorch; a page that nobody looks inside does without
 
     try:
-        found = look_inside(seen.captioner, seen.features, seen.caption)
+        found = inspect_caption(session.captioner, session.features, session.caption)
     except SettingError:
         return NOT_PYTORCH
-    small = seen.photo.copy()
+    small = session.photo.copy()
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     cards = []
-    for t, (word, p) in enumerate(zip(seen.caption.words, seen.caption.attention, strict=True)):
-        looked = overlay(small, p, seen.captioner.preprocessing)
+    for t, (word, p) in enumerate(zip(session.caption.words, session.caption.attention, strict=True)):
+        looked = overlay(small, p, session.captioner.preprocessing)
         cards.append(
             f"<div><h3>{t + 1}. {html.escape(word.text)}</h3>{image(looked, 'jpeg', f'where it looked: {word.text}')}"
-            f"{gates_html(found.gates, t)}<div>It weighed:</div>{weighed_html(found.weighed[t])}</div>"
+            f"{gates_html(found.gates, t)}<div>It weighed:</div>{candidates_html(found.candidates[t])}</div>"
         )
-    words = [word.text for word in seen.caption.words]
-    return (f"{STYLE}<h2>“{html.escape(seen.caption.text)}”, as its {found.cell.upper()} said it</h2>"
+    words = [word.text for word in session.caption.words]
+    return (f"{STYLE}<h2>“{html.escape(session.caption.text)}”, as its {found.cell.upper()} said it</h2>"
             f"<p>{NOTES.get(found.cell, '')} Each field of a strip is one unit: the darker, the more open.</p>"
             f"<div class='inside'>{''.join(cards)}</div>{reach_html(words, found.gradient)}")  # fmt: skip
 
 
-def inside_panel(seen: gr.State, tab: gr.Tab) -> None:
+def inside_panel(session: gr.State, tab: gr.Tab) -> None:
     """Filled whenever the tab is opened: what it shows costs as much as saying the caption again."""
     shown = gr.HTML(NO_PHOTO, elem_id="inside")
-    tab.select(told()(inside_html), seen, shown, show_progress="hidden", **HIDDEN, **MODEL_TURN)
+    tab.select(user_errors()(inside_html), session, shown, show_progress="hidden", **HIDDEN, **MODEL_TURN)

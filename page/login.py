@@ -13,16 +13,16 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runtime.errors import SettingError, shown
+from runtime.errors import SettingError, printable
 
 from .guard import address
 
 OPEN = {"/gradio_api/login_check", "/gradio_api/user", "/gradio_api/theme.css"}  # of the API; what logging in needs
-FIRST, SLOWEST = 0.25, 4.0  # seconds between a client's attempts; twice as many after each
-TOGETHER = 0.25  # seconds between any two attempts, whoever makes them
-FORGET = 900  # seconds after which a client's attempts no longer count
-CLIENTS = 1000  # whose attempts are remembered before old ones are looked for to forget
-TOO_MANY = "Too many wrong passwords; try again in {} seconds."
+FIRST_DELAY, MAX_DELAY = 0.25, 4.0  # seconds between a client's attempts; twice as many after each
+GLOBAL_DELAY = 0.25  # seconds between any two attempts, whoever makes them
+FORGET_SECONDS = 900  # seconds after which a client's attempts no longer count
+MAX_CLIENTS = 1000  # whose attempts are remembered before old ones are looked for to forget
+TOO_MANY_ATTEMPTS = "Too many wrong passwords; try again in {} seconds."
 
 
 def read_login(given: str | None, file: Path | None) -> tuple[str, str] | None:
@@ -37,18 +37,18 @@ def read_login(given: str | None, file: Path | None) -> tuple[str, str] | None:
         try:
             given = file.read_text(encoding="utf-8").strip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(f"--auth-file {shown(file)} cannot be read ({error}); give a text file.") from None
+            raise SettingError(f"--auth-file {printable(file)} cannot be read ({error}); give a text file.") from None
     if given is None:
         return None
     user, colon, password = given.partition(":")
     if not (user and colon and password) or "\n" in given:
-        where = "--auth" if file is None else f"--auth-file {shown(file)}"
+        where = "--auth" if file is None else f"--auth-file {printable(file)}"
         raise SettingError(f"{where} needs a user and a password with a colon between them, such as ann:secret.")
     return user, password
 
 
 @dataclass
-class _Tries:
+class _Throttle:
     """Attempts of one client: how many, and when the next one may be answered."""
 
     count: int = 0
@@ -58,23 +58,25 @@ class _Tries:
 @dataclass
 class Attempts:
     """When attempts to log in may be answered: a client's one after another, each after twice the pause, and all of
-    them together no faster than `TOGETHER`."""
+    them together no faster than `GLOBAL_DELAY`."""
 
-    clients: dict[str, _Tries] = field(default_factory=dict)
-    everyone: float = 0.0
+    clients: dict[str, _Throttle] = field(default_factory=dict)
+    next_for_all: float = 0.0
 
     def wait(self, client: str, now: float) -> float:
-        """Seconds until this attempt may be answered. Above `SLOWEST` it is to be refused, and does not count."""
-        if len(self.clients) > CLIENTS:
-            self.clients = {name: tries for name, tries in self.clients.items() if now - tries.next < FORGET}
-        tries = self.clients.get(client)
-        if tries is None or now - tries.next > FORGET:
-            tries = self.clients[client] = _Tries()
-        at = max(now, tries.next, self.everyone)
-        if at - now <= SLOWEST:
-            tries.next = at + min(FIRST * 2**tries.count, SLOWEST)
-            tries.count += 1
-            self.everyone = at + TOGETHER
+        """Seconds until this attempt may be answered. Above `MAX_DELAY` it is to be refused, and does not count."""
+        if len(self.clients) > MAX_CLIENTS:
+            self.clients = {
+                name: throttle for name, throttle in self.clients.items() if now - throttle.next < FORGET_SECONDS
+            }
+        throttle = self.clients.get(client)
+        if throttle is None or now - throttle.next > FORGET_SECONDS:
+            throttle = self.clients[client] = _Throttle()
+        at = max(now, throttle.next, self.next_for_all)
+        if at - now <= MAX_DELAY:
+            throttle.next = at + min(FIRST_DELAY * 2**throttle.count, MAX_DELAY)
+            throttle.count += 1
+            self.next_for_all = at + GLOBAL_DELAY
         return at - now
 
     def succeeded(self, client: str) -> None:
@@ -105,12 +107,17 @@ class LoginGate:
         path = scope.get("path", "").rstrip("/")
         if scope["type"] == "http" and path == "/login" and scope["method"] == "POST":
             await self._log_in(scope, receive, send)
-        elif scope["type"] == "http" and path.startswith("/gradio_api") and path not in OPEN and not self._knows(scope):
+        elif (
+            scope["type"] == "http"
+            and path.startswith("/gradio_api")
+            and path not in OPEN
+            and not self._logged_in(scope)
+        ):
             await JSONResponse({"detail": "Log in first: this page asks for a password."}, 401)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    def _knows(self, scope: Scope) -> bool:
+    def _logged_in(self, scope: Scope) -> bool:
         try:
             cookies = SimpleCookie(Headers(scope=scope).get("cookie", ""))
         except CookieError:
@@ -121,20 +128,20 @@ class LoginGate:
     async def _log_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = client_of(scope)
         wait = self.attempts.wait(client, time.monotonic())
-        if wait > SLOWEST:
-            seconds = math.ceil(wait - SLOWEST)
-            refusal = JSONResponse({"detail": TOO_MANY.format(seconds)}, 429, {"Retry-After": str(seconds)})
+        if wait > MAX_DELAY:
+            seconds = math.ceil(wait - MAX_DELAY)
+            refusal = JSONResponse({"detail": TOO_MANY_ATTEMPTS.format(seconds)}, 429, {"Retry-After": str(seconds)})
             return await refusal(scope, receive, send)
         await asyncio.sleep(wait)
 
-        async def send_noting(message: Message) -> None:
+        async def send_recording(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._note(client, message["status"])
+                self._record_attempt(client, message["status"])
             await send(message)
 
-        return await self.app(scope, receive, send_noting)
+        return await self.app(scope, receive, send_recording)
 
-    def _note(self, client: str, status: int) -> None:
+    def _record_attempt(self, client: str, status: int) -> None:
         if status == 200:
             self.attempts.succeeded(client)
         elif status == 400:

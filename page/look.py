@@ -10,65 +10,65 @@ from encoders.heatmap import overlay
 from encoders.images import open_photo
 
 from .correct import correction
-from .session import Seen
-from .site import HIDDEN, KEPT, MODEL_TURN, NO_WORDS, SHOWN_SIDE, TILE, Models, Site, told
+from .session import PhotoSession
+from .site import HIDDEN, MODEL_TURN, NO_WORDS, SESSION_SECONDS, SHOWN_SIDE, TILE, Models, Site, user_errors
 from .style import HINT
-from .uploads import take_uploads_only
+from .uploads import accept_only_uploads
 
 EXAMPLES = ("cheetah1.jpg", "lion.jpg", "tower.jpg", "bus.png")  # photos that Gradio ships
 
 
-def see(models: Models, path: str, how: SearchSettings) -> Seen:
+def caption_photo(models: Models, path: str, settings: SearchSettings) -> PhotoSession:
     """Open, encode and caption a photo."""
     photo = open_photo(path, smallest=SHOWN_SIDE)
     photo.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     model = models.captioner
     features = model.encode(model.preprocessing(photo)[None])
-    return Seen(photo, model, features, model.describe(features, how)[0])
+    return PhotoSession(photo, model, features, model.describe(features, settings)[0])
 
 
-def how_to_search(method: str, beam: int, temperature: float, top_k: int, top_p: float, seed: int, max_length: int):
+def search_settings(method: str, beam: int, temperature: float, top_k: int, top_p: float, seed: int, max_length: int):
     """The controls of the page as settings."""
     if method == "Sample":
-        drawn = {"temperature": temperature, "top_k": int(top_k), "top_p": top_p, "seed": int(seed)}
-        return SearchSettings(sample=True, n=3, max_length=int(max_length), **drawn)
+        sampling = {"temperature": temperature, "top_k": int(top_k), "top_p": top_p, "seed": int(seed)}
+        return SearchSettings(sample=True, n=3, max_length=int(max_length), **sampling)
     return SearchSettings(beam=int(beam), n=int(beam), max_length=int(max_length))
 
 
-def shown_caption(seen: Seen) -> tuple:
+def caption_updates(session: PhotoSession) -> tuple:
     """Words by confidence, the photo to lay attention on, a tile for each word, other captions, the text to correct."""
-    said = seen.caption
-    words = [(word.text, word.probability) for word in said.words] or [(NO_WORDS, None)]
-    text = said.text or NO_WORDS
-    whole = gr.update(value=seen.photo, label="Choose a word" if said.words else "The photo", alt_text=text)
-    small = seen.photo.copy()
+    caption = session.caption
+    words = [(word.text, word.probability) for word in caption.words] or [(NO_WORDS, None)]
+    text = caption.text or NO_WORDS
+    whole = gr.update(value=session.photo, label="Choose a word" if caption.words else "The photo", alt_text=text)
+    small = session.photo.copy()
     small.thumbnail((TILE, TILE))
     tiles = [
-        (overlay(small, p, seen.captioner.preprocessing), f"{word.text} {word.probability:.0%}")
-        for word, p in zip(said.words, said.attention, strict=True)
+        (overlay(small, p, session.captioner.preprocessing), f"{word.text} {word.probability:.0%}")
+        for word, p in zip(caption.words, caption.attention, strict=True)
     ]
-    others = "".join(f"<li>{html.escape(other.text or NO_WORDS)}</li>" for other in said.alternatives)
-    return words, whole, tiles, f"<h3>Or perhaps</h3><ul>{others}</ul>" if others else "", said.text
+    others = "".join(f"<li>{html.escape(other.text or NO_WORDS)}</li>" for other in caption.alternatives)
+    return words, whole, tiles, f"<h3>Or perhaps</h3><ul>{others}</ul>" if others else "", caption.text
 
 
-@told()
-def where(seen: Seen | None, chosen: gr.SelectData):
+@user_errors()
+def attention_update(session: PhotoSession | None, chosen: gr.SelectData):
     """The photo with the attention of the chosen word over it."""
-    if not seen or chosen.index >= len(seen.caption.words):
+    if not session or chosen.index >= len(session.caption.words):
         return gr.skip()
-    word, p = seen.caption.words[chosen.index], seen.caption.attention[chosen.index]
+    word, p = session.caption.words[chosen.index], session.caption.attention[chosen.index]
     label = f"Where it looked: “{word.text}”, {word.probability:.0%}"
-    return gr.update(value=overlay(seen.photo, p, seen.captioner.preprocessing), label=label, alt_text=label)
+    return gr.update(value=overlay(session.photo, p, session.captioner.preprocessing), label=label, alt_text=label)
 
 
 def look_panel(site: Site) -> tuple[gr.State, Any]:
     """A photo, its caption word by word, and where the model looked: what is kept of it, and the event of a new one."""
-    seen = gr.State(None, time_to_live=KEPT)
+    session = gr.State(None, time_to_live=SESSION_SECONDS)
     with gr.Row(equal_height=False, elem_id="look"):
         with gr.Column():
             photo = gr.Image(type="filepath", label="Photo", height=380, sources=["upload", "webcam", "clipboard"])
             # The file is handed over unopened: `open_photo` says better what is wrong with a bad one.
-            take_uploads_only(photo, lambda payload: payload.path if payload else None)
+            accept_only_uploads(photo, lambda payload: payload.path if payload else None)
             with gr.Column(elem_classes="later"):
                 gr.Examples([[gr.get_image(name)] for name in EXAMPLES], [photo], label="Try one of these")
                 controls = search_controls()
@@ -84,39 +84,46 @@ def look_panel(site: Site) -> tuple[gr.State, Any]:
                 with gr.Accordion("Every word at once", open=False):
                     tiles = gr.Gallery(show_label=False, columns=3, object_fit="contain", format="jpeg", height="auto")
                 right = correction(
-                    site, seen, "The right caption", lambda kept, now, text: kept.add_caption(now.photo, text)
+                    site,
+                    session,
+                    "The right caption",
+                    lambda corrections, current, text: corrections.add_caption(current.photo, text),
                 )
 
     results = [words, attended, tiles, others, right]
     nothing = (gr.update(visible=True), gr.update(visible=False), None, *[None] * len(results))
 
-    def look(path: str | None, *how):
+    def look(path: str | None, *settings):
         try:
-            with told():
-                now = see(site.models, path, how_to_search(*how)) if path else None
+            with user_errors():
+                current = caption_photo(site.models, path, search_settings(*settings)) if path else None
         except gr.Error:
             yield nothing  # what was said of the photo before is not about this one
             raise
-        yield (gr.update(visible=False), gr.update(visible=True), now, *shown_caption(now)) if now else nothing
+        yield (
+            (gr.update(visible=False), gr.update(visible=True), current, *caption_updates(current))
+            if current
+            else nothing
+        )
 
-    @told()
-    def say_again(now: Seen | None, *how):
-        if not now:
+    @user_errors()
+    def recaption(current: PhotoSession | None, *settings):
+        if not current:
             return gr.skip()
-        now.caption = now.captioner.describe(now.features, how_to_search(*how))[0]
-        return shown_caption(now)
+        current.caption = current.captioner.describe(current.features, search_settings(*settings))[0]
+        return caption_updates(current)
 
-    looked = photo.change(look, [photo, *controls], [hint, result, seen, *results], show_progress_on=photo, **HIDDEN,
+    looked = photo.change(look, [photo, *controls], [hint, result, session, *results], show_progress_on=photo, **HIDDEN,
                           **MODEL_TURN)  # fmt: skip
     for control in controls:
-        control.change(say_again, [seen, *controls], results, trigger_mode="always_last", **HIDDEN,
+        control.change(recaption, [session, *controls], results, trigger_mode="always_last", **HIDDEN,
                        **MODEL_TURN)  # fmt: skip
-    words.select(where, seen, attended, show_progress="hidden", **HIDDEN)
-    return seen, looked
+    words.select(attention_update, session, attended, show_progress="hidden", **HIDDEN)
+    return session, looked
 
 
 def search_controls() -> list:
-    """How words are chosen, folded away; in the order of `how_to_search`."""
+    """How words are chosen, folded away; in the order of `search_settings`."""
     with gr.Accordion("How it chooses words", open=False):
         method = gr.Radio(["Search", "Sample"], value="Search", label="Method",
                           info="Search finds the likeliest sentence; sampling draws one.")  # fmt: skip

@@ -10,8 +10,8 @@ from captioner.album import Entry, uploaded_album, write_coco, write_csv, write_
 from encoders.images import open_photo
 from runtime.errors import SettingError
 
-from .site import HIDDEN, NO_WORDS, TILE, Site, told
-from .uploads import take_uploads_only
+from .site import HIDDEN, NO_WORDS, TILE, Site, user_errors
+from .uploads import accept_only_uploads
 
 TILES = 120  # photos shown of an album; the files to download hold all of it
 WRITERS = {"captions.csv": write_csv, "captions.jsonl": write_jsonl, "captions.json": write_coco}
@@ -43,16 +43,16 @@ def many_panel(site: Site) -> None:
         with gr.Column(min_width=160, scale=1):
             folder = gr.UploadButton("Choose a folder", file_count="directory", type="filepath")
             start = gr.Button("Caption them", variant="primary")
-    take_uploads_only(files)
-    take_uploads_only(folder)
+    accept_only_uploads(files)
+    accept_only_uploads(folder)
     with gr.Column(visible=False) as result:
-        told_all = gr.HTML()
+        report_html = gr.HTML()
         with gr.Row():
             downloads = [gr.DownloadButton(name, size="sm") for name in WRITERS]
         gallery = gr.Gallery(label="Captions", columns=4, fit_columns=False, object_fit="cover", format="jpeg")
 
-    def many(chosen: list[str] | None, progress=gr.Progress()):  # noqa: B008 - how Gradio asks for one
-        with told(), tempfile.TemporaryDirectory() as scratch:
+    def caption_album(chosen: list[str] | None, progress=gr.Progress()):  # noqa: B008 - how Gradio asks for one
+        with user_errors(), tempfile.TemporaryDirectory() as scratch:
             if not chosen:
                 raise SettingError("there are no photos yet; choose some, or a zip of them.")
             total, stream = uploaded_album(site.models.captioner, chosen, Path(scratch))
@@ -67,5 +67,5 @@ def many_panel(site: Site) -> None:
             yield gr.update(visible=True), report(entries), tiles, *map(str, paths)  # copied before this goes on
 
     folder.upload(lambda chosen: chosen, folder, files, **HIDDEN)
-    start.click(many, files, [result, told_all, gallery, *downloads], show_progress_on=files, concurrency_limit=1,
+    start.click(caption_album, files, [result, report_html, gallery, *downloads], show_progress_on=files, concurrency_limit=1,
                 **HIDDEN)  # fmt: skip

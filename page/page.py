@@ -8,19 +8,19 @@ from .look import look_panel
 from .many import many_panel
 from .programs import endpoints
 from .retrain import retrain_panel
-from .site import KEPT, Site
+from .site import SESSION_SECONDS, Site
 from .style import FOOTER, INTRO
 
 
 def page(site: Site) -> gr.Blocks:
     """The whole page; each panel is a function of its own."""
-    with gr.Blocks(title="Glimpse", analytics_enabled=False, delete_cache=(KEPT, KEPT)) as blocks:
+    with gr.Blocks(title="Glimpse", analytics_enabled=False, delete_cache=(SESSION_SECONDS, SESSION_SECONDS)) as blocks:
         gr.HTML(INTRO, elem_id="intro")
         with gr.Tab("One photo") as tab:
-            seen, looked = look_panel(site)
-            ask_panel(site, seen, tab, looked)
+            session, looked = look_panel(site)
+            ask_panel(site, session, tab, looked)
         with gr.Tab("Inside") as inside:
-            inside_panel(seen, inside)
+            inside_panel(session, inside)
         with gr.Tab("Many photos"):
             many_panel(site)
         with gr.Tab("Retrain"):

@@ -11,20 +11,20 @@ from captioner import SearchSettings
 from runtime.errors import SettingError
 from vqa.answer import to_json
 
-from .site import MODEL_TURN, NO_ANSWERER, Site, told
+from .site import MODEL_TURN, NO_ANSWERER, Site, user_errors
 from .uploads import uploaded
 
 
-def checked(blocks: gr.Blocks, call: Callable) -> Callable:
+def with_type_checks(blocks: gr.Blocks, call: Callable) -> Callable:
     """The call, after every value was found to be of the type its signature names: programs send anything.
 
     Gradio keeps a session for each program that calls, half a megabyte for hours; it is let go here with the answer.
     """
     types = {name: p.annotation for name, p in signature(call).parameters.items() if name not in ("photo", "request")}
 
-    @told()
+    @user_errors()
     @wraps(call)
-    def careful(photo, *values):
+    def wrapper(photo, *values):
         *values, request = values
         for sessions in (blocks.state_holder.session_data, blocks.state_holder.time_last_used):
             sessions.pop(request.session_hash, None)
@@ -33,7 +33,7 @@ def checked(blocks: gr.Blocks, call: Callable) -> Callable:
                 raise SettingError(f"{name} is {value!r}; give a value of type {kind.__name__}.")
         return call(photo, *values)
 
-    return careful
+    return wrapper
 
 
 def endpoints(site: Site, blocks: gr.Blocks) -> None:
@@ -64,10 +64,10 @@ def endpoints(site: Site, blocks: gr.Blocks) -> None:
             max_length: most words of a caption.
             seed: of sampling.
         """
-        how = SearchSettings(beam=beam, sample=sample, temperature=temperature, top_k=top_k, top_p=top_p,
+        settings = SearchSettings(beam=beam, sample=sample, temperature=temperature, top_k=top_k, top_p=top_p,
                              n=n if sample else min(n, beam), max_length=max_length, seed=seed)  # fmt: skip
         path = Path(uploaded(photo.get("path") if isinstance(photo, dict) else None))
-        return {"image": path.name, **site.models.captioner(path, how).to_json()}
+        return {"image": path.name, **site.models.captioner(path, settings).to_json()}
 
     def ask(photo: gr.FileData, question: str, top: int = 5, request: gr.Request | None = None) -> dict:
         """Answer a question about a photo: the likeliest answers with probabilities, and whether the best is sure.
@@ -83,4 +83,4 @@ def endpoints(site: Site, blocks: gr.Blocks) -> None:
         return {"image": path.name, "question": question, **to_json(site.models.answerer.look(path).ask(question, top))}
 
     for call in (caption, ask):
-        gr.api(checked(blocks, call), api_name=call.__name__, **MODEL_TURN)
+        gr.api(with_type_checks(blocks, call), api_name=call.__name__, **MODEL_TURN)

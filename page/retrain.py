@@ -5,11 +5,11 @@ import gradio as gr
 from runtime.errors import GlimpseError, SettingError
 from runtime.installed import has_torch
 
-from .site import HIDDEN, ONLY_HERE, Site, told
-from .uploads import take_uploads_only
+from .site import HIDDEN, ONLY_HERE, Site, user_errors
+from .uploads import accept_only_uploads
 from .watch import watch_panel
 
-KINDS = {"Captions": "captioner", "Answers to questions": "vqa"}
+MODEL_KINDS = {"Captions": "captioner", "Answers to questions": "vqa"}
 RETRAIN_IS_OFF = (
     "Retraining is off, since this page can be reached from a network and asks for no password. Start it with "
     "`--auth USER:PASSWORD` to turn it on."
@@ -32,12 +32,12 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
     elsewhere = gr.Markdown(ONLY_HERE, visible=False)
     with gr.Row(equal_height=False):
         with gr.Column():
-            kind = gr.Radio(list(KINDS.items()), value="captioner", label="What the model learns to say")
-            data = gr.Dropdown(site.kept.data_sets.list("captioner"), value=None, label="Data set", interactive=True,
+            kind = gr.Radio(list(MODEL_KINDS.items()), value="captioner", label="What the model learns to say")
+            data = gr.Dropdown(site.storage.data_sets.list("captioner"), value=None, label="Data set", interactive=True,
                                allow_custom_value=site.data_root is not None)  # fmt: skip
             given_zip = gr.UploadButton("Upload a data set as a zip", file_types=[".zip"])
-            take_uploads_only(given_zip)
-            begin = gr.Dropdown(site.kept.beginnings("captioner"), label="Begin with", interactive=True)
+            accept_only_uploads(given_zip)
+            start_point = gr.Dropdown(site.storage.start_points("captioner"), label="Begin with", interactive=True)
             epochs, rate, count, tune = learning_controls()
         with gr.Column():
             report = gr.HTML(NO_DATA)
@@ -45,34 +45,36 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
             start = gr.Button("Train", variant="primary", interactive=False)
     chosen = watch_panel(site)
 
-    def check(kind: str, given: str | None, begin: str, count: int, tune: bool):
-        from training.workspace import check_html, wrong_html
+    def check(kind: str, data_path: str | None, start_point: str, count: int, tune: bool):
+        from training.workspace import check_html, error_html
 
         hidden, off = gr.update(visible=False, value=False), gr.update(interactive=False)
-        yield CHECKING if given else NO_DATA, hidden, off
-        if not given:
+        yield CHECKING if data_path else NO_DATA, hidden, off
+        if not data_path:
             return
-        with told():
+        with user_errors():
             try:
-                report = site.kept.check(kind, given, begin, count=int(count), tune=tune)
+                report = site.storage.check(kind, data_path, start_point, count=int(count), tune=tune)
             except GlimpseError as error:
-                yield wrong_html(str(error)), hidden, off
+                yield error_html(str(error)), hidden, off
             else:
                 yield check_html(report), gr.update(visible=bool(report.stops)), gr.update(interactive=True)
 
-    @told()
-    def train(kind: str, given: str, begin: str, anyway: bool, epochs: int, rate: float, count: int, tune: bool):
-        options = site.kept.options(kind, begin) | ({"min_answers": count} if kind == "vqa" else {})
-        run = site.kept.runs.start(
-            kind, site.kept.data_sets.find(given), epochs=int(epochs), learning_rate=rate, min_count=int(count),
+    @user_errors()
+    def train(
+        kind: str, data_path: str, start_point: str, anyway: bool, epochs: int, rate: float, count: int, tune: bool
+    ):
+        options = site.storage.options(kind, start_point) | ({"min_answers": count} if kind == "vqa" else {})
+        run = site.storage.runs.start(
+            kind, site.storage.data_sets.find(data_path), epochs=int(epochs), learning_rate=rate, min_count=int(count),
             finetune_encoder=tune, anyway=anyway, **options,
         )  # fmt: skip
         return run_choices(site, run.name)
 
-    gr.on([data.change, begin.change, tune.change], check, [kind, data, begin, count, tune], [report, anyway, start],
+    gr.on([data.change, start_point.change, tune.change], check, [kind, data, start_point, count, tune], [report, anyway, start],
           concurrency_limit=1, trigger_mode="always_last", **HIDDEN)  # fmt: skip
-    start.click(train, [kind, data, begin, anyway, epochs, rate, count, tune], chosen, **HIDDEN)
-    keep_choices(site, blocks, kind, given_zip, data, begin, chosen, elsewhere)
+    start.click(train, [kind, data, start_point, anyway, epochs, rate, count, tune], chosen, **HIDDEN)
+    keep_choices(site, blocks, kind, given_zip, data, start_point, chosen, elsewhere)
 
 
 def learning_controls() -> list:
@@ -88,7 +90,7 @@ def learning_controls() -> list:
 
 def run_choices(site: Site, name: str | None):
     """The list of runs, with this one chosen."""
-    return gr.update(choices=[run.name for run in site.kept.runs.list()], value=name, visible=bool(name))
+    return gr.update(choices=[run.name for run in site.storage.runs.list()], value=name, visible=bool(name))
 
 
 def keep_choices(
@@ -97,7 +99,7 @@ def keep_choices(
     kind: gr.Radio,
     given_zip: gr.UploadButton,
     data: gr.Dropdown,
-    begin: gr.Dropdown,
+    start_point: gr.Dropdown,
     chosen: gr.Dropdown,
     elsewhere: gr.Markdown,
 ) -> None:
@@ -106,30 +108,30 @@ def keep_choices(
     A visitor who may not write is told so in `elsewhere`.
     """
 
-    @told()
+    @user_errors()
     def choices(kind: str):
-        sets, begins = site.kept.data_sets.list(kind), site.kept.beginnings(kind)
-        return gr.update(choices=sets, value=None), gr.update(choices=begins, value=begins[0][1])
+        sets, start_points = site.storage.data_sets.list(kind), site.storage.start_points(kind)
+        return gr.update(choices=sets, value=None), gr.update(choices=start_points, value=start_points[0][1])
 
-    @told()
-    def unpacked(kind: str, file: str | None):
+    @user_errors()
+    def unpack_upload(kind: str, file: str | None):
         if not file:
             raise SettingError("there is no zip yet; upload one.")
-        folder = site.kept.data_sets.add(file)
-        return gr.update(choices=site.kept.data_sets.list(kind), value=str(folder))
+        folder = site.storage.data_sets.add(file)
+        return gr.update(choices=site.storage.data_sets.list(kind), value=str(folder))
 
-    @told()
-    def arrive():
+    @user_errors()
+    def refresh():
         """What is new since the server began: data sets, models, and the run that is going on or was the last."""
         if not site.may_write():
             return gr.skip(), gr.skip(), gr.skip(), gr.update(visible=True)
-        kept = site.kept
-        found = kept.runs.list()
-        shown = [run.name for run in found if run.state == "running"] or [run.name for run in found]
-        sets, begins = kept.data_sets.list("captioner"), kept.beginnings("captioner")
-        runs = run_choices(site, shown[0] if shown else None)
-        return gr.update(choices=sets), gr.update(choices=begins), runs, gr.skip()
+        workspace = site.storage
+        found = workspace.runs.list()
+        names = [run.name for run in found if run.state == "running"] or [run.name for run in found]
+        sets, start_points = workspace.data_sets.list("captioner"), workspace.start_points("captioner")
+        runs = run_choices(site, names[0] if names else None)
+        return gr.update(choices=sets), gr.update(choices=start_points), runs, gr.skip()
 
-    given_zip.upload(unpacked, [kind, given_zip], data, concurrency_limit=1, **HIDDEN)
-    kind.change(choices, kind, [data, begin], show_progress="hidden", **HIDDEN)
-    blocks.load(arrive, None, [data, begin, chosen, elsewhere], show_progress="hidden", **HIDDEN)
+    given_zip.upload(unpack_upload, [kind, given_zip], data, concurrency_limit=1, **HIDDEN)
+    kind.change(choices, kind, [data, start_point], show_progress="hidden", **HIDDEN)
+    blocks.load(refresh, None, [data, start_point, chosen, elsewhere], show_progress="hidden", **HIDDEN)

@@ -11,24 +11,24 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from runtime.command import say
+from runtime.command import print_error
 from runtime.errors import SettingError
 
-from .calls import HANDLERS, check_calls
+from .calls import HANDLERS, patch_gradio_calls
 from .guard import Guard, Hosts
 from .login import LoginGate
 from .look import EXAMPLES
 from .style import CSS, HEAD, THEME
-from .uploads import check_marked_files
+from .uploads import patch_file_checks
 
-LARGEST_UPLOAD = "200mb"
+MAX_UPLOAD = "200mb"
 QUEUE = 64  # requests that may wait; more are told to come back
 THREADS = 12  # each keeps some memory of its own from the models' work
 SESSIONS = 256  # visitors whose photos are kept
-PATIENCE = 2  # seconds for requests in progress when the server is ended
+SHUTDOWN_SECONDS = 2  # seconds for requests in progress when the server is ended
 
 
-def stay_here() -> None:
+def forbid_downloads() -> None:
     """Keep Gradio's server from fetching anything: it would look up a URL that is given where a photo belongs."""
 
     async def refuse(*_, **__):
@@ -49,16 +49,16 @@ def application(
         behind_proxy: as `Guard` has it.
         mcp: whether `/caption` and `/ask` are offered as tools too.
     """
-    stay_here()
-    check_marked_files()
-    check_calls()
+    forbid_downloads()
+    patch_file_checks()
+    patch_gradio_calls()
     blocks.state_session_capacity = SESSIONS
     blocks.max_threads = THREADS
     blocks.queue(max_size=QUEUE, default_concurrency_limit=4)
     # Where an application has rules of its own for other origins, Gradio adds none; these let no other origin in.
     outer = Starlette(middleware=[Middleware(CORSMiddleware)])
     gr.mount_gradio_app(
-        outer, blocks, "/", auth=login, max_file_size=LARGEST_UPLOAD, show_error=False,
+        outer, blocks, "/", auth=login, max_file_size=MAX_UPLOAD, show_error=False,
         css=CSS, theme=THEME, head=HEAD, footer_links=[], mcp_server=mcp,
         enable_monitoring=False, run_history=False, ssr_mode=False,
         allowed_paths=[gr.get_image(name) for name in EXAMPLES], app_kwargs={"exception_handlers": HANDLERS},
@@ -81,7 +81,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def listen(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     """A socket at that address; `::` is every network of both kinds.
 
     Raises:
@@ -110,15 +110,15 @@ def serve(
     """
     if os.environ.get("GRADIO_SHARE", "").lower() == "true":
         raise SettingError("GRADIO_SHARE is not supported; put a reverse proxy before the page and use --behind-proxy.")
-    with listen(hosts.served, port) as listening:
+    with bind(hosts.served, port) as listener:
         app = application(blocks, hosts, login, behind_proxy=behind_proxy, mcp=mcp)
-        port = listening.getsockname()[1]
+        port = listener.getsockname()[1]
         if mcp:  # the tools ask the page itself
             blocks.mcp_server_obj._local_url = url(
                 {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(hosts.served, hosts.served), port
             )
         config = uvicorn.Config(
-            app, log_level="warning", proxy_headers=behind_proxy, timeout_graceful_shutdown=PATIENCE
+            app, log_level="warning", proxy_headers=behind_proxy, timeout_graceful_shutdown=SHUTDOWN_SECONDS
         )
-        say(f"Glimpse is at {url(hosts.served, port)}")
-        Server(config, blocks).run(sockets=[listening])
+        print_error(f"Glimpse is at {url(hosts.served, port)}")
+        Server(config, blocks).run(sockets=[listener])

@@ -9,7 +9,7 @@ from vqa import Look
 
 
 @dataclass
-class Seen:
+class PhotoSession:
     """What a session keeps of the photo on its page, which is encoded once. Another photo is another one.
 
     Handlers of one session may run at once. Each changes its own part in place, so that none puts back what another

@@ -22,7 +22,7 @@ from vqa import Answerer
 from .guard import visitor_is_local
 
 SHOWN_SIDE, TILE = 900, 240  # pixels; no photo is shown larger, so that a page stays light
-KEPT = 3600  # seconds that a photo and what was said of it are kept
+SESSION_SECONDS = 3600  # seconds that a photo and what was said of it are kept
 MODEL_TURN = {"concurrency_limit": 2, "concurrency_id": "models"}  # requests that compute at once
 HIDDEN = {"api_visibility": "private"}  # the page's own events; programs have `/caption` and `/ask`
 NO_WORDS = "(no words)"  # a caption may be empty
@@ -38,7 +38,7 @@ FAILED = "That went wrong on the server, whose log says why; try again, or try a
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def user_errors() -> Iterator[None]:
     """A user's mistake becomes one sentence on the page, any other failure a plain one; never a traceback."""
     try:
         yield
@@ -78,14 +78,14 @@ class Site:
     writable: bool = True
     only_here: bool = False
     data_root: Path | None = None
-    given: dict[str, str] = field(default_factory=lambda: {"captioner": captioner.BUNDLED, "vqa": vqa.BUNDLED})
+    initial_models: dict[str, str] = field(default_factory=lambda: {"captioner": captioner.BUNDLED, "vqa": vqa.BUNDLED})
 
     def may_write(self) -> bool:
         """Whether the visitor whose event is handled may write."""
         return self.writable and (not self.only_here or visitor_is_local())
 
     @property
-    def kept(self):
+    def storage(self):
         """Corrections, data sets and runs. Every handler that writes comes by here.
 
         Raises:
@@ -100,4 +100,4 @@ class Site:
         require_torch("keeping corrections, and retraining,")
         from training.workspace import Workspace
 
-        return Workspace(self.workspace, self.data_root, self.given)
+        return Workspace(self.workspace, self.data_root, self.initial_models)

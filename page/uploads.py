@@ -9,7 +9,7 @@ from gradio.utils import get_upload_folder
 
 from runtime.errors import PhotoError
 
-from .site import told
+from .site import user_errors
 
 NOT_UPLOADED = "that is no uploaded file; upload the file itself, as gradio_client's handle_file does."
 
@@ -30,7 +30,7 @@ def uploaded(path: str | None) -> str:
     raise PhotoError(NOT_UPLOADED)
 
 
-def take_uploads_only(component: gr.components.Component, preprocess: Callable | None = None) -> None:
+def accept_only_uploads(component: gr.components.Component, preprocess: Callable | None = None) -> None:
     """Let every event that takes this component's files refuse those that are no uploads.
 
     Gradio itself checks only payloads that are marked as files.
@@ -41,7 +41,7 @@ def take_uploads_only(component: gr.components.Component, preprocess: Callable |
     own = preprocess or component.preprocess
 
     def guarded(payload):
-        with told():
+        with user_errors():
             for file in payload if isinstance(payload, (list, tuple)) else getattr(payload, "root", [payload]):
                 if file is not None:
                     uploaded(getattr(file, "path", None))
@@ -50,13 +50,13 @@ def take_uploads_only(component: gr.components.Component, preprocess: Callable |
     component.preprocess = guarded
 
 
-def check_marked_files() -> None:
+def patch_file_checks() -> None:
     """Refuse marked files in the same words; Gradio's own refusal of them has none."""
     check = processing_utils._check_allowed
 
     def check_path(path, check_in_upload_folder: bool) -> None:
         if check_in_upload_folder:
-            with told():
+            with user_errors():
                 uploaded(path)
         else:  # it is a file that a handler gives
             check(path, check_in_upload_folder)

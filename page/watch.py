@@ -7,26 +7,28 @@ import gradio as gr
 import captioner
 import vqa
 
-from .site import HIDDEN, Site, told
+from .site import HIDDEN, Site, user_errors
 
 POLL = 2  # seconds between two looks at a run
 
 
-def curves(run, now) -> tuple:
+def curves(run, progress) -> tuple:
     """The loss by step, and the score that decides by epoch."""
     from pandas import DataFrame
 
     captions = run.about["kind"] == "captioner"
     name, label = ("cider", "CIDEr of held-out photos") if captions else ("accuracy", "Held-out answers right, %")
-    losses = DataFrame(now.losses, columns=["step", "loss"])
-    scores = DataFrame([{"epoch": s["epoch"], "score": s.get(name)} for s in now.scores], columns=["epoch", "score"])
+    losses = DataFrame(progress.losses, columns=["step", "loss"])
+    scores = DataFrame(
+        [{"epoch": s["epoch"], "score": s.get(name)} for s in progress.scores], columns=["epoch", "score"]
+    )
     return gr.update(value=losses), gr.update(value=scores, label=label)
 
 
 def run_display() -> tuple[list, gr.DownloadButton]:
     """What is shown of a run, in the order that `view` fills it in, and the button that hands over a packed model."""
     plot = {"buttons": [], "x_axis_format": ".6~g"}
-    with gr.Column(visible=False) as shown:
+    with gr.Column(visible=False) as panel:
         state = gr.HTML()
         with gr.Row():
             stop = gr.Button("Stop", variant="stop")
@@ -40,7 +42,7 @@ def run_display() -> tuple[list, gr.DownloadButton]:
             score = gr.LinePlot(x="epoch", y="score", label="Score", **plot)
         samples = gr.HTML()
     timer = gr.Timer(POLL, active=False)
-    return [shown, state, scores, loss, score, samples, stop, resume, use, download, timer], packed
+    return [panel, state, scores, loss, score, samples, stop, resume, use, download, timer], packed
 
 
 def watch_panel(site: Site) -> gr.Dropdown:
@@ -49,21 +51,21 @@ def watch_panel(site: Site) -> gr.Dropdown:
     outputs, packed = run_display()
     *_, stop, resume, use, download, timer = outputs
 
-    @told()
+    @user_errors()
     def view(name: str | None) -> tuple:
-        from training.workspace import learnt_html, scores_html, standing_html
+        from training.workspace import samples_html, scores_html, status_html
 
         if not name:
             return gr.update(visible=False), *[gr.skip()] * (len(outputs) - 1)
-        run = site.kept.runs.get(name)
-        now, going, model = run.progress(), run.state == "running", run.model
-        buttons = (going, run.state in ("stopped", "failed"), model and not going, model and not going)
-        return (gr.update(visible=True), standing_html(run, now), scores_html(run), *curves(run, now),
-                learnt_html(now), *(gr.update(visible=bool(b)) for b in buttons), gr.Timer(active=going))  # fmt: skip
+        run = site.storage.runs.get(name)
+        progress, running, model = run.progress(), run.state == "running", run.model
+        buttons = (running, run.state in ("stopped", "failed"), model and not running, model and not running)
+        return (gr.update(visible=True), status_html(run, progress), scores_html(run), *curves(run, progress),
+                samples_html(progress), *(gr.update(visible=bool(b)) for b in buttons), gr.Timer(active=running))  # fmt: skip
 
-    @told()
+    @user_errors()
     def swap(name: str) -> None:
-        run = site.kept.runs.get(name)
+        run = site.storage.runs.get(name)
         if run.about["kind"] == "captioner":
             site.models.captioner = captioner.load(run.model)
         else:
@@ -71,18 +73,18 @@ def watch_panel(site: Site) -> gr.Dropdown:
         gr.Info(f"“One photo” and “Many photos” now use {name}, until the page is started again.")
 
     def pack(name: str):
-        with told(), tempfile.TemporaryDirectory() as scratch:
-            yield str(site.kept.runs.get(name).zip(scratch))  # copied before this goes on
+        with user_errors(), tempfile.TemporaryDirectory() as scratch:
+            yield str(site.storage.runs.get(name).zip(scratch))  # copied before this goes on
 
-    @told()
+    @user_errors()
     def stop_it(name: str) -> tuple:
-        site.kept.runs.stop(name)
+        site.storage.runs.stop(name)
         gr.Info("It saves what it has learnt, and ends.", title="Stopping")
         return view(name)
 
-    @told()
+    @user_errors()
     def resume_it(name: str) -> tuple:
-        site.kept.runs.resume(name)
+        site.storage.runs.resume(name)
         return view(name)
 
     stop.click(stop_it, chosen, outputs, **HIDDEN)

@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from .errors import DataError, shown
+from .errors import DataError, printable
 
 _CHUNK = 1 << 20
 _ENTRY = re.compile(rb"PK\x01\x02")  # how each entry of a zip's directory begins
@@ -41,7 +41,7 @@ class ArchiveLimits:
     small: int = 16 << 20
 
 
-def leaves(name: str) -> bool:
+def escapes_root(name: str) -> bool:
     """Whether a name is absolute (of any system) or has `..` in it."""
     path = PurePosixPath(name.replace("\\", "/"))
     return path.is_absolute() or ".." in path.parts or name[1:2] == ":"
@@ -60,10 +60,10 @@ def unpack(zip_path: str | Path, folder: str | Path, *, limits: ArchiveLimits | 
             and devices, encrypted files, one name twice, or more than `limits` allow.
     """
     zip_path, folder = Path(zip_path), Path(folder)
-    name = shown(zip_path.name)
+    name = printable(zip_path.name)
     try:
         if folder.exists():
-            raise DataError(f"{shown(folder.name)} is there already; unpack into a new folder.")
+            raise DataError(f"{printable(folder.name)} is there already; unpack into a new folder.")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
             new = Path(temporary, "new")
@@ -79,10 +79,10 @@ def unpack(zip_path: str | Path, folder: str | Path, *, limits: ArchiveLimits | 
 
 
 def _extract(zip_path: Path, folder: Path, limits: ArchiveLimits) -> None:
-    name, size = shown(zip_path.name), zip_path.stat().st_size
+    name, size = printable(zip_path.name), zip_path.stat().st_size
     if _entries(zip_path) > limits.members:
         raise DataError(f"{name} has more than {limits.members:,} files in it; split it into smaller ones.")
-    most = min(limits.total_bytes, max(limits.small, limits.ratio * size))
+    max_bytes = min(limits.total_bytes, max(limits.small, limits.ratio * size))
     with zipfile.ZipFile(zip_path) as archive:
         members = [(info, target) for info in archive.infolist() if (target := _target(info, name))]
         for info, target in members:
@@ -90,11 +90,11 @@ def _extract(zip_path: Path, folder: Path, limits: ArchiveLimits) -> None:
                 (folder / target).mkdir(parents=True, exist_ok=True)
                 continue
             (folder / target).parent.mkdir(parents=True, exist_ok=True)
-            written = _write(archive, info, folder / target, min(most, limits.member_bytes))
+            written = _write(archive, info, folder / target, min(max_bytes, limits.member_bytes))
             if written is None:
-                raise DataError(f"{name} unpacks to more than is allowed, at {shown(info.filename)}; split it, or "
+                raise DataError(f"{name} unpacks to more than is allowed, at {printable(info.filename)}; split it, or "
                                 "leave out what is not a photo or a text.")  # fmt: skip
-            most -= written
+            max_bytes -= written
 
 
 def _entries(zip_path: Path) -> int:
@@ -108,17 +108,17 @@ def _entries(zip_path: Path) -> int:
 
 def _target(info: zipfile.ZipInfo, name: str) -> PurePosixPath | None:
     """Where a member goes in the folder; None where it is left out."""
-    target = PurePosixPath(name_of(info).replace("\\", "/"))
+    target = PurePosixPath(member_name(info).replace("\\", "/"))
     kind = stat.S_IFMT(info.external_attr >> 16)
     why = (
-        "a name that leads out of its folder" if leaves(target.as_posix())
+        "a name that leads out of its folder" if escapes_root(target.as_posix())
         else "a link or a device" if kind not in (0, stat.S_IFREG, stat.S_IFDIR)
         else "a password" if info.flag_bits & 0x1
         else "an unusual compression" if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
         else ""
     )  # fmt: skip
     if why:
-        raise DataError(f"{name} has {why} in it, {shown(info.filename)}; pack plain files, without that.")
+        raise DataError(f"{name} has {why} in it, {printable(info.filename)}; pack plain files, without that.")
     return target if target.parts and not is_junk(target.as_posix()) else None
 
 
@@ -127,7 +127,7 @@ def is_junk(name: str) -> bool:
     return any(map(_JUNK.fullmatch, PurePosixPath(name).parts))
 
 
-def name_of(info: zipfile.ZipInfo) -> str:
+def member_name(info: zipfile.ZipInfo) -> str:
     """A member's name as its packer meant it.
 
     A zip may leave its alphabet open; then Python reads code page 437, though most packers of today wrote UTF-8. A
@@ -147,16 +147,16 @@ def name_of(info: zipfile.ZipInfo) -> str:
         return info.filename
 
 
-def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, most: int) -> int | None:
-    """Write one member; how many bytes it had, or None where they are more than `most`."""
+def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, max_bytes: int) -> int | None:
+    """Write one member; how many bytes it had, or None where they are more than `max_bytes`."""
     written = 0
     try:
         with archive.open(info) as source, target.open("xb") as file:
             while chunk := source.read(_CHUNK):
                 written += len(chunk)
-                if written > most:
+                if written > max_bytes:
                     return None
                 file.write(chunk)
     except FileExistsError:
-        raise DataError(f"{shown(info.filename)} is in the zip twice; pack it again with each file once.") from None
+        raise DataError(f"{printable(info.filename)} is in the zip twice; pack it again with each file once.") from None
     return written

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import WriteError, shown
+from .errors import WriteError, printable
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         sync(path.parent)
     except OSError as error:
         raise WriteError(
-            f"{shown(path)} cannot be written ({error.strerror or error}); make room, or name a folder that can be "
+            f"{printable(path)} cannot be written ({error.strerror or error}); make room, or name a folder that can be "
             "written."
         ) from error
     finally:

@@ -10,7 +10,7 @@ BUNDLED_CAPTIONER, BUNDLED_VQA = "bundled-captioner", "bundled-vqa"
 _PACKAGES = {BUNDLED_CAPTIONER: "captioner", BUNDLED_VQA: "vqa"}
 
 
-def folder_of(model) -> Path:
+def resolve_model(model) -> Path:
     """The folder of a bundled model, by its name; any other name is a folder's own. It need not be there."""
     package = _PACKAGES.get(str(model))
     return Path(__file__).parents[1] / package / "bundled" if package else Path(model)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 
 from .atomic import sync, write_json
-from .errors import ModelError, SettingError, WriteError, shown
+from .errors import ModelError, SettingError, WriteError, printable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -39,13 +39,13 @@ def save_folder(folder, *, kind: str, config: dict, tensors: "dict[str, Tensor]"
     from safetensors.torch import save_file
 
     folder = Path(folder).resolve()  # through a link, and with a name even where `.` is given
-    ready = {
+    state_dict = {
         name: t.detach().cpu().to(dtype if dtype and t.is_floating_point() else t.dtype).contiguous()
         for name, t in tensors.items()
     }
     try:
         if folder.exists() and not (folder / CONFIG).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ModelError(f"{shown(folder)} holds something else than a model; give a new folder.")
+            raise ModelError(f"{printable(folder)} holds something else than a model; give a new folder.")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
             prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True
@@ -53,29 +53,31 @@ def save_folder(folder, *, kind: str, config: dict, tensors: "dict[str, Tensor]"
             new = Path(temporary, "new")
             new.mkdir()
             write_json(new / CONFIG, {"format": FORMAT, "kind": kind, **config})
-            save_file(ready, new / WEIGHTS)
+            save_file(state_dict, new / WEIGHTS)
             (new / WEIGHTS).chmod((new / CONFIG).stat().st_mode)  # safetensors lets nobody but the owner read
             sync(new / WEIGHTS)
-            _replace_folder(new, folder, aside=Path(temporary, "old"))
+            _replace_folder(new, folder, backup=Path(temporary, "old"))
             sync(folder.parent)
     except (OSError, WriteError, SafetensorError) as error:
         error = error.__cause__ if isinstance(error, WriteError) else error
-        raise ModelError(f"{shown(folder)} cannot be written ({error}); make room or give another folder.") from error
+        raise ModelError(
+            f"{printable(folder)} cannot be written ({error}); make room or give another folder."
+        ) from error
     return folder
 
 
-def _replace_folder(new: Path, folder: Path, *, aside: Path) -> None:
+def _replace_folder(new: Path, folder: Path, *, backup: Path) -> None:
     """Put `new` where `folder` is. A folder cannot be renamed over a full one, so the old one steps aside first."""
     if not folder.exists():
         new.rename(folder)
         return
-    folder.rename(aside)
+    folder.rename(backup)
     try:
         new.rename(folder)
     except BaseException:
-        aside.rename(folder)
+        backup.rename(folder)
         raise
-    for other in aside.iterdir():
+    for other in backup.iterdir():
         if not (folder / other.name).exists():
             other.rename(folder / other.name)
 
@@ -92,15 +94,15 @@ def read_config(folder, *, kind: str | None = None) -> dict:
         if not isinstance(config, dict):
             raise ValueError("it is not an object")
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{shown(path)} cannot be read ({error}); copy the model folder again.") from None
+        raise ModelError(f"{printable(path)} cannot be read ({error}); copy the model folder again.") from None
     if "format" not in config:
-        raise ModelError(f"{shown(path)} was not written by glimpse; give the folder of a model trained with it.")
+        raise ModelError(f"{printable(path)} was not written by glimpse; give the folder of a model trained with it.")
     if config["format"] != FORMAT:
         raise ModelError(
-            f"{shown(path)} has format {config.get('format')!r}, this version reads {FORMAT}; update glimpse."
+            f"{printable(path)} has format {config.get('format')!r}, this version reads {FORMAT}; update glimpse."
         )
     if kind and config.get("kind") != kind:
-        raise ModelError(f"{shown(folder)} holds a model of kind {config.get('kind')!r}, where a {kind} is needed.")
+        raise ModelError(f"{printable(folder)} holds a model of kind {config.get('kind')!r}, where a {kind} is needed.")
     return config
 
 
@@ -116,11 +118,11 @@ def building_from_config(folder) -> Iterator[None]:
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error) if isinstance(error, SettingError) else repr(error)
         raise ModelError(
-            f"{shown(model_folder(folder) / CONFIG)} is incomplete or damaged ({reason}); copy the model folder again."
+            f"{printable(model_folder(folder) / CONFIG)} is incomplete or damaged ({reason}); copy the model folder again."
         ) from None
 
 
-def change_config(folder, **changes) -> None:
+def update_config(folder, **changes) -> None:
     """Change entries of a model folder's `config.json`; the weights stay as they are.
 
     Raises:
@@ -143,7 +145,7 @@ def model_folder(folder) -> Path:
         problem = "is not a model folder" if folder.exists() else "does not exist"
     except OSError as error:  # a name too long, a folder that is closed to us
         problem = f"cannot be read ({error.strerror})"
-    raise ModelError(f"{shown(folder)} {problem}; give a folder with {CONFIG} and {WEIGHTS} in it.")
+    raise ModelError(f"{printable(folder)} {problem}; give a folder with {CONFIG} and {WEIGHTS} in it.")
 
 
 def read_tensors(path) -> "dict[str, Tensor]":
@@ -158,7 +160,7 @@ def read_tensors(path) -> "dict[str, Tensor]":
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(
-            f"{shown(path)} is missing, cut short, or not a safetensors file ({error}); copy the model again "
+            f"{printable(path)} is missing, cut short, or not a safetensors file ({error}); copy the model again "
             "(pickled weights are never opened)."
         ) from None
 
@@ -170,10 +172,10 @@ def load_weights(folder, module: "nn.Module") -> None:
         ModelError: an unreadable file, or a tensor missing, left over or of another shape, each by name.
     """
     path = model_folder(folder) / WEIGHTS
-    fill(module, read_tensors(path), shown(path))
+    load_tensors(module, read_tensors(path), printable(path))
 
 
-def fill(module: "nn.Module", found: "dict[str, Tensor]", source: str) -> None:
+def load_tensors(module: "nn.Module", found: "dict[str, Tensor]", source: str) -> None:
     """Give a module these weights, converted to its own types; `source` is what an error calls them.
 
     Raises:

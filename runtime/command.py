@@ -8,14 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from .errors import GlimpseError, shown
+from .errors import GlimpseError, printable
 
-DONE, SOME_FAILED, WRONG_CALL = 0, 1, 2
+DONE, SOME_FAILED, USAGE_ERROR = 0, 1, 2
 
 
-def say(text: str) -> None:
+def print_error(text: str) -> None:
     """One line on standard error, where people read; standard output is for results."""
-    print(shown(text) if "\n" not in text else text, file=sys.stderr, flush=True)
+    print(printable(text) if "\n" not in text else text, file=sys.stderr, flush=True)
 
 
 def run(app: Callable[[], None]) -> NoReturn:
@@ -24,7 +24,7 @@ def run(app: Callable[[], None]) -> NoReturn:
     Python would then take torch apart, which lasts a second and touches 80 MB more of its libraries; the system frees
     it all at once.
     """
-    status = status_of(app)
+    status = exit_status(app)
     threading._shutdown()  # waits for threads, as Python does before it calls what is registered with atexit
     atexit._run_exitfuncs()
     with suppress(BrokenPipeError):
@@ -32,7 +32,7 @@ def run(app: Callable[[], None]) -> NoReturn:
     os._exit(status)
 
 
-def status_of(app: Callable[[], None]) -> int:
+def exit_status(app: Callable[[], None]) -> int:
     """Run a command line, say why if it fails, and tell the status it should exit with."""
     try:
         try:
@@ -40,10 +40,10 @@ def status_of(app: Callable[[], None]) -> int:
         finally:
             sys.stdout.flush()
     except GlimpseError as error:
-        say(f"error: {error}")
-        return WRONG_CALL
+        print_error(f"error: {error}")
+        return USAGE_ERROR
     except KeyboardInterrupt:
-        say("stopped.")
+        print_error("stopped.")
         return 130
     except BrokenPipeError:  # whoever read our output has had enough, as `| head` has
         return SOME_FAILED

@@ -61,7 +61,7 @@ class SettingError(GlimpseError, ValueError):
     code = "setting"
 
 
-def shown(path) -> str:
+def printable(path) -> str:
     """A path as text that can always be printed: bytes that are not UTF-8 and control characters are replaced."""
     text = os.fspath(path) if isinstance(path, (str, bytes, os.PathLike)) else str(path)  # of a file in an archive
     text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text

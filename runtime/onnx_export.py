@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import CONFIG, WEIGHTS, change_config
-from .errors import ModelError, SettingError, shown
-from .onnx_graphs import GRAPHS_FORMAT, checksum_of
+from .checkpoint import CONFIG, WEIGHTS, update_config
+from .errors import ModelError, SettingError, printable
+from .onnx_graphs import GRAPHS_FORMAT, file_checksum
 
 OPSET = 17
 _ONNX_TYPES = {"F32": 1, "F16": 10}  # of onnx.TensorProto
@@ -63,7 +63,7 @@ def refer_to_weights(graph, weights: Path) -> None:
     """Replace the graph's weights by references into a safetensors file."""
     import onnx
 
-    start, tensors = places(weights)
+    start, tensors = tensor_offsets(weights)
     casts = []
     for weight in graph.initializer:
         found = tensors.get(weight.name)
@@ -84,7 +84,7 @@ def refer_to_weights(graph, weights: Path) -> None:
     graph.node.extend(casts + nodes)
 
 
-def places(weights: Path) -> tuple[int, dict[str, dict]]:
+def tensor_offsets(weights: Path) -> tuple[int, dict[str, dict]]:
     """Where a safetensors file's data begin, and each tensor's dtype, shape and place (data_offsets) among them."""
     with weights.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -93,18 +93,18 @@ def places(weights: Path) -> tuple[int, dict[str, dict]]:
     return 8 + length, header
 
 
-def note_graphs(folder: Path, names: Sequence[str], **about) -> None:
+def register_graphs(folder: Path, names: Sequence[str], **about) -> None:
     """Write into a model's config that it has these graphs, and what they and the weights are known by."""
-    files = {name: checksum_of(folder / name) for name in (WEIGHTS, *names)}
-    change_config(folder, onnx={"format": GRAPHS_FORMAT, **about, "files": files})
+    files = {name: file_checksum(folder / name) for name in (WEIGHTS, *names)}
+    update_config(folder, onnx={"format": GRAPHS_FORMAT, **about, "files": files})
 
 
-def forget_graphs(folder: Path) -> None:
+def unregister_graphs(folder: Path) -> None:
     """Let a model's config say nothing of graphs: PyTorch is then used."""
-    change_config(folder, onnx=None)
+    update_config(folder, onnx=None)
 
 
-def writable(folder: Path) -> Path:
+def require_writable(folder: Path) -> Path:
     """The folder, if its files can be replaced.
 
     Raises:
@@ -116,6 +116,6 @@ def writable(folder: Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise SettingError(f"{shown(folder)} cannot be written to ({error.strerror}); give a folder to write the model "
+        raise SettingError(f"{printable(folder)} cannot be written to ({error.strerror}); give a folder to write the model "
                            "and its graphs to: python -m training export MODEL OUT") from None  # fmt: skip
     return folder

@@ -14,11 +14,11 @@ from typing import TypeVar
 import numpy as np
 
 from .checkpoint import WEIGHTS, model_folder
-from .errors import ModelError, SettingError, shown
+from .errors import ModelError, SettingError, printable
 from .installed import has_torch, require_torch
 
 GRAPHS_FORMAT = 1
-OLDEST = (1, 20)  # ONNX Runtime that reads the graphs' version of ONNX
+MIN_ONNXRUNTIME = (1, 20)  # ONNX Runtime that reads the graphs' version of ONNX
 ENGINES = ("onnx", "torch")
 EXPORT_AGAIN = "make its graphs again: python -m training export MODEL"
 Engine = TypeVar("Engine")
@@ -56,7 +56,7 @@ def load_engine(
             if name == "onnx" or not has_torch():
                 raise
             logging.getLogger("glimpse").warning("%s Until then PyTorch is used.", error)
-    require_torch(shown(folder))
+    require_torch(printable(folder))
     return torch()
 
 
@@ -68,19 +68,19 @@ def checked_graphs(folder, config: dict) -> dict:
     """
     about = config.get("onnx")
     if not about:
-        raise ModelError(f"{shown(folder)} has no ONNX graphs; {EXPORT_AGAIN}")
+        raise ModelError(f"{printable(folder)} has no ONNX graphs; {EXPORT_AGAIN}")
     if about.get("format") != GRAPHS_FORMAT:
-        raise ModelError(f"the graphs of {shown(folder)} are of format {about.get('format')!r}, this version reads "
+        raise ModelError(f"the graphs of {printable(folder)} are of format {about.get('format')!r}, this version reads "
                          f"{GRAPHS_FORMAT}; {EXPORT_AGAIN}")  # fmt: skip
     for name, checksum in about["files"].items():
         path = model_folder(folder) / name
-        if not path.is_file() or checksum_of(path) != checksum:
+        if not path.is_file() or file_checksum(path) != checksum:
             other = "was changed after the graphs were made" if name == WEIGHTS else "is missing or another model's"
-            raise ModelError(f"{shown(path)} {other}; {EXPORT_AGAIN}")
+            raise ModelError(f"{printable(path)} {other}; {EXPORT_AGAIN}")
     return about
 
 
-def checksum_of(path: Path) -> str:
+def file_checksum(path: Path) -> str:
     """What tells a file from one that was changed: its CRC-32, which costs a cold start next to nothing."""
     checksum = 0
     with path.open("rb") as file:
@@ -111,21 +111,21 @@ def _session(path: Path):
         import onnxruntime
     except ImportError:
         raise ModelError("ONNX Runtime is not installed; run: pip install onnxruntime") from None
-    if tuple(map(int, onnxruntime.__version__.split(".")[:2])) < OLDEST:
-        raise ModelError(f"ONNX Runtime {onnxruntime.__version__} is too old for {shown(path)}; "
+    if tuple(map(int, onnxruntime.__version__.split(".")[:2])) < MIN_ONNXRUNTIME:
+        raise ModelError(f"ONNX Runtime {onnxruntime.__version__} is too old for {printable(path)}; "
                          "run: pip install --upgrade onnxruntime")  # fmt: skip
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised
-    options.intra_op_num_threads = cores()
+    options.intra_op_num_threads = available_cores()
     # Threads that wait for work busily take the cores that another request could use.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base
         reason = " ".join(str(error).split())
-        raise ModelError(f"{shown(path)} cannot be read by ONNX Runtime ({reason}); {EXPORT_AGAIN}") from None
+        raise ModelError(f"{printable(path)} cannot be read by ONNX Runtime ({reason}); {EXPORT_AGAIN}") from None
 
 
-def cores() -> int:
+def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

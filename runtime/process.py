@@ -4,7 +4,7 @@ import os
 
 import psutil
 
-SAME = 2.0  # seconds: a clock that is set by a little moves the times of all processes
+CLOCK_TOLERANCE = 2.0  # seconds: a clock that is set by a little moves the times of all processes
 
 
 def start_time(pid: int | None = None) -> float | None:
@@ -22,4 +22,4 @@ def is_running(pid: int | None, started: float | None) -> bool:
     if pid is None or started is None:
         return False
     now = start_time(pid)
-    return now is not None and abs(now - started) < SAME
+    return now is not None and abs(now - started) < CLOCK_TOLERANCE

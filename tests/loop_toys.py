@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from training.loop.seed import generator
-from training.loop.task import WHOLE
+from training.loop.task import WHOLE_BATCH
 
 QUICK = {"epochs": 3, "precision": "32", "learning_rate": 0.05}
 
@@ -38,7 +38,7 @@ class Line:
         torch.manual_seed(0)
         self.model, self.scores, self.spoil, self.saved = Regression(), scores, spoil, []
 
-    def batch(self, epoch, step, part=WHOLE):
+    def batch(self, epoch, step, part=WHOLE_BATCH):
         x = torch.randn(8, 4, generator=generator(1, epoch, step))
         y = x.sum(1, keepdim=True) * (float("nan") if (epoch, step) == self.spoil else 1)
         return Batch(x[part], y[part])
@@ -46,7 +46,7 @@ class Line:
     def fingerprint(self):
         return {}
 
-    def rate_scale(self, name):
+    def lr_scale(self, name):
         return 0.1 if name.startswith("layers.0") else 1.0
 
     def validate(self):

@@ -40,11 +40,11 @@ def served(*options, temporary: Path, before: str = "") -> Iterator[str]:
     command = [sys.executable, "-c", start, "--port", str(port), *map(str, options)]
     # The models are tiny: more threads would only wait for each other.
     env = os.environ | {"TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
-    said = temporary / "server.txt"
-    with said.open("w") as file, subprocess.Popen(command, cwd=ROOT, env=env, stderr=file) as server:
+    log = temporary / "server.txt"
+    with log.open("w") as file, subprocess.Popen(command, cwd=ROOT, env=env, stderr=file) as server:
         try:
-            while "Glimpse is at" not in said.read_text():
-                assert server.poll() is None, said.read_text()
+            while "Glimpse is at" not in log.read_text():
+                assert server.poll() is None, log.read_text()
                 time.sleep(0.1)
             yield f"http://127.0.0.1:{port}"
         finally:

@@ -23,15 +23,15 @@ def call(monkeypatch, capsys, *arguments, runs: list | None = None):
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
 def test_help_names_every_command(monkeypatch, capsys, arguments):
-    said, status = call(monkeypatch, capsys, *arguments)
-    assert status == 0 and all(f"\n  {name}" in said.out for name in glimpse.COMMANDS)
-    assert max(map(len, said.out.splitlines())) <= 100
+    output, status = call(monkeypatch, capsys, *arguments)
+    assert status == 0 and all(f"\n  {name}" in output.out for name in glimpse.COMMANDS)
+    assert max(map(len, output.out.splitlines())) <= 100
 
 
 @pytest.mark.parametrize("name, words", [("captoin", "did you mean caption"), ("xyz", "choose one of caption, ask")])
 def test_another_command_is_one_sentence(monkeypatch, capsys, name, words):
-    said, status = call(monkeypatch, capsys, name)
-    assert status == 2 and words in said.err and said.out == ""
+    output, status = call(monkeypatch, capsys, name)
+    assert status == 2 and words in output.err and output.out == ""
 
 
 @pytest.mark.parametrize("arguments, module, rest", [

@@ -28,7 +28,7 @@ def test_a_caption_and_an_answer_load_no_torch(photo):
         "import sys, captioner, vqa; photo = sys.argv[1]\n"
         "describer = captioner.load(); answerer = vqa.load(encoder=describer.engine.encoder)\n"
         "print(describer(photo).text); print(answerer(photo, 'what color is it?')[0].text)\n"
-        f"print(answerer.sees_like(describer), {HEAVY})"
+        f"print(answerer.shares_encoder_with(describer), {HEAVY})"
     )
     done = python(code, photo)
     assert done.returncode == 0, done.stderr

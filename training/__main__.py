@@ -33,7 +33,7 @@ for name, (config, entry) in COMMANDS.items():
 
 
 @app.callback()
-def speak_once(context: typer.Context):
+def silence_other_ranks(context: typer.Context):
     """Of the processes that torchrun starts, only the first is heard; an error of any is, once this is over."""
     require_torch("training")
     if "TORCHELASTIC_RUN_ID" in os.environ and os.environ["RANK"] != "0":

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from runtime.command import SOME_FAILED, run, say
-from runtime.errors import PhotoError, QuestionError, SettingError, shown
+from runtime.command import SOME_FAILED, print_error, run
+from runtime.errors import PhotoError, QuestionError, SettingError, printable
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -39,13 +39,13 @@ def main(
     except PhotoError as error:
         _report(photo, None, error, json_lines=json_lines)
         raise typer.Exit(SOME_FAILED) from None
-    said = [(question, _ask(look, question, top)) for question in questions]
-    for question, answers in said:
-        _report(photo, question, answers, json_lines=json_lines, alone=len(said) == 1)
-    answered = [(question, answers) for question, answers in said if isinstance(answers, list)]
+    result = [(question, _ask(look, question, top)) for question in questions]
+    for question, answers in result:
+        _report(photo, question, answers, json_lines=json_lines, alone=len(result) == 1)
+    answered = [(question, answers) for question, answers in result if isinstance(answers, list)]
     if attention and answered:
         _draw(photo, answered, answerer.preprocessing, attention)
-    if len(answered) < len(said):
+    if len(answered) < len(result):
         raise typer.Exit(SOME_FAILED)
 
 
@@ -56,19 +56,19 @@ def _ask(look, question: str, top: int):
         return error
 
 
-def _report(photo: Path, question: str | None, said, *, json_lines: bool, alone: bool = True) -> None:
+def _report(photo: Path, question: str | None, result, *, json_lines: bool, alone: bool = True) -> None:
     from .answer import to_json
 
-    failed = isinstance(said, Exception)
+    failed = isinstance(result, Exception)
     if failed:
-        say(f"error: {said}")
+        print_error(f"error: {result}")
     if json_lines:
         asked = {} if question is None else {"question": question}
-        print(json.dumps({"image": shown(photo)} | asked | ({"error": str(said)} if failed else to_json(said))))
+        print(json.dumps({"image": printable(photo)} | asked | ({"error": str(result)} if failed else to_json(result))))
     elif not failed:
-        listed = ", ".join(f"{a.text} ({a.probability:.0%})" for a in said)
-        text = listed if said[0].sure else f"not sure; perhaps {listed}"
-        print(text if alone else f"{shown(question)} {text}")
+        listed = ", ".join(f"{a.text} ({a.probability:.0%})" for a in result)
+        text = listed if result[0].sure else f"not sure; perhaps {listed}"
+        print(text if alone else f"{printable(question)} {text}")
 
 
 def _draw(photo: Path, answered: list, preprocessing, target: Path) -> None:
@@ -76,13 +76,13 @@ def _draw(photo: Path, answered: list, preprocessing, target: Path) -> None:
     from encoders.heatmap import strip
     from encoders.images import open_photo
 
-    title = "   ".join(f"{shown(question)} {_best(answers)}" for question, answers in answered)
+    title = "   ".join(f"{printable(question)} {_best(answers)}" for question, answers in answered)
     looks = [(_best(answers), answers[0].probability, p) for _, answers in answered for p in answers[0].attention]
     picture = strip(open_photo(photo), title, looks, preprocessing)
     try:
         picture.save(target)
     except (OSError, ValueError) as error:
-        raise SettingError(f"the picture cannot be saved as {shown(target)} ({error}); name a .png file.") from None
+        raise SettingError(f"the picture cannot be saved as {printable(target)} ({error}); name a .png file.") from None
 
 
 def _best(answers: list) -> str:

@@ -32,7 +32,7 @@ def to_json(answers: list[Answer]) -> dict:
     }
 
 
-def spoken(answers: list[Answer]) -> str:
+def to_sentence(answers: list[Answer]) -> str:
     """The answers to one question as a person would say them: the best, or the best two where none is sure."""
     best, *others = answers
     if best.sure:

@@ -22,7 +22,7 @@ from functools import lru_cache
 
 from runtime.errors import DataError, SettingError
 
-ENOUGH_PEOPLE = 3  # an answer that three of ten people gave is fully right
+FULL_SCORE_COUNT = 3  # an answer that three of ten people gave is fully right
 
 ARTICLES = {"a", "an", "the"}
 DIGITS = {
@@ -98,9 +98,9 @@ def soft_scores(answers: Sequence[str]) -> dict[str, float]:
     """
     if len(answers) == 1:
         return dict.fromkeys(items(answers[0])[:1], 1.0)
-    enough = min(ENOUGH_PEOPLE, len(answers))
+    full = min(FULL_SCORE_COUNT, len(answers))
     counts = Counter(map(comparison(answers), answers))
-    return {answer: min(1.0, count / enough) for answer, count in counts.items() if answer}
+    return {answer: min(1.0, count / full) for answer, count in counts.items() if answer}
 
 
 def best_answer(answers: Sequence[str]) -> str | None:
@@ -144,11 +144,11 @@ class AnswerSet:
         Raises:
             DataError: no answer is left.
         """
-        earned = _earned(questions)
-        ranked = _best(earned, top, min_count)
+        scores = _score_answers(questions)
+        ranked = _best(scores, top, min_count)
         if not ranked:
             raise DataError(
-                f"none of {len(earned)} different answers was given {min_count:g} times; give more questions "
+                f"none of {len(scores)} different answers was given {min_count:g} times; give more questions "
                 "with answers, or a smaller minimum count."
             )
         return cls(tuple(ranked))
@@ -162,13 +162,15 @@ class AnswerSet:
         """As saved in a model folder's config.json."""
         return list(self.answers)
 
-    def grow(self, questions: Iterable[Sequence[str]], *, top: int | None = None, min_count: float = 1) -> "AnswerSet":
+    def extend(
+        self, questions: Iterable[Sequence[str]], *, top: int | None = None, min_count: float = 1
+    ) -> "AnswerSet":
         """This set with new answers behind the old ones, so that a trained model's outputs keep their places.
 
         `top` and `min_count` choose among the new answers, as in `build`.
         """
-        earned = {answer: worth for answer, worth in _earned(questions).items() if answer not in self}
-        return AnswerSet(self.answers + tuple(_best(earned, top, min_count)))
+        scores = {answer: score for answer, score in _score_answers(questions).items() if answer not in self}
+        return AnswerSet(self.answers + tuple(_best(scores, top, min_count)))
 
     def coverage(self, questions: Iterable[Sequence[str]]) -> float:
         """The best accuracy in 0..1 that any model with this set can reach; questions without answers are left out."""
@@ -200,13 +202,13 @@ class AnswerSet:
         return answer in self._index
 
 
-def _earned(questions: Iterable[Sequence[str]]) -> Counter:
-    earned: Counter = Counter()
+def _score_answers(questions: Iterable[Sequence[str]]) -> Counter:
+    scores: Counter = Counter()
     for answers in questions:
-        earned.update(soft_scores(answers))
-    return earned
+        scores.update(soft_scores(answers))
+    return scores
 
 
-def _best(earned: dict[str, float], top: int | None, min_count: float) -> list[str]:
-    kept = [answer for answer in earned if earned[answer] > min_count - 1e-6]  # a sum of thirds is not exact
-    return sorted(kept, key=lambda answer: (-earned[answer], answer))[:top]
+def _best(scores: dict[str, float], top: int | None, min_count: float) -> list[str]:
+    kept = [answer for answer in scores if scores[answer] > min_count - 1e-6]  # a sum of thirds is not exact
+    return sorted(kept, key=lambda answer: (-scores[answer], answer))[:top]

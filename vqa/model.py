@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from encoders.images import Preprocessing
 from encoders.text import Vocabulary
-from runtime.bundled import BUNDLED_VQA, folder_of
+from runtime.bundled import BUNDLED_VQA, resolve_model
 from runtime.checkpoint import building_from_config, read_config
 from runtime.onnx_graphs import load_engine
 
@@ -40,7 +40,7 @@ def load(
         ModelError: the folder is missing, damaged, holds something else, or shares an encoder that has changed.
         SettingError: there is no such engine, or PyTorch is needed and not installed.
     """
-    folder = folder_of(model)
+    folder = resolve_model(model)
     config = read_config(folder, kind="vqa")
     with building_from_config(folder):
         vocabulary = Vocabulary(tuple(config["vocabulary"]["tokens"]), config["vocabulary"]["unit"])

@@ -112,6 +112,6 @@ class AnswerNetwork(nn.Module):
         """Questions (N, T) -> (N, H). The same is asked about many photos: each different question is encoded once."""
         if len(lengths) == 1:
             return self.question(tokens, lengths)
-        different, which = torch.cat((lengths.unsqueeze(1), tokens), dim=1).unique(dim=0, return_inverse=True)
-        vectors = self.question(different[:, 1:], different[:, 0])
-        return embedding(which, vectors)  # vectors[which], with a deterministic gradient
+        unique_questions, inverse = torch.cat((lengths.unsqueeze(1), tokens), dim=1).unique(dim=0, return_inverse=True)
+        vectors = self.question(unique_questions[:, 1:], unique_questions[:, 0])
+        return embedding(inverse, vectors)  # vectors[which], with a deterministic gradient

@@ -50,14 +50,14 @@ class OnnxEngine:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Score every answer to Q questions on each of P photos; arguments and results as of `vqa.engine.Engine`."""
         asked = np.concatenate((lengths.reshape(-1, 1), tokens.reshape(lengths.size, -1)), axis=1)
-        different, which = np.unique(asked, axis=0, return_inverse=True)  # each is encoded once
-        [vectors] = self._question(tokens=different[:, 1:], lengths=different[:, 0])
-        q = vectors[which.reshape(lengths.shape)]
+        unique_questions, inverse = np.unique(asked, axis=0, return_inverse=True)  # each is encoded once
+        [vectors] = self._question(tokens=unique_questions[:, 1:], lengths=unique_questions[:, 0])
+        q = vectors[inverse.reshape(lengths.shape)]
         logits, p = self._head(q=q, blind=np.zeros(lengths.shape, bool) if blind is None else blind, **memory)
         return logits, p
 
 
-def _shared_encoder(folder: Path, source: dict, lent) -> OnnxEncoder:
+def _shared_encoder(folder: Path, source: dict, preloaded) -> OnnxEncoder:
     """The encoder that a folder was trained on and does not store: the one lent, or the model's that has it.
 
     Raises:
@@ -65,8 +65,8 @@ def _shared_encoder(folder: Path, source: dict, lent) -> OnnxEncoder:
     """
     name, wanted = source["from"], source.get("fingerprint")
     other = shared_folder(name)
-    lent = lent if isinstance(lent, OnnxEncoder) else None
-    encoder = lent or OnnxEncoder(other, read_config(other, kind="captioner"))
+    preloaded = preloaded if isinstance(preloaded, OnnxEncoder) else None
+    encoder = preloaded or OnnxEncoder(other, read_config(other, kind="captioner"))
     if encoder.trained_as != wanted:
         raise ModelError(changed_encoder(folder, name, wanted, encoder.trained_as))
     return encoder

@@ -152,11 +152,11 @@ class Answerer:
         if tuple(features.shape) != wanted:
             raise SettingError(
                 f"these features have shape {tuple(features.shape)}, this model needs {wanted}; encode the photo with "
-                "the model's own `encode`, or another's that `sees_like` it."
+                "the model's own `encode`, or another's that `shares_encoder_with` it."
             )
         return Look(self, features)
 
-    def sees_like(self, other) -> bool:
+    def shares_encoder_with(self, other) -> bool:
         """Whether another model (a captioner) encodes photos exactly as this one does, so that its features fit."""
         mine, others = self.engine, other.engine
         if not (hasattr(mine, "encoder") and hasattr(others, "encoder")) or self.preprocessing != other.preprocessing:

@@ -6,9 +6,9 @@ A photo is then encoded once for both, and its weights are shipped once.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime.bundled import BUNDLED_CAPTIONER, folder_of
+from runtime.bundled import BUNDLED_CAPTIONER, resolve_model
 from runtime.checkpoint import WEIGHTS, read_config, read_tensors
-from runtime.errors import ModelError, shown
+from runtime.errors import ModelError, printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,7 @@ def shared_folder(name: str) -> Path:
     Raises:
         ModelError: there is no model of that name to share an encoder with.
     """
-    folder = folder_of(name)
+    folder = resolve_model(name)
     if name != BUNDLED_CAPTIONER or not folder.is_dir():
         raise ModelError(f"this model uses the encoder of {name!r}, which is not installed; install glimpse again.")
     return folder
@@ -40,6 +40,6 @@ def shared_tensors(name: str) -> "dict[str, Tensor]":
 def changed_encoder(folder, name: str, wanted: str | None, found: str) -> str:
     """What is said where a folder was trained on another encoder than the one that is there."""
     return (
-        f"{shown(folder)} was trained on the encoder {wanted} of {name}, and the one here is {found}; use it with the "
+        f"{printable(folder)} was trained on the encoder {wanted} of {name}, and the one here is {found}; use it with the "
         "glimpse it came with, or train it again."
     )

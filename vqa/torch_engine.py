@@ -7,9 +7,9 @@ from torch import nn
 
 from encoders.cnn import ImageEncoder
 from encoders.inference import encoder_fingerprint, prepare_for_inference
-from runtime.checkpoint import WEIGHTS, building_from_config, fill, model_folder, read_tensors
+from runtime.checkpoint import WEIGHTS, building_from_config, load_tensors, model_folder, read_tensors
 from runtime.device import best_device
-from runtime.errors import ModelError, shown
+from runtime.errors import ModelError, printable
 
 from .head import HeadSettings
 from .network import AnswerNetwork
@@ -22,10 +22,10 @@ def load_network(folder: Path, config: dict, *, encoder, device: torch.device | 
     Raises:
         ModelError: config or weights are damaged, do not belong together, or share an encoder that has changed.
     """
-    lent = encoder if isinstance(encoder, ImageEncoder) else None
+    preloaded = encoder if isinstance(encoder, ImageEncoder) else None
     with building_from_config(folder):
         shared = bool(config["encoder"].get("from"))
-        encoder = _shared_encoder(folder, config["encoder"], lent) if shared else None
+        encoder = _shared_encoder(folder, config["encoder"], preloaded) if shared else None
         with torch.device("meta"):  # the weights follow: no need to draw random ones first
             network = AnswerNetwork(
                 encoder or ImageEncoder(**config["encoder"]),
@@ -35,26 +35,26 @@ def load_network(folder: Path, config: dict, *, encoder, device: torch.device | 
             )
     path = model_folder(folder) / WEIGHTS
     own = nn.ModuleDict({"question": network.question, "head": network.head}) if shared else network
-    fill(own, read_tensors(path), shown(path))
-    own_encoder = None if shared and lent else network.encoder
+    load_tensors(own, read_tensors(path), printable(path))
+    own_encoder = None if shared and preloaded else network.encoder
     prepare_for_inference(
         network, few_rows=network.question, encoder=own_encoder, device=device or best_device(), exact=exact
     )
     return network
 
 
-def _shared_encoder(folder: Path, source: dict, lent: ImageEncoder | None) -> ImageEncoder:
+def _shared_encoder(folder: Path, source: dict, preloaded: ImageEncoder | None) -> ImageEncoder:
     """The encoder that a folder was trained on and does not store: the one lent, or read from the model that has it.
 
     Raises:
         ModelError: it is another one by now. That is said before anything is built on it, which would not fit.
     """
     name, wanted = source["from"], source.get("fingerprint")
-    encoder = lent
+    encoder = preloaded
     if encoder is None:
         with torch.device("meta"):
             encoder = ImageEncoder(**shared_config(name))
-        fill(encoder, shared_tensors(name), name)
+        load_tensors(encoder, shared_tensors(name), name)
     if (found := encoder_fingerprint(encoder)) != wanted:
         raise ModelError(changed_encoder(folder, name, wanted, found))
     return encoder

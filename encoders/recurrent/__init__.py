@@ -11,7 +11,7 @@ from .lstm import LSTMCell
 from .lstm_variants import LSTMVariantCell
 from .rnn import RNNCell
 from .settings import CELLS, RecurrentSettings
-from .stack import Recurrent, chunks
+from .stack import Recurrent, bptt_chunks
 
 __all__ = [
     "CELLS",
@@ -23,6 +23,6 @@ __all__ = [
     "RNNCell",
     "Recurrent",
     "RecurrentSettings",
-    "chunks",
+    "bptt_chunks",
     "clip_gradient_norm",
 ]

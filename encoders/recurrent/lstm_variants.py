@@ -59,10 +59,10 @@ class LSTMVariantCell(Cell):
         if full:
             size = len(gates) * hidden_size
             self.weight_gates = nn.Parameter(torch.empty(size, size).uniform_(-bound, bound))
-        self._start_remembering(forget_bias)
+        self._init_forget_bias(forget_bias)
 
     @torch.no_grad()
-    def _start_remembering(self, forget_bias: float) -> None:
+    def _init_forget_bias(self, forget_bias: float) -> None:
         gate, bias = ("i", -forget_bias) if self.coupled else ("f", forget_bias)
         if gate in self.blocks:
             rows = slice(self.blocks.index(gate) * self.hidden_size, (self.blocks.index(gate) + 1) * self.hidden_size)
@@ -75,15 +75,15 @@ class LSTMVariantCell(Cell):
             seen = linear(torch.cat(before, dim=1), self.weight_gates).chunk(len(before), dim=1)
             a |= {gate: a[gate] + s for gate, s in zip(self.gate_names, seen, strict=True)}
 
-        def opened(name: str, c: Tensor) -> Tensor | float:
+        def open_gate(name: str, c: Tensor) -> Tensor | float:
             if name not in a:
                 return 1.0
             return gate(NAMES[name], a[name] + self.peephole[name] * c if name in self.peephole else a[name])
 
-        i = opened("i", c)
-        f = 1 - i if self.coupled else opened("f", c)
+        i = open_gate("i", c)
+        f = 1 - i if self.coupled else open_gate("f", c)
         c = f * c + i * self.input_activation(a["g"])
-        o = opened("o", c)
+        o = open_gate("o", c)
         h = o * self.output_activation(c)
         now = {"i": i, "f": f, "o": o}
         gates = [now[name] for name in self.gate_names] if before else []

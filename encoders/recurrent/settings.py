@@ -49,7 +49,7 @@ class RecurrentSettings:
     INITIAL_STATES: ClassVar[tuple[str, ...]] = ("zero", "learnt")
 
     def __post_init__(self):
-        _one_of("cell", self.cell, CELLS)
+        _require_one_of("cell", self.cell, CELLS)
         self._check_variant()
         if not 1 <= self.layers <= 8:
             raise SettingError(f"layers is {self.layers}; choose 1 to 8.")
@@ -62,8 +62,8 @@ class RecurrentSettings:
                                    "lstm with its forget gate, or leave forget_bias out.")  # fmt: skip
             if not math.isfinite(self.forget_bias):
                 raise SettingError(f"forget_bias is {self.forget_bias}; give a number such as 1.")
-        _one_of("initialisation", self.init, INITIALISATIONS)
-        _one_of("initial state", self.initial_state, self.INITIAL_STATES)
+        _require_one_of("initialisation", self.init, INITIALISATIONS)
+        _require_one_of("initial state", self.initial_state, self.INITIAL_STATES)
         if self.truncate < 0:
             raise SettingError(f"truncate is {self.truncate}; choose 0 for whole sequences, or a number of steps.")
 
@@ -95,6 +95,6 @@ class RecurrentSettings:
         return CELLS[self.cell](input_size, hidden_size, **bias)
 
 
-def _one_of(name: str, value: str, choices: Collection[str]) -> None:
+def _require_one_of(name: str, value: str, choices: Collection[str]) -> None:
     if value not in choices:
         raise SettingError(f"there is no {name} {value!r}; choose one of {', '.join(choices)}.")

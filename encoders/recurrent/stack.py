@@ -55,7 +55,7 @@ class Recurrent(nn.Module):
         """One time step: x (B, E), state (B, layers, parts, H) -> the top layer's h (B, H), and the new state."""
         new = []
         for n, cell in enumerate(self.layers):
-            new.append(cell(self._between(n, x), state[:, n]))
+            new.append(cell(self._layer_input(n, x), state[:, n]))
             x = new[-1][:, 0]
         return x, torch.stack(new, dim=1)
 
@@ -71,20 +71,20 @@ class Recurrent(nn.Module):
             The top layer's h at every step, (B, T, H), and the state after the last one, (B, layers, parts, H).
         """
         if self.truncate and self.training:
-            h, states = zip(*chunks(self, x, self.truncate, state), strict=True)
+            h, states = zip(*bptt_chunks(self, x, self.truncate, state), strict=True)
             return torch.cat(h, dim=1), states[-1]
-        return self.over(x, state)
+        return self.unroll(x, state)
 
-    def over(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def unroll(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """As `forward`, with gradients through all time steps."""
         state = self.initial_state(x) if state is None else state
         last = []
         for n, cell in enumerate(self.layers):
-            x, now = cell.sequence(self._between(n, x), state[:, n])
+            x, now = cell.sequence(self._layer_input(n, x), state[:, n])
             last.append(now)
         return x, torch.stack(last, dim=1)
 
-    def _between(self, n: int, x: Tensor) -> Tensor:
+    def _layer_input(self, n: int, x: Tensor) -> Tensor:
         """What layer n reads, when the layer below says x."""
         if n == 0:
             return x
@@ -93,7 +93,7 @@ class Recurrent(nn.Module):
         return dropout(x, self.dropout, self.training)
 
 
-def chunks(
+def bptt_chunks(
     recurrent: Recurrent, x: Tensor, length: int, state: Tensor | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Truncated back-propagation through time (Williams & Peng 1990): the state is carried on, its graph is cut.
@@ -107,6 +107,6 @@ def chunks(
         Of each chunk, the top layer's h (B, length, H) and the state after it.
     """
     for part in x.split(length, dim=1):
-        h, after = recurrent.over(part, state)
+        h, after = recurrent.unroll(part, state)
         yield h, after
         state = after.detach()

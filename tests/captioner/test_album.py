@@ -125,8 +125,8 @@ def test_the_coco_file_is_a_data_set_that_training_reads(folder, entries, tmp_pa
             (tmp_path / "photos" / entry.name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / "photos" / entry.name).write_bytes(entry.path.read_bytes())
     read = read_captions(tmp_path)
-    said = {record.image.relative_to(tmp_path / "photos").as_posix(): record.captions for record in read.records}
-    assert said == {entry.name: (entry.caption.text,) for entry in entries if entry.caption}
+    captions = {record.image.relative_to(tmp_path / "photos").as_posix(): record.captions for record in read.records}
+    assert captions == {entry.name: (entry.caption.text,) for entry in entries if entry.caption}
 
 
 def test_coco_holds_photos_of_any_name_and_no_bad_ones(tmp_path):

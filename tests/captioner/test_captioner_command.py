@@ -13,7 +13,7 @@ from toys import COLOURS, square
 
 import captioner.model
 from captioner.__main__ import app
-from runtime.command import status_of
+from runtime.command import exit_status
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def command(model, load, monkeypatch, capsys):
 
     def call(*arguments, model=model):
         monkeypatch.setattr(sys, "argv", ["captioner", *map(os.fsdecode, arguments), "--model", str(model)])
-        return status_of(app), *capsys.readouterr()
+        return exit_status(app), *capsys.readouterr()
 
     return call
 
@@ -61,17 +61,20 @@ def test_one_photo_gives_one_line(command, model, load, folder):
     expected = load(str(model))(photo)
     assert command(photo) == (0, expected.text + "\n", "")
     status, out, err = command(photo, "--json")
-    [said] = lines(out)
-    assert (status, err, list(said)) == (0, "", ["image", "caption", "log_prob", "words", "alternatives"])
-    assert (said["image"], said["caption"], len(said["alternatives"])) == (str(photo), expected.text, 2)
-    assert [w["word"] for w in said["words"]] == expected.text.split()
+    [results] = lines(out)
+    assert (status, err, list(results)) == (0, "", ["image", "caption", "log_prob", "words", "alternatives"])
+    assert (results["image"], results["caption"], len(results["alternatives"])) == (str(photo), expected.text, 2)
+    assert [w["word"] for w in results["words"]] == expected.text.split()
 
 
 def test_several_photos_are_named_and_in_the_order_given(command, folder):
     photos = [folder / "d.png", folder / "a.png", folder / "b.JPG"]
     status, out, _ = command(*photos)
     alone = [command(photo)[1] for photo in photos]
-    assert (status, out.splitlines()) == (0, [f"{p}: {said.strip()}" for p, said in zip(photos, alone, strict=True)])
+    assert (status, out.splitlines()) == (
+        0,
+        [f"{p}: {results.strip()}" for p, results in zip(photos, alone, strict=True)],
+    )
 
 
 def test_a_bad_file_in_a_folder_is_reported_and_passed_over(command, folder):
@@ -84,10 +87,10 @@ def test_a_bad_file_in_a_folder_is_reported_and_passed_over(command, folder):
     assert "1 of 5 photos could not be opened." in err
 
     status, out, _ = command(folder, "--json")
-    said = lines(out)
-    assert (status, len(said)) == (1, 5)
-    assert list(said[2]) == ["image", "error"]
-    assert "is not a picture" in said[2]["error"]
+    results = lines(out)
+    assert (status, len(results)) == (1, 5)
+    assert list(results[2]) == ["image", "error"]
+    assert "is not a picture" in results[2]["error"]
 
 
 def test_captions_go_to_standard_output_although_a_bar_is_drawn(command, folder, monkeypatch):
@@ -103,7 +106,7 @@ def test_out_is_resumed(command, folder, tmp_path):
     status, printed, err = command(folder, "--json", "--out", out)
     assert (status, printed) == (1, "")  # c.jpg failed
     assert "2 of 5 photos are in" in err
-    assert [said["image"] for said in lines(out.read_text())] == [
+    assert [results["image"] for results in lines(out.read_text())] == [
         str(folder / name) for name in ("d.png", "a.png", "b.JPG", "more/e.png")
     ]
     (folder / "c.jpg").write_bytes((folder / "a.png").read_bytes())
@@ -156,15 +159,15 @@ def test_n_prints_so_many_sentences(command, folder):
 def test_the_options_reach_the_search(command, folder):
     photo = folder / "a.png"
 
-    def said(options):
+    def results(options):
         return command(photo, *options.split())[1].split()
 
-    greedy = said("--beam 1")
+    greedy = results("--beam 1")
     for narrow in ("--top-k 1", "--top-p 1e-9", "--temperature 0.01"):
-        assert said(f"--sample {narrow}") == greedy
-    assert said("--beam 1 --max-length 2") == greedy[:2]
-    assert said("--sample --seed 3") == said("--sample --seed 3") != said("--sample --seed 4")
-    once = said("--no-repeat 1")
+        assert results(f"--sample {narrow}") == greedy
+    assert results("--beam 1 --max-length 2") == greedy[:2]
+    assert results("--sample --seed 3") == results("--sample --seed 3") != results("--sample --seed 4")
+    once = results("--no-repeat 1")
     assert len(once) == len(set(once)) > 1
 
 
@@ -225,6 +228,6 @@ def test_the_process_prints_json_alone_and_leaves_with_1(model, folder):
     screen = "".join(os.read(ours, 100_000).decode().split())  # long lines are broken anywhere
     os.close(ours)
     assert done.returncode == 1
-    assert ["caption" in said for said in lines(done.stdout)] == [True, True, False, True, True]
+    assert ["caption" in results for results in lines(done.stdout)] == [True, True, False, True, True]
     assert "captioning" in screen
     assert "c.jpgisnotapicture" in screen

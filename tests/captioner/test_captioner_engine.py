@@ -16,7 +16,7 @@ WORDS = Vocabulary((*SPECIALS, *(f"cell{n}" for n in range(ROWS * COLS)), "shine
 
 
 @dataclass
-class Told:
+class Decoding:
     brightest: np.ndarray  # (B,), a cell
     length: int = 0
     p: np.ndarray | None = None
@@ -25,7 +25,7 @@ class Told:
         return len(self.brightest)
 
     def select(self, rows):
-        return Told(self.brightest[rows.flatten()], self.length, self.p)
+        return Decoding(self.brightest[rows.flatten()], self.length, self.p)
 
 
 class BrightestCell:
@@ -39,13 +39,13 @@ class BrightestCell:
 
     def start(self, features):
         assert features.shape[1:] == (ROWS * COLS, 3)
-        return Told(features.sum(2).argmax(1))
+        return Decoding(features.sum(2).argmax(1))
 
     def step(self, tokens, state):
         shines, end = WORDS.ids["shines"], END
         word = (len(SPECIALS) + state.brightest, np.full_like(tokens, shines), np.full_like(tokens, end))
         logits = 9.0 * np.eye(len(WORDS))[word[min(state.length, 2)]]
-        return logits, Told(state.brightest, state.length + 1, np.eye(ROWS * COLS)[state.brightest])
+        return logits, Decoding(state.brightest, state.length + 1, np.eye(ROWS * COLS)[state.brightest])
 
 
 def shining(row: int, col: int) -> Image.Image:

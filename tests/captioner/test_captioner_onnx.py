@@ -13,9 +13,9 @@ import runtime.installed
 import runtime.onnx_graphs
 from captioner import SearchSettings, load
 from captioner.onnx_export import save_graphs
-from runtime.checkpoint import CONFIG, WEIGHTS, change_config, read_config
+from runtime.checkpoint import CONFIG, WEIGHTS, read_config, update_config
 from runtime.errors import ModelError, SettingError
-from runtime.onnx_export import note_graphs
+from runtime.onnx_export import register_graphs
 
 PHOTOS = [square(colour, side) for colour in COLOURS for side in SIDES]
 
@@ -31,7 +31,7 @@ def exported(folder, dtype=None):
     small_captioner().save(folder, dtype=dtype)
     network = load(folder, exact=True).network
     about = {"encoder": network.encoder_fingerprint, "grid": network.grid, "feature_size": network.encoder.feature_size}
-    note_graphs(folder, save_graphs(network, folder), **about)
+    register_graphs(folder, save_graphs(network, folder), **about)
     return folder
 
 
@@ -85,7 +85,7 @@ def change_weights(folder):
 
 
 def change_format(folder):
-    change_config(folder, onnx=read_config(folder)["onnx"] | {"format": 9})
+    update_config(folder, onnx=read_config(folder)["onnx"] | {"format": 9})
 
 
 def change_graph(folder):
@@ -95,8 +95,8 @@ def change_graph(folder):
 def damage_graph(folder):
     (folder / "step.onnx").write_bytes(b"nothing")
     about = read_config(folder)["onnx"]
-    about["files"]["step.onnx"] = runtime.onnx_graphs.checksum_of(folder / "step.onnx")
-    change_config(folder, onnx=about)
+    about["files"]["step.onnx"] = runtime.onnx_graphs.file_checksum(folder / "step.onnx")
+    update_config(folder, onnx=about)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def damage_graph(folder):
         (change_graph, r"step\.onnx is missing or another model's"),
         (lambda folder: (folder / "encoder.onnx").unlink(), r"encoder\.onnx is missing or another model's"),
         (damage_graph, r"step\.onnx cannot be read by ONNX Runtime"),
-        (lambda folder: change_config(folder, onnx=None), "has no ONNX graphs"),
+        (lambda folder: update_config(folder, onnx=None), "has no ONNX graphs"),
     ],
 )
 def test_files_that_do_not_fit_are_refused_and_pytorch_is_used_instead(own, spoil, words, caplog):

@@ -44,10 +44,10 @@ def test_two_requests_at_once_give_what_one_after_the_other_gives(model):
 def test_a_model_that_is_replaced_finishes_what_it_began(model):
     models = {"captioner": small_captioner()}
     stream = models["captioner"].stream(PHOTOS)
-    begun = [next(stream)]
+    first = [next(stream)]
     models["captioner"] = small_captioner(Vocabulary.build(["other words altogether"]))
     gc.collect()
-    assert [caption.text for _, caption in [*begun, *stream]] == [model(photo).text for photo in PHOTOS]
+    assert [caption.text for _, caption in [*first, *stream]] == [model(photo).text for photo in PHOTOS]
 
 
 def test_a_folder_that_is_overwritten_changes_no_model_in_memory(model, tmp_path):

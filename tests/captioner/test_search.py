@@ -15,19 +15,19 @@ PAD, START, END, A, B, C = range(6)
 V = 6
 
 
-class Told:
+class History:
     """A state that remembers, for each row, which item it belongs to and every token it was given."""
 
-    def __init__(self, items, told=None):
+    def __init__(self, items, history=None):
         self.items = items
-        self.told = told or [()] * len(items)
+        self.history = history or [()] * len(items)
 
     def __len__(self):
         return len(self.items)
 
     def select(self, rows):
         rows = rows.flatten().tolist()
-        return Told([self.items[r] for r in rows], [self.told[r] for r in rows])
+        return History([self.items[r] for r in rows], [self.history[r] for r in rows])
 
 
 class Table:
@@ -38,21 +38,23 @@ class Table:
 
     def __call__(self, tokens, state):
         assert tokens.shape == (len(state),)
-        state = Told(state.items, [(*told, t) for told, t in zip(state.told, tokens.tolist(), strict=True)])
+        state = History(state.items, [(*history, t) for history, t in zip(state.history, tokens.tolist(), strict=True)])
         self.batches.append(state)
-        return torch.stack([self.logits(i, told) for i, told in zip(state.items, state.told, strict=True)]), state
+        return torch.stack(
+            [self.logits(i, history) for i, history in zip(state.items, state.history, strict=True)]
+        ), state
 
-    def log_prob(self, item, said):
+    def log_prob(self, item, spoken):
         """Of each token, by the model itself."""
-        return [torch.log_softmax(self.logits(item, (START, *said[:t])), 0)[token].item()
-                for t, token in enumerate(said)]  # fmt: skip
+        return [torch.log_softmax(self.logits(item, (START, *spoken[:t])), 0)[token].item()
+                for t, token in enumerate(spoken)]  # fmt: skip
 
 
 def random_table(seed, spread=2.0):
     """Logits drawn anew for every item and beginning of a sentence."""
 
-    def logits(item, told):
-        generator = torch.Generator().manual_seed(hash((seed, item, told)) % 2**60)
+    def logits(item, history):
+        generator = torch.Generator().manual_seed(hash((seed, item, history)) % 2**60)
         return torch.randn(V, generator=generator) * spread
 
     return Table(logits)
@@ -60,25 +62,25 @@ def random_table(seed, spread=2.0):
 
 def fixed_table(probabilities):
     """The same probabilities at every step."""
-    return Table(lambda item, told: torch.tensor(probabilities).log())
+    return Table(lambda item, history: torch.tensor(probabilities).log())
 
 
 def run(table, items=1, banned=(PAD, START), **changes):
     items = list(range(items)) if isinstance(items, int) else items
-    return search(table, Told(items), start=START, end=END, banned=banned,
+    return search(table, History(items), start=START, end=END, banned=banned,
                   settings=SearchSettings(**{"no_repeat": 0, **changes}))  # fmt: skip
 
 
 def greedy(table, item, max_length):
     """The likeliest word each time, until the end."""
-    said = []
-    while len(said) < max_length:
-        logits = table.logits(item, (START, *said))
+    spoken = []
+    while len(spoken) < max_length:
+        logits = table.logits(item, (START, *spoken))
         word = max((END, A, B, C), key=lambda token: logits[token].item())
         if word == END:
-            return said, True
-        said.append(word)
-    return said, False
+            return spoken, True
+        spoken.append(word)
+    return spoken, False
 
 
 def slow_beam(table, item, width, max_length):
@@ -88,14 +90,16 @@ def slow_beam(table, item, width, max_length):
     """
     live, done = [(0.0, ())], []
     for _ in range(max_length):
-        scored = [(score + torch.log_softmax(table.logits(item, (START, *said)), 0), said) for score, said in live]
-        grown = [(scores[token].item(), (*said, token)) for scores, said in scored for token in (END, A, B, C)]
+        scored = [
+            (score + torch.log_softmax(table.logits(item, (START, *spoken)), 0), spoken) for score, spoken in live
+        ]
+        grown = [(scores[token].item(), (*spoken, token)) for scores, spoken in scored for token in (END, A, B, C)]
         grown.sort(reverse=True)
         done = sorted(done + [row for row in grown[:width] if row[1][-1] == END], reverse=True)
         live = [row for row in grown if row[1][-1] != END][:width]
         if len(done) >= width and done[width - 1] >= live[0]:
             break
-    return [said for _, said in (done + live)[:width]]
+    return [spoken for _, spoken in (done + live)[:width]]
 
 
 def every_sentence(table, item, max_length, penalty):
@@ -120,8 +124,8 @@ def test_a_beam_of_one_is_greedy(seed):
 def test_a_beam_is_the_slow_one_with_lists(seed, width):
     table = random_table(seed, spread=1.5)
     for item, found in enumerate(run(table, items=4, beam=width, n=width, max_length=5, length_penalty=0.0)):
-        said = [(*h.tokens, END) if h.ended else h.tokens for h in found]
-        assert said == slow_beam(table, item, width, 5)
+        spoken = [(*h.tokens, END) if h.ended else h.tokens for h in found]
+        assert spoken == slow_beam(table, item, width, 5)
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.7, 1.0, 2.0])
@@ -137,9 +141,9 @@ def test_a_beam_sees_further_than_greedy():
     """The likelier first word leads into a dead end."""
     likely = {(START,): {A: 0.6, B: 0.4}, (START, A): {END: 0.3, A: 0.4, C: 0.3}}
 
-    def logits(item, told):
+    def logits(item, history):
         p = torch.full((V,), 1e-9)
-        for token, probability in likely.get(told, {END: 1.0}).items():
+        for token, probability in likely.get(history, {END: 1.0}).items():
             p[token] = probability
         return p.log()
 
@@ -159,9 +163,9 @@ def test_the_search_is_over_once_the_best_sentences_lead(n, steps):
 
 
 def test_a_sentence_that_grows_and_leads_is_waited_for():
-    def logits(item, told):
+    def logits(item, history):
         p = torch.full((V,), 1e-9)
-        p[[END, A]] = torch.tensor([0.4, 0.6] if len(told) == 1 else [0.1, 0.9] if len(told) < 4 else [1.0, 0.0])
+        p[[END, A]] = torch.tensor([0.4, 0.6] if len(history) == 1 else [0.1, 0.9] if len(history) < 4 else [1.0, 0.0])
         return p.log()
 
     table = Table(logits)
@@ -173,9 +177,9 @@ def test_a_sentence_that_grows_and_leads_is_waited_for():
 def test_a_row_of_a_batch_is_the_row_alone(how):
     """Items end at different times, so some are let go before others."""
 
-    def logits(item, told):
+    def logits(item, history):
         """Item i is likely to end after i words."""
-        return random_table(5).logits(item, told) + torch.eye(V)[END] * (20 if len(told) > item else -20)
+        return random_table(5).logits(item, history) + torch.eye(V)[END] * (20 if len(history) > item else -20)
 
     together = run(Table(logits), items=9, max_length=12, **how)
     table = Table(logits)
@@ -189,16 +193,16 @@ def test_a_row_of_a_batch_is_the_row_alone(how):
 def test_a_row_is_sampled_by_its_own_seed():
     seeds = [7, 1, 7, 3]
     how = {"start": START, "end": END, "banned": (PAD,), "settings": SearchSettings(sample=True, n=5, max_length=8)}
-    together = search(random_table(3, 1.0), Told([0, 1, 0, 2]), seeds=seeds, **how)
+    together = search(random_table(3, 1.0), History([0, 1, 0, 2]), seeds=seeds, **how)
     for found, item, seed in zip(together, [0, 1, 0, 2], seeds, strict=True):
-        [alone] = search(random_table(3, 1.0), Told([item]), seeds=[seed], **how)
+        [alone] = search(random_table(3, 1.0), History([item]), seeds=[seed], **how)
         assert [h.tokens for h in alone] == [h.tokens for h in found]
     assert [h.tokens for h in together[0]] == [h.tokens for h in together[2]]
     assert len({tuple(h.tokens for h in found) for found in together}) == 3
 
 
 def test_finished_items_are_let_go():
-    def logits(item, told):
+    def logits(item, history):
         return torch.eye(V)[A if item == 7 else END] * 20
 
     table = Table(logits)
@@ -246,7 +250,7 @@ def test_rows_point_to_the_row_that_said_the_word(how):
         for hypothesis in found:
             for t, row in enumerate(hypothesis.rows):
                 batch = table.batches[t]
-                assert (batch.items[row], batch.told[row]) == (item, (START, *hypothesis.tokens[:t]))
+                assert (batch.items[row], batch.history[row]) == (item, (START, *hypothesis.tokens[:t]))
             assert len(hypothesis.rows) == len(hypothesis.tokens)
 
 
@@ -255,8 +259,8 @@ def test_the_drawn_word_is_the_one_fed_back():
     found = run(table, items=30, sample=True, max_length=6)
     assert len({h.tokens for [h] in found}) > 10
     for item, [h] in enumerate(found):
-        said = (*h.tokens, END) if h.ended else h.tokens
-        assert table.batches[len(said) - 1].told[item] == (START, *said[:-1])
+        spoken = (*h.tokens, END) if h.ended else h.tokens
+        assert table.batches[len(spoken) - 1].history[item] == (START, *spoken[:-1])
 
 
 def frequencies(probabilities, **how):
@@ -289,16 +293,16 @@ def test_words_are_drawn_as_often_as_they_are_likely(how, expected):
 
 def test_sampling_is_seeded():
     draws = [run(random_table(1, 1.0), items=10, sample=True, max_length=8, seed=seed) for seed in (1, 1, 2)]
-    said = [[h.tokens for [h] in found] for found in draws]
-    assert said[0] == said[1] != said[2]
+    spoken = [[h.tokens for [h] in found] for found in draws]
+    assert spoken[0] == spoken[1] != spoken[2]
 
 
 def test_probabilities_are_the_models_own_whatever_is_left_out():
     table = random_table(4)
     [found] = run(table, sample=True, n=30, temperature=0.3, top_k=2, top_p=0.9, no_repeat=1, banned=(PAD, START, B))
     for h in found:
-        said = (*h.tokens, END) if h.ended else h.tokens
-        assert h.log_probs == pytest.approx(table.log_prob(0, said), abs=1e-5)
+        spoken = (*h.tokens, END) if h.ended else h.tokens
+        assert h.log_probs == pytest.approx(table.log_prob(0, spoken), abs=1e-5)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -322,18 +326,18 @@ def test_whatever_the_model(seed, spread, beam, n, sample, max_length, no_repeat
         assert ranks == sorted(ranks, reverse=True)
         assert sample or len({h.tokens for h in found}) == len(found)
         for h in found:
-            said = (*h.tokens, END) if h.ended else h.tokens
+            spoken = (*h.tokens, END) if h.ended else h.tokens
             assert set(h.tokens) <= {A, B, C}
-            assert len(said) == max_length or (h.ended and len(said) < max_length)
-            assert h.log_probs == pytest.approx(table.log_prob(item, said), abs=1e-4)
-            runs = [said[i : i + no_repeat] for i in range(len(said) - no_repeat + 1)]
+            assert len(spoken) == max_length or (h.ended and len(spoken) < max_length)
+            assert h.log_probs == pytest.approx(table.log_prob(item, spoken), abs=1e-4)
+            runs = [spoken[i : i + no_repeat] for i in range(len(spoken) - no_repeat + 1)]
             assert not no_repeat or len(runs) == len(set(runs))
 
 
 def test_an_ended_row_never_gets_stuck_while_others_go_on():
     """Few words and no_repeat: what is drawn after the end runs out of new pairs long before the others end."""
 
-    def logits(item, told):
+    def logits(item, history):
         if item == 0:
             return torch.eye(V)[END] * 50
         return torch.tensor([-50.0, -50.0, -50.0, 0.0, 0.0, 0.0])

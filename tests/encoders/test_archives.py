@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from encoders import archives
-from encoders.archives import files_inside
+from encoders.archives import list_archive
 from encoders.images import open_photo
 from runtime.errors import DataError, PhotoError
 
@@ -55,7 +55,7 @@ MADE = pytest.mark.parametrize(("make", "suffix"), [(tar_of, ".tar"), (zip_of, "
 @MADE
 def test_every_file_is_where_the_index_says(tmp_path, make, suffix):
     archive = make(tmp_path / f"x{suffix}", {**FILES, "__MACOSX/a/._1.jpg": b"junk", "a/.DS_Store": b"junk"})
-    found = list(files_inside(archive))
+    found = list(list_archive(archive))
     assert {file.member: file.read_bytes() for file in found} == FILES
     assert [file.member for file in found] == list(FILES)
     for file in found:
@@ -71,14 +71,14 @@ def test_every_file_is_where_the_index_says(tmp_path, make, suffix):
 def test_photos_inside_are_opened_by_many_threads(tmp_path, make, suffix):
     archive = make(tmp_path / f"x{suffix}", {f"{n}.png": picture((n, 0, 0)) for n in range(40)})
     with ThreadPoolExecutor(8) as pool:
-        opened = list(pool.map(open_photo, files_inside(archive)))
+        opened = list(pool.map(open_photo, list_archive(archive)))
     assert [photo.getpixel((0, 0))[0] for photo in opened] == list(range(40))
 
 
 @MADE
 def test_what_changed_behind_the_index_is_one_sentence(tmp_path, make, suffix):
     archive = make(tmp_path / f"x{suffix}", {"a.png": picture("red"), "b.png": picture("red")})
-    *_, last = files_inside(archive)
+    *_, last = list_archive(archive)
     archive.write_bytes(archive.read_bytes()[: last.offset + 9])
     with pytest.raises(PhotoError, match=r"x\.\w+/b\.png cannot be read \(the archive is cut short\)"):
         open_photo(last)
@@ -89,7 +89,7 @@ def test_what_changed_behind_the_index_is_one_sentence(tmp_path, make, suffix):
 
 def test_damaged_bytes_of_a_zip_are_one_sentence(tmp_path):
     archive = zip_of(tmp_path / "x.zip", {"a.txt": b"two " * 99})
-    (file,) = files_inside(archive)
+    (file,) = list_archive(archive)
     content = bytearray(archive.read_bytes())
     content[file.offset : file.offset + file.deflated] = b"\xff" * file.deflated
     archive.write_bytes(content)
@@ -99,10 +99,10 @@ def test_damaged_bytes_of_a_zip_are_one_sentence(tmp_path):
 
 def test_a_zip_that_holds_more_than_it_says_is_not_unpacked(tmp_path, monkeypatch):
     archive = zip_of(tmp_path / "x.zip", {"a.txt": b"\0" * 5000})
-    (file,) = files_inside(archive)
+    (file,) = list_archive(archive)
     with pytest.raises(OSError, match="the archive is damaged"):
-        archives.FileInside(archive, "a.txt", 100, file.offset, file.deflated).read_bytes()
-    monkeypatch.setattr(archives, "LARGEST", 4999)
+        archives.ArchivedFile(archive, "a.txt", 100, file.offset, file.deflated).read_bytes()
+    monkeypatch.setattr(archives, "MAX_BYTES", 4999)
     with pytest.raises(OSError, match="larger than"):
         file.read_bytes()
 
@@ -111,7 +111,7 @@ def test_a_zip_that_holds_more_than_it_says_is_not_unpacked(tmp_path, monkeypatc
 def test_a_tar_cut_short_gives_what_is_before(tmp_path, cut):
     archive = tar_of(tmp_path / "x.tar", {"a.txt": b"a" * 300, "b.txt": b"b" * 300, "c.txt": b"c" * 300})
     archive.write_bytes(archive.read_bytes()[:cut])
-    files = files_inside(archive)
+    files = list_archive(archive)
     assert next(files).read_bytes() == b"a" * 300
     with pytest.raises(DataError, match=r"x\.tar is cut short.*download or copy it again"):
         list(files)
@@ -124,6 +124,6 @@ def test_a_tar_cut_short_gives_what_is_before(tmp_path, cut):
 )  # fmt: skip
 def test_what_is_no_archive_is_one_sentence(tmp_path, name, content, sentence):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=sentence) as told:
-        list(files_inside(tmp_path / name))
-    assert "\n" not in str(told.value)
+    with pytest.raises(DataError, match=sentence) as caught:
+        list(list_archive(tmp_path / name))
+    assert "\n" not in str(caught.value)

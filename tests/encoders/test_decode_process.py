@@ -12,7 +12,7 @@ from PIL import Image
 
 from encoders import decode_process
 from encoders.decode_process import Budget, DecodeProcess, Pool
-from encoders.decoding import Undecodable, decode, max_pixels, read_header
+from encoders.decoding import DecodeError, decode, max_pixels, read_header
 from encoders.formats import register_heif
 from encoders.images import open_photo
 from runtime.errors import PhotoError
@@ -62,14 +62,14 @@ def test_why_not_is_told_and_the_process_goes_on(pool: Pool):
         (b"text", LIMIT, "not a picture"),
         (png(1, 1, 8, 2, bytes(4), [text_of(megabytes=700)]), LIMIT, "too much memory"),
     ):
-        with pytest.raises(Undecodable, match=why):
+        with pytest.raises(DecodeError, match=why):
             pool.decode(data, limit, None)
     assert pool.decode(saved(COLOURS, "GIF"), LIMIT, None).size == (300, 200) and pool._idle == [kept]
 
 
 def test_what_takes_too_long_is_ended_and_blocks_nobody(pool: Pool, monkeypatch):
     monkeypatch.setattr(decode_process, "pool", pool)
-    monkeypatch.setattr(decode_process, "SECONDS", 1)
+    monkeypatch.setattr(decode_process, "CPU_SECONDS", 1)
     endless = jpeg_of_scans(3000, (2000, 2000))
     with ThreadPoolExecutor(1) as thread:
         began = time.process_time()
@@ -83,15 +83,15 @@ def test_what_takes_too_long_is_ended_and_blocks_nobody(pool: Pool, monkeypatch)
 
 
 def test_by_the_clock_where_the_system_counts_no_time_of_a_processor(pool: Pool, monkeypatch):
-    monkeypatch.setattr(decode_process, "PATIENCE", 0.5)
-    with pytest.raises(Undecodable, match="takes too long"):
+    monkeypatch.setattr(decode_process, "STEP_TIMEOUT", 0.5)
+    with pytest.raises(DecodeError, match="takes too long"):
         pool.decode(jpeg_of_scans(3000, (2000, 2000)), LIMIT, 64)
     assert pool._idle == []
 
 
 def test_a_decoder_that_breaks_off_is_told_of(pool: Pool, monkeypatch):
     monkeypatch.setattr(DecodeProcess, "finish", lambda self: self._process.kill() or finish(self))
-    with pytest.raises(Undecodable, match="made its decoder break off"):
+    with pytest.raises(DecodeError, match="made its decoder break off"):
         pool.decode(saved(COLOURS, "GIF"), LIMIT, None)
     monkeypatch.undo()
     assert pool.decode(saved(COLOURS, "GIF"), LIMIT, None).size == (300, 200)
@@ -131,10 +131,10 @@ def test_it_ends_with_the_process_that_started_it():
 
 def test_after_some_time_without_work_processes_end(pool: Pool, monkeypatch):
     given_back = threading.Event()
-    monkeypatch.setattr(decode_process, "give_memory_back", given_back.set)
+    monkeypatch.setattr(decode_process, "trim_memory", given_back.set)
     pool.decode(saved(COLOURS, "GIF"), LIMIT, None)
     assert pool._idle, "not at once"
-    monkeypatch.setattr(decode_process, "IDLE", 0.1)
+    monkeypatch.setattr(decode_process, "IDLE_SECONDS", 0.1)
     process = pool._idle[0]
     pool.decode(saved(COLOURS, "GIF"), LIMIT, None)
     assert given_back.wait(10) and pool._idle == [] and not process.alive
@@ -142,9 +142,9 @@ def test_after_some_time_without_work_processes_end(pool: Pool, monkeypatch):
 
 
 def test_giving_memory_back_does_no_harm_anywhere(monkeypatch):
-    decode_process.give_memory_back()
+    decode_process.trim_memory()
     monkeypatch.setattr(decode_process.ctypes, "CDLL", lambda name: object())
-    decode_process.give_memory_back()
+    decode_process.trim_memory()
 
 
 def test_many_threads_share_few_processes(pool: Pool):
@@ -158,7 +158,7 @@ def test_the_budget_is_kept_and_nobody_waits_for_ever():
 
     def work(amount: int) -> None:
         nonlocal most, now
-        with budget.taken(amount):
+        with budget.reserve(amount):
             with lock:
                 now += min(amount, 10)
                 most = max(most, now)
@@ -169,14 +169,14 @@ def test_the_budget_is_kept_and_nobody_waits_for_ever():
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(work, [1, 4, 99, 3, 10, 2, 6, 5] * 5))
     assert most <= 10 and now == 0
-    with pytest.raises(ValueError), budget.taken(10):
+    with pytest.raises(ValueError), budget.reserve(10):
         raise ValueError
-    with budget.taken(10):
+    with budget.reserve(10):
         pass
 
 
 def test_pixels_in_work_are_counted(pool: Pool, monkeypatch):
     taken = []
-    monkeypatch.setattr(pool._budget, "taken", lambda amount: taken.append(amount) or Budget(1).taken(0))
+    monkeypatch.setattr(pool._budget, "reserve", lambda amount: taken.append(amount) or Budget(1).reserve(0))
     pool.decode(saved(COLOURS, "GIF"), max_pixels(), 16)
     assert taken == [0.06]

@@ -55,14 +55,14 @@ def test_other_files(kind: str):
 
 @pytest.mark.parametrize("kind", ["jpeg", "progressive", "png", "webp", "lossless webp", "webp of several frames"])
 def test_the_size_is_read(monkeypatch, kind: str):
-    monkeypatch.setattr(ordinary, "MOST_PIXELS", 320 * 200)
+    monkeypatch.setattr(ordinary, "MAX_PIXELS", 320 * 200)
     assert is_ordinary(USUAL[kind])
-    monkeypatch.setattr(ordinary, "MOST_PIXELS", 320 * 200 - 1)
+    monkeypatch.setattr(ordinary, "MAX_PIXELS", 320 * 200 - 1)
     assert not is_ordinary(USUAL[kind])
 
 
 def test_large_files(monkeypatch):
-    monkeypatch.setattr(ordinary, "MOST_BYTES", len(JPEG) - 1)
+    monkeypatch.setattr(ordinary, "MAX_BYTES", len(JPEG) - 1)
     assert not is_ordinary(JPEG) and is_ordinary(USUAL["grey"])
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from encoders.recurrent import Recurrent, RecurrentSettings, chunks, clip_gradient_norm
+from encoders.recurrent import Recurrent, RecurrentSettings, bptt_chunks, clip_gradient_norm
 from runtime.errors import SettingError
 
 B, T, E, H = 3, 6, 4, 5
@@ -109,7 +109,7 @@ def test_a_chunk_s_weights_have_the_gradient_of_torch_s_lstm_from_the_state_befo
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         other.data.copy_(one)
     state = None
-    for n, (h, _) in enumerate(chunks(ours, x, 2)):
+    for n, (h, _) in enumerate(bptt_chunks(ours, x, 2)):
         expected, state = theirs(x[:, 2 * n : 2 * n + 2], state)
         state = tuple(part.detach() for part in state)
         torch.testing.assert_close(h, expected)

@@ -11,7 +11,7 @@ from vqa_toys import small_answerer
 
 import app
 from page.guard import Hosts
-from page.serve import listen, serve, url
+from page.serve import bind, serve, url
 from runtime.errors import ModelError, SettingError
 
 
@@ -23,7 +23,7 @@ def model(tmp_path_factory):
 
 def test_models_are_found_by_their_folders(model, tmp_path):
     models = app._models(str(model), str(small_answerer().save(tmp_path / "vqa")))
-    assert models.answerer.sees_like(models.captioner) is False and models.answerer.answers[0] == "red"
+    assert models.answerer.shares_encoder_with(models.captioner) is False and models.answerer.answers[0] == "red"
     for names in (("nowhere", "bundled-vqa"), (str(model), "nowhere")):
         with pytest.raises(ModelError, match="nowhere does not exist"):
             app._models(*names)
@@ -44,18 +44,18 @@ def test_mcp_without_its_extra_is_one_sentence(model, monkeypatch):
 @pytest.mark.parametrize("host, port", [("no such host", 0), ("1.2.3.4", 0), ("::g", 0)])
 def test_an_address_that_cannot_be_served_is_one_sentence(host, port):
     with pytest.raises(SettingError, match=rf"{host}:{port} cannot be served \(.*\); choose another --host or --port"):
-        listen(host, port)
+        bind(host, port)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::", "localhost"])
 def test_an_address_of_either_kind_is_listened_on(host):
     if ":" in host and not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
-    with listen(host, 0) as listening:
+    with bind(host, 0) as listening:
         port = listening.getsockname()[1]
         socket.create_connection((host.replace("::", "::1") if host == "::" else host, port), 5).close()
         with pytest.raises(SettingError, match="cannot be served"):
-            listen(host, port)
+            bind(host, port)
     assert url(host, 80) == ("http://[%s]:80" if ":" in host else "http://%s:80") % host
 
 

@@ -94,13 +94,13 @@ def give_photo(page, photo: Path) -> str:
 
 
 def test_a_photo_is_captioned_its_words_shown_questions_answered_and_the_caption_corrected(page, place):
-    said = captioner.load(place / "captioner")(place / "photo.png", SearchSettings(beam=3, n=3))
-    assert give_photo(page, place / "photo.png") == said.text
+    expected_caption = captioner.load(place / "captioner")(place / "photo.png", SearchSettings(beam=3, n=3))
+    assert give_photo(page, place / "photo.png") == expected_caption.text
     attended = page.locator(".looked img").first
     whole = attended.get_attribute("src")
     picture(page, "caption")
     page.locator("#caption .token").nth(1).click()
-    expect(page.get_by_text(f"Where it looked: “{said.words[1].text}”").first).to_be_visible()
+    expect(page.get_by_text(f"Where it looked: “{expected_caption.words[1].text}”").first).to_be_visible()
     expect(attended).not_to_have_attribute("src", whole)
     picture(page, "word")
     box = page.get_by_placeholder("What colour is it?")
@@ -147,11 +147,11 @@ def test_a_zip_is_captioned_and_its_captions_downloaded(page, place):
     page.get_by_role("button", name="Caption them").click()
     expect(page.get_by_text("4 of 5 photos captioned")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("broken.jpg is not a picture")).to_be_visible()
-    said = captioner.load(place / "captioner")(place / "red.png").text
-    expect(page.locator("[role=tabpanel]:visible").get_by_text(said).first).to_be_visible()
+    expected_caption = captioner.load(place / "captioner")(place / "red.png").text
+    expect(page.locator("[role=tabpanel]:visible").get_by_text(expected_caption).first).to_be_visible()
     with page.expect_download() as download:
         page.get_by_text("captions.csv").click()
-    assert f"red.png,{said}," in Path(download.value.path()).read_text(encoding="utf-8-sig")
+    assert f"red.png,{expected_caption}," in Path(download.value.path()).read_text(encoding="utf-8-sig")
 
 
 def test_a_model_is_retrained_watched_used_and_downloaded(page, place):

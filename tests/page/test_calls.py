@@ -70,18 +70,18 @@ def test_through_a_proxy_nothing_is_written(visit, tmp_path, header):
     photo, data, proxied = *map(visit.upload, (tmp_path / "photo.png", tmp_path / "data.zip")), {header: "127.0.0.1"}
     visit.call("look", photo, "Search", 1, 1.0, 0, 1.0, 1, 3, **proxied)
     writing = {"choices": ["captioner"], "train": ["captioner", None, "new", False, 1, 1e-3, 2, False],
-               "unpacked": ["captioner", data], "kept": [None, "a square"],
+               "unpack_upload": ["captioner", data], "save": [None, "a square"],
                "swap": [None], "pack": [None], "stop_it": [None], "resume_it": [None]}  # fmt: skip
     for name, values in writing.items():
         with pytest.raises(AssertionError, match="off for visitors from another computer or through a proxy"):
             visit.call(name, *values, **proxied)
-    assert visit.call("arrive", **proxied)[-1]["visible"] is True
+    assert visit.call("refresh", **proxied)[-1]["visible"] is True
     assert not (visit.site.workspace).exists()
 
 
 def test_on_this_machine_it_is(visit):
     assert visit.call("choices", "captioner")[0]["__type__"] == "update"
-    assert "visible" not in visit.call("arrive")[-1]
+    assert "visible" not in visit.call("refresh")[-1]
 
 
 def test_no_other_origin_is_let_in(visit):

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 import page.login
-from page.login import CLIENTS, FORGET, SLOWEST, Attempts, LoginGate, client_of, read_login
+from page.login import FORGET_SECONDS, MAX_CLIENTS, MAX_DELAY, Attempts, LoginGate, client_of, read_login
 from runtime.errors import SettingError
 
 
@@ -46,19 +46,19 @@ def test_a_client_waits_twice_as_long_after_each_attempt():
 def test_attempts_at_once_stand_in_line_and_the_line_is_short():
     attempts = Attempts()
     waits = [attempts.wait("a", 0.0) for _ in range(100)]
-    assert sum(wait <= SLOWEST for wait in waits) == 5 and waits[-1] < 3 * SLOWEST  # refused ones do not count
+    assert sum(wait <= MAX_DELAY for wait in waits) == 5 and waits[-1] < 3 * MAX_DELAY  # refused ones do not count
     others = [attempts.wait(f"b{n}", 10.0) for n in range(100)]
-    assert sum(wait <= SLOWEST for wait in others) == 17  # four a second, from however many addresses
+    assert sum(wait <= MAX_DELAY for wait in others) == 17  # four a second, from however many addresses
 
 
 def test_a_client_is_forgotten_after_a_while():
     attempts = Attempts()
     for n in range(4):
         attempts.wait("a", 10.0 * n)
-    assert attempts.wait("a", 60 + FORGET) == 0 and attempts.clients["a"].count == 1
-    for n in range(2 * CLIENTS):
+    assert attempts.wait("a", 60 + FORGET_SECONDS) == 0 and attempts.clients["a"].count == 1
+    for n in range(2 * MAX_CLIENTS):
         attempts.wait(f"b{n}", 2000.0 + n)
-    assert len(attempts.clients) <= CLIENTS + 2
+    assert len(attempts.clients) <= MAX_CLIENTS + 2
 
 
 @pytest.mark.parametrize("host, client", [

@@ -63,9 +63,9 @@ def test_a_photo_is_captioned_as_on_the_command_line(url, folder):
         (drawn, SearchSettings(sample=True, temperature=0.5, top_k=5, seed=7)),
     ):
         assert got.pop("image") == "photo.png"
-        said = model(photo, how).to_json()
-        assert got["caption"] == said["caption"] and got.keys() == said.keys()
-        assert [w["prob"] for w in got["words"]] == pytest.approx([w["prob"] for w in said["words"]], abs=0.02)
+        result = model(photo, how).to_json()
+        assert got["caption"] == result["caption"] and got.keys() == result.keys()
+        assert [w["prob"] for w in got["words"]] == pytest.approx([w["prob"] for w in result["words"]], abs=0.02)
         assert len(got["alternatives"]) == how.n - 1
 
 
@@ -166,8 +166,8 @@ def test_the_guides_shell_runs(url, folder):
         text=True,
         timeout=60,
     )  # fmt: skip - older curls lack --json
-    said = json.loads(done.stdout.split("data: ", 1)[1].splitlines()[0])[0]
-    assert said["caption"] == load(folder / "captioner")(folder / "photo.png", SearchSettings(beam=5)).text
+    result = json.loads(done.stdout.split("data: ", 1)[1].splitlines()[0])[0]
+    assert result["caption"] == load(folder / "captioner")(folder / "photo.png", SearchSettings(beam=5)).text
 
 
 def test_a_password_guards_everything_and_a_full_queue_says_so(folder):

@@ -8,32 +8,34 @@ from captioner_toys import small_captioner
 from toys import square
 
 from captioner import SearchSettings
-from page.inside import NO_PHOTO, NOT_PYTORCH, bar, gates_html, inside_html, reach_html, strip, weighed_html
-from page.look import see
+from page.inside import NO_PHOTO, NOT_PYTORCH, bar, candidates_html, gates_html, inside_html, reach_html, strip
+from page.look import caption_photo
 from page.site import Models
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory):
+def session(tmp_path_factory):
     path = tmp_path_factory.mktemp("inside") / "photo.png"
     square("red", "left").resize((320, 240)).save(path)
-    return see(Models(small_captioner()), str(path), SearchSettings())
+    return caption_photo(Models(small_captioner()), str(path), SearchSettings())
 
 
-def test_every_word_has_its_card(seen):
-    shown = inside_html(seen)
-    words = [w.text for w in seen.caption.words]
+def test_every_word_has_its_card(session):
+    shown = inside_html(session)
+    words = [w.text for w in session.caption.words]
     assert [f"<h3>{n}. {w}</h3>" in shown for n, w in enumerate(words, 1)] == [True] * len(words)
     assert shown.count('class="strip"') == len(words) * 3 * 2  # gates, layers
     assert shown.count("image/jpeg") == len(words) and "<b>forget</b>" in shown
     assert f"How far back “{words[-1]}” reaches" in shown
 
 
-def test_without_a_photo_or_words_or_pytorch_it_says_so(seen, monkeypatch):
+def test_without_a_photo_or_words_or_pytorch_it_says_so(session, monkeypatch):
     assert inside_html(None) == NO_PHOTO
-    assert inside_html(replace(seen, caption=replace(seen.caption, words=()))) == NO_PHOTO
-    other = type(seen.captioner)(object.__new__(Engine), seen.captioner.vocabulary, seen.captioner.preprocessing)
-    assert inside_html(replace(seen, captioner=other)) == NOT_PYTORCH
+    assert inside_html(replace(session, caption=replace(session.caption, words=()))) == NO_PHOTO
+    other = type(session.captioner)(
+        object.__new__(Engine), session.captioner.vocabulary, session.captioner.preprocessing
+    )
+    assert inside_html(replace(session, captioner=other)) == NOT_PYTORCH
 
 
 class Engine:
@@ -48,8 +50,8 @@ def test_numbers_are_bars_and_strips():
     assert ">0.50<" in gates_html({"input": np.full((2, 1, 6), 0.5)}, 1)
 
 
-def test_special_words_are_named_and_the_largest_gradient_is_one(seen):
-    end = type(seen.caption.words[0])("<end>", 0.5)
-    assert "(the end)" in weighed_html((end,)) and "50%" in weighed_html((end,))
+def test_special_words_are_named_and_the_largest_gradient_is_one(session):
+    end = type(session.caption.words[0])("<end>", 0.5)
+    assert "(the end)" in candidates_html((end,)) and "50%" in candidates_html((end,))
     shown = reach_html(["a", "dog"], np.array([1.0, 4.0]))
     assert ">0.25<" in shown and ">1.00<" in shown and "“dog”" in shown

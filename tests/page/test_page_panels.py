@@ -17,11 +17,11 @@ from captioner import SearchSettings
 from captioner.album import Entry
 from captioner.caption import Caption
 from encoders.heatmap import overlay
-from page.ask import ask, can_ask, keep_answer, shown_answers
-from page.look import how_to_search, see, shown_caption, where
+from page.ask import answer_updates, ask, ask_visibility, save_answer
+from page.look import attention_update, caption_photo, caption_updates, search_settings
 from page.many import report, tile
 from page.page import page
-from page.site import FAILED, SHOWN_SIDE, Models, Site, told
+from page.site import FAILED, SHOWN_SIDE, Models, Site, user_errors
 from runtime.errors import PhotoError, SettingError
 from vqa import Answerer, Look
 
@@ -39,8 +39,8 @@ def photo(tmp_path):
 
 
 @pytest.fixture
-def seen(models, photo):
-    return see(models, photo, SearchSettings(n=3))
+def session(models, photo):
+    return caption_photo(models, photo, SearchSettings(n=3))
 
 
 @pytest.fixture
@@ -71,70 +71,72 @@ def alike(models) -> Models:
     return Models(models.captioner, shared)
 
 
-def test_a_photo_is_shown_small_and_described_as_ever(models, seen, photo):
-    assert max(seen.photo.size) == SHOWN_SIDE
-    words, whole, tiles, others, text = shown_caption(seen)
-    said = seen.caption
-    assert said.text == text == models.captioner(seen.photo).text
-    assert words == [(word.text, word.probability) for word in said.words]
-    assert whole["alt_text"] == said.text and whole["value"].size == seen.photo.size
-    assert [label for _, label in tiles] == [f"{w.text} {w.probability:.0%}" for w in said.words]
-    assert others.count("<li>") == 2 and all(other.text in others for other in said.alternatives)
+def test_a_photo_is_shown_small_and_described_as_ever(models, session, photo):
+    assert max(session.photo.size) == SHOWN_SIDE
+    words, whole, tiles, others, text = caption_updates(session)
+    caption = session.caption
+    assert caption.text == text == models.captioner(session.photo).text
+    assert words == [(word.text, word.probability) for word in caption.words]
+    assert whole["alt_text"] == caption.text and whole["value"].size == session.photo.size
+    assert [label for _, label in tiles] == [f"{w.text} {w.probability:.0%}" for w in caption.words]
+    assert others.count("<li>") == 2 and all(other.text in others for other in caption.alternatives)
 
 
-def test_a_caption_may_have_no_words(models, seen, photo):
-    nothing = replace(seen, caption=Caption("", (), 0.0, seen.caption.attention[:0], (Caption("", (), 0.0, None),)))
-    words, whole, tiles, others, text = shown_caption(nothing)
+def test_a_caption_may_have_no_words(models, session, photo):
+    nothing = replace(
+        session, caption=Caption("", (), 0.0, session.caption.attention[:0], (Caption("", (), 0.0, None),))
+    )
+    words, whole, tiles, others, text = caption_updates(nothing)
     assert words == [("(no words)", None)] and whole["alt_text"] == "(no words)" and "Choose" not in whole["label"]
     assert "<li>(no words)</li>" in others and tiles == [] and text == ""
-    assert where(nothing, gr.SelectData(None, {"index": 0, "value": "(no words)"})) == gr.skip()
+    assert attention_update(nothing, gr.SelectData(None, {"index": 0, "value": "(no words)"})) == gr.skip()
     assert tile(Entry("photo.png", Path(photo), nothing.caption, None))[1] == "(no words)"
 
 
-def test_a_chosen_word_shows_where_the_model_looked_for_it(seen):
-    for index, word in enumerate(seen.caption.words):
-        shown = where(seen, gr.SelectData(None, {"index": index, "value": word.text}))
-        heat = overlay(seen.photo, seen.caption.attention[index], seen.captioner.preprocessing)
+def test_a_chosen_word_shows_where_the_model_looked_for_it(session):
+    for index, word in enumerate(session.caption.words):
+        shown = attention_update(session, gr.SelectData(None, {"index": index, "value": word.text}))
+        heat = overlay(session.photo, session.caption.attention[index], session.captioner.preprocessing)
         assert shown["value"].tobytes() == heat.tobytes()
         assert word.text in shown["alt_text"] and f"{word.probability:.0%}" in shown["alt_text"]
 
 
 def test_the_controls_are_settings():
-    assert how_to_search("Search", 5, 0.8, 10, 0.5, 3, 12) == SearchSettings(beam=5, n=5, max_length=12)
+    assert search_settings("Search", 5, 0.8, 10, 0.5, 3, 12) == SearchSettings(beam=5, n=5, max_length=12)
     drawn = SearchSettings(sample=True, n=3, temperature=0.8, top_k=10, top_p=0.5, seed=3, max_length=12)
-    assert how_to_search("Sample", 5, 0.8, 10, 0.5, 3, 12) == drawn
+    assert search_settings("Sample", 5, 0.8, 10, 0.5, 3, 12) == drawn
 
 
 def test_one_encoding_serves_the_caption_and_every_question(models, photo, forwards):
     both = alike(models)
-    seen = see(both, photo, SearchSettings())
+    session = caption_photo(both, photo, SearchSettings())
     for question in ("what colour is the square?", "is it red?"):
-        seen, answers = ask(both, seen, question)
-        assert answers[0].text == both.answerer.look_at(seen.features).ask(question)[0].text
-    assert forwards["captioner"] == 1 and len(seen.talk) == 4
+        session, answers = ask(both, session, question)
+        assert answers[0].text == both.answerer.look_at(session.features).ask(question)[0].text
+    assert forwards["captioner"] == 1 and len(session.talk) == 4
 
 
-def test_an_answerer_with_eyes_of_its_own_looks_once(models, seen, forwards):
+def test_an_answerer_with_eyes_of_its_own_looks_once(models, session, forwards):
     for question in ("what colour is the square?", "is it red?"):
-        seen, _ = ask(models, seen, question)
+        session, _ = ask(models, session, question)
     assert forwards == {"captioner": 0, "answerer": 1}
 
 
-def test_a_new_model_answers_the_next_question(models, seen):
-    seen, before = ask(models, seen, "is it red?")
+def test_a_new_model_answers_the_next_question(models, session):
+    session, before = ask(models, session, "is it red?")
     new = Models(models.captioner, small_answerer(("perhaps", "never")))
-    seen, after = ask(new, seen, "is it red?")
-    assert {a.text for a in after} == {"perhaps", "never"} and seen.look.answerer is new.answerer
-    assert len(seen.talk) == 4 and before[0].text in seen.talk[1]["content"]
+    session, after = ask(new, session, "is it red?")
+    assert {a.text for a in after} == {"perhaps", "never"} and session.look.answerer is new.answerer
+    assert len(session.talk) == 4 and before[0].text in session.talk[1]["content"]
 
 
-def test_the_conversation_says_when_it_is_not_sure(models, seen):
+def test_the_conversation_says_when_it_is_not_sure(models, session):
     model = small_answerer()
     for model.threshold, start in ((0.0, ""), (1.1, "Not sure. Perhaps ")):
-        now, answers = ask(Models(models.captioner, model), seen, " is it red? ")
-        asked, said = now.talk[-2:]
+        now, answers = ask(Models(models.captioner, model), session, " is it red? ")
+        asked, caption = now.talk[-2:]
         assert asked == {"role": "user", "content": "is it red?"}
-        assert said["content"].startswith(start + answers[0].text)
+        assert caption["content"].startswith(start + answers[0].text)
 
 
 def handlers(models, tmp_path) -> dict:
@@ -146,7 +148,7 @@ def handlers(models, tmp_path) -> dict:
     return {event.name: event.fn for event in asyncio.run(build()).fns.values()}
 
 
-def test_handlers_of_one_session_drop_nothing_of_each_other(models, seen, tmp_path, monkeypatch):
+def test_handlers_of_one_session_drop_nothing_of_each_other(models, session, tmp_path, monkeypatch):
     """Both questions are asked, and the caption is said anew, before the first of them is answered."""
     events, together, look = handlers(models, tmp_path), Barrier(3, timeout=60), Look.ask
 
@@ -156,44 +158,56 @@ def test_handlers_of_one_session_drop_nothing_of_each_other(models, seen, tmp_pa
 
     monkeypatch.setattr(Look, "ask", slow)
     with ThreadPoolExecutor(2) as pool:
-        answers = [pool.submit(events["answer"], seen, question) for question in ("is it red?", "is it blue?")]
-        before = seen.caption
-        shown = events["say_again"](seen, "Search", 2, 1.0, 0, 1.0, 1, 3)
+        answers = [pool.submit(events["answer"], session, question) for question in ("is it red?", "is it blue?")]
+        before = session.caption
+        shown = events["recaption"](session, "Search", 2, 1.0, 0, 1.0, 1, 3)
         together.wait()
         assert all(len(answer.result()) == 6 for answer in answers)  # none of which is the session's state
-    assert seen.caption is not before and len(seen.caption.words) <= 3 and len(shown) == 5
-    assert {turn["content"] for turn in seen.talk if turn["role"] == "user"} == {"is it red?", "is it blue?"}
-    assert [turn["role"] for turn in seen.talk] == ["user", "assistant"] * 2
-    events["forget"](seen)
-    assert seen.talk == ()
+    assert session.caption is not before and len(session.caption.words) <= 3 and len(shown) == 5
+    assert {turn["content"] for turn in session.talk if turn["role"] == "user"} == {"is it red?", "is it blue?"}
+    assert [turn["role"] for turn in session.talk] == ["user", "assistant"] * 2
+    events["clear_conversation"](session)
+    assert session.talk == ()
 
 
-def test_answers_are_bars_and_a_heat_map(models, seen):
-    now, answers = ask(models, seen, "is it red?")
-    talk, bars, picture, question, text = shown_answers(now, answers)
+def test_answers_are_bars_and_a_heat_map(models, session):
+    now, answers = ask(models, session, "is it red?")
+    talk, bars, picture, question, text = answer_updates(now, answers)
     assert talk == list(now.talk) and question == "" and text == answers[0].text
     assert bars == {a.text: a.probability for a in answers} and len(bars) == 5
-    assert picture["value"].tobytes() == overlay(seen.photo, answers[0].attention.mean(0), PRE).tobytes()
+    assert picture["value"].tobytes() == overlay(session.photo, answers[0].attention.mean(0), PRE).tobytes()
     blind = Models(models.captioner, small_answerer())
-    now, answers = ask(blind, seen, "is it red?")
+    now, answers = ask(blind, session, "is it red?")
     empty = [type(a)(a.text, a.probability, a.sure, a.attention[:0]) for a in answers]
-    assert shown_answers(now, empty)[2] == gr.update(visible=False)
+    assert answer_updates(now, empty)[2] == gr.update(visible=False)
 
 
-def test_asking_too_early_is_a_sentence(models, seen):
+def test_asking_too_early_is_a_sentence(models, session):
     with pytest.raises(SettingError, match="there is no photo yet"):
         ask(models, None, "is it red?")
     with pytest.raises(SettingError, match="python -m training vqa"):
-        ask(Models(models.captioner), seen, "is it red?")
+        ask(Models(models.captioner), session, "is it red?")
 
 
 def test_questions_are_asked_only_where_a_model_answers(models):
     for now, there in ((Models(models.captioner), False), (models, True)):  # retraining may bring the first one
-        talk, question, none = (shown["visible"] for shown in can_ask(now))
+        talk, question, none = (shown["visible"] for shown in ask_visibility(now))
         assert (talk, question, none) == (there, there, not there)
 
 
-WRITING = {"kept", "train", "unpacked", "check", "choices", "arrive", "view", "swap", "pack", "stop_it", "resume_it"}
+WRITING = {
+    "save",
+    "train",
+    "unpack_upload",
+    "check",
+    "choices",
+    "refresh",
+    "view",
+    "swap",
+    "pack",
+    "stop_it",
+    "resume_it",
+}
 
 
 def test_a_page_on_a_network_without_a_password_has_nothing_that_writes(models, tmp_path):
@@ -204,7 +218,7 @@ def test_a_page_on_a_network_without_a_password_has_nothing_that_writes(models, 
 
     pages = asyncio.run(build())
     ours, others = ({event.name for event in page.fns.values()} for page in pages)
-    assert ours >= WRITING and not others & WRITING and {"look", "answer", "many", "caption", "ask"} <= others
+    assert ours >= WRITING and not others & WRITING and {"look", "answer", "caption_album", "caption", "ask"} <= others
     labels = [[part["props"].get("label") for part in page.config["components"]] for page in pages]
     assert [found.count("Not right? Correct it") for found in labels] == [2, 0]
     assert not any(tmp_path.iterdir())
@@ -212,25 +226,25 @@ def test_a_page_on_a_network_without_a_password_has_nothing_that_writes(models, 
 
 def test_an_album_tells_what_is_bad_and_how_many_are_shown(models, monkeypatch):
     monkeypatch.setattr("page.many.TILES", 1)
-    said = Caption("a dog", (), 0.0, None)
-    entries = [Entry(f"{n}.png", Path(f"{n}.png"), said, None) for n in range(2)]
+    caption = Caption("a dog", (), 0.0, None)
+    entries = [Entry(f"{n}.png", Path(f"{n}.png"), caption, None) for n in range(2)]
     bad = Entry("<b>.png", Path("<b>.png"), None, "<b>.png is empty.")
-    said = report([*entries, bad])
-    assert "2 of 3 photos captioned" in said and "The first 1 are shown" in said
-    assert said.count("<li>") == 1 and "<b>.png" not in said
+    caption = report([*entries, bad])
+    assert "2 of 3 photos captioned" in caption and "The first 1 are shown" in caption
+    assert caption.count("<li>") == 1 and "<b>.png" not in caption
     assert "are shown" not in report(entries[:1])
 
 
-def test_corrections_become_data_to_train_on(models, seen, tmp_path):
+def test_corrections_become_data_to_train_on(models, session, tmp_path):
     from training.readers import read_captions
     from training.readers.questions import read_questions
 
     site = Site(models, tmp_path)
-    kept = site.kept.corrections
-    assert kept is site.kept.corrections and len(kept) == 0
-    seen, _ = ask(models, seen, "is it red?")
-    kept.add_caption(seen.photo, "a red square")
-    keep_answer(kept, seen, "yes")
+    kept = site.storage.corrections
+    assert kept is site.storage.corrections and len(kept) == 0
+    session, _ = ask(models, session, "is it red?")
+    kept.add_caption(session.photo, "a red square")
+    save_answer(kept, session, "yes")
     assert len(kept) == 2
     assert read_captions(kept.captions_folder).records[0].captions == ("a red square",)
     question = read_questions(kept.questions_folder).records[0]
@@ -239,13 +253,13 @@ def test_corrections_become_data_to_train_on(models, seen, tmp_path):
 
 def test_a_users_mistake_is_its_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with pytest.raises(gr.Error) as error, told():
+    with pytest.raises(gr.Error) as error, user_errors():
         raise PhotoError(f"{tmp_path}/glimpse-1/ab12/<img>.png is empty (0 bytes).")
     assert error.value.message == "&lt;img&gt;.png is empty (0 bytes)." and not error.value.print_exception
 
 
 def test_any_other_failure_tells_the_log_and_not_the_visitor(caplog):
-    with caplog.at_level(logging.ERROR), pytest.raises(gr.Error) as error, told():
+    with caplog.at_level(logging.ERROR), pytest.raises(gr.Error) as error, user_errors():
         raise RuntimeError("/home/ann/secret")
     assert error.value.message == FAILED and error.value.__suppress_context__
     assert "/home/ann/secret" in caplog.text

@@ -14,7 +14,7 @@ from vqa_toys import small_answerer
 
 import captioner
 from page.site import Models, Site
-from runtime.bundled import folder_of
+from runtime.bundled import resolve_model
 from runtime.errors import DataError
 from training.loop.status import Status, write_status
 from training.workspace import Workspace
@@ -40,18 +40,18 @@ def visit(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", Training)
     monkeypatch.setattr(Training, "started", ())
     (tmp_path / "root" / "squares").mkdir(parents=True)
-    given = {"captioner": str(tmp_path / "captioner"), "vqa": str(tmp_path / "vqa")}
-    for name in given.values():
+    initial_models = {"captioner": str(tmp_path / "captioner"), "vqa": str(tmp_path / "vqa")}
+    for name in initial_models.values():
         Path(name).mkdir()
     models = Models(small_captioner(), small_answerer())
-    with opened(Site(models, tmp_path / "workspace", True, True, tmp_path / "root", given)) as visit:
+    with opened(Site(models, tmp_path / "workspace", True, True, tmp_path / "root", initial_models)) as visit:
         yield visit
     for training in Training.started:
         training.kill()
         training.wait()
 
 
-def begun(
+def started_run(
     visit, kind="captioner", data="squares", begin="given", anyway=False, epochs=3, rate=0.01, count=2, tune=False
 ):
     """The options of the run that the Train button begins, by name, and the run's own name."""
@@ -69,13 +69,13 @@ def begun(
 @pytest.mark.parametrize("kind", ["captioner", "vqa"])
 @pytest.mark.parametrize("begin", ["given", "new"])
 def test_a_run_begins_as_chosen(visit, tmp_path, kind, begin):
-    options, name = begun(visit, kind, begin=begin)
+    options, name = started_run(visit, kind, begin=begin)
     assert options["--data"] == str(tmp_path / "root" / "squares") and Path(options["--out"]).name == name
     assert options.get("--start-from") == (str(tmp_path / kind) if begin == "given" else None)
-    bundled = str(folder_of(captioner.BUNDLED)) if (kind, begin) == ("captioner", "new") else None
+    bundled = str(resolve_model(captioner.BUNDLED)) if (kind, begin) == ("captioner", "new") else None
     assert options.get("--encoder-weights") == bundled
     about = json.loads((tmp_path / "workspace" / "runs" / name / "run.json").read_text())
-    assert about["kind"] == kind and visit.site.kept.runs.get(name).state == "running"
+    assert about["kind"] == kind and visit.site.storage.runs.get(name).state == "running"
 
 
 @pytest.mark.parametrize("choice, option", [
@@ -86,22 +86,22 @@ def test_a_run_begins_as_chosen(visit, tmp_path, kind, begin):
     ({"kind": "vqa", "count": 5}, {"--min-count": "5", "--min-answers": "5"}),
 ])  # fmt: skip
 def test_each_control_is_an_option(visit, choice, option):
-    options, _ = begun(visit, **choice)
+    options, _ = started_run(visit, **choice)
     assert {name: options.get(name) for name in option} == option
 
 
 def test_a_run_is_watched_stopped_resumed_and_built_on(visit, tmp_path):
-    _, name = begun(visit)
+    _, name = started_run(visit)
     with pytest.raises(AssertionError, match=f"{name} is being trained; stop it"):
-        begun(visit)
-    assert visit.call("arrive")[2]["value"] == name  # a page that is opened now shows it
+        started_run(visit)
+    assert visit.call("refresh")[2]["value"] == name  # a page that is opened now shows it
     assert visit.call("view", name)[0]["visible"] is True
     visit.call("stop_it", name)
     Training.started[0].wait()
-    assert visit.site.kept.runs.get(name).state == "stopped"
+    assert visit.site.storage.runs.get(name).state == "stopped"
     visit.call("resume_it", name)
     first, second = (training.command for training in Training.started)
-    assert second == first and visit.site.kept.runs.get(name).state == "running"
+    assert second == first and visit.site.storage.runs.get(name).state == "running"
     with pytest.raises(AssertionError, match="has no model yet"):
         visit.call("pack", name)
     Training.started[-1].kill()
@@ -111,7 +111,7 @@ def test_a_run_is_watched_stopped_resumed_and_built_on(visit, tmp_path):
     assert name in [value for _, value in visit.call("choices", "captioner")[1]["choices"]]
     visit.call("swap", name)
     assert visit.site.models.captioner.network is not None and visit.call("pack", name)[0]["orig_name"] == f"{name}.zip"
-    options, other = begun(visit, begin=name)
+    options, other = started_run(visit, begin=name)
     assert Path(options["--start-from"]).parts[-2:] == (name, "best") and other != name
 
 
@@ -120,16 +120,16 @@ def test_an_uploaded_zip_is_a_data_set(visit, tmp_path):
     with zipfile.ZipFile(tmp_path / "my squares.zip", "w") as packed:
         for file in filter(Path.is_file, folder.rglob("*")):
             packed.write(file, file.relative_to(tmp_path))
-    data = visit.call("unpacked", "captioner", visit.upload(tmp_path / "my squares.zip"))[0]["value"]
-    assert Path(data).name == "my-squares" and begun(visit, data=data)[0]["--data"] == data
+    data = visit.call("unpack_upload", "captioner", visit.upload(tmp_path / "my squares.zip"))[0]["value"]
+    assert Path(data).name == "my-squares" and started_run(visit, data=data)[0]["--data"] == data
     with pytest.raises(AssertionError, match="there is no zip yet"):
-        visit.call("unpacked", "captioner", None)
+        visit.call("unpack_upload", "captioner", None)
 
 
 @pytest.mark.parametrize("data", ["/etc", "../vqa", "", None, "a\0b"])
 def test_nothing_else_is_trained_on(visit, data):
     with pytest.raises(AssertionError, match=r"is not among the data sets of this page|there is no data set yet"):
-        begun(visit, data=data)
+        started_run(visit, data=data)
     assert Training.started == ()
 
 

@@ -5,7 +5,7 @@ import os
 import gradio as gr
 import pytest
 
-from page.uploads import NOT_UPLOADED, take_uploads_only, uploaded
+from page.uploads import NOT_UPLOADED, accept_only_uploads, uploaded
 from runtime.errors import PhotoError
 
 
@@ -42,7 +42,7 @@ def test_all_else_is_refused_alike(path, uploads):
 @pytest.mark.parametrize("component, several", [(gr.File, True), (gr.File, False), (gr.UploadButton, True)])
 def test_a_component_takes_uploads_only(component, several, uploads, tmp_path):
     made = component(file_count="multiple" if several else "single", type="filepath")
-    take_uploads_only(made)
+    accept_only_uploads(made)
 
     def payload(path):
         return made.data_model.model_validate([{"path": str(path)}]) if several else gr.FileData(path=str(path))

@@ -14,14 +14,14 @@ from runtime import checkpoint
 from runtime.checkpoint import (
     CONFIG,
     WEIGHTS,
-    change_config,
-    fill,
     fingerprint,
+    load_tensors,
     load_weights,
     model_folder,
     read_config,
     read_tensors,
     save_folder,
+    update_config,
 )
 from runtime.errors import ModelError
 
@@ -107,7 +107,7 @@ def test_the_best_of_a_run_is_taken(tmp_path: Path, folder: Path):
 
 
 def test_change_config(folder: Path, model: Model):
-    change_config(folder, scores={"cider": 50.0})
+    update_config(folder, scores={"cider": 50.0})
     assert read_config(folder) == {"format": 1, "kind": "vqa", **CONFIGURATION, "scores": {"cider": 50.0}}
     assert sorted(path.name for path in folder.iterdir()) == [CONFIG, WEIGHTS]
 
@@ -139,7 +139,7 @@ def test_tensors_that_do_not_belong(folder: Path, model: Model, change, words: s
     tensors = read_tensors(folder / WEIGHTS)
     change(tensors)
     before = fingerprint(model)
-    refused(fill, model, tensors, "some.safetensors", match=words)
+    refused(load_tensors, model, tensors, "some.safetensors", match=words)
     assert fingerprint(model) == before
     save_file(tensors, folder / WEIGHTS)
     refused(load_weights, folder, model, match=words)

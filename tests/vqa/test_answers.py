@@ -136,11 +136,11 @@ def test_targets_name_the_places_of_what_is_worth_something():
 
 def test_growing_keeps_the_old_places():
     old = AnswerSet(("green", "red"))
-    grown = old.grow([("blue",), ("blue",), ("red",), ("pink",)])
+    grown = old.extend([("blue",), ("blue",), ("red",), ("pink",)])
     assert grown.to_list() == ["green", "red", "blue", "pink"]
-    assert old.grow([("blue",), ("blue",), ("pink",)], min_count=2).to_list() == ["green", "red", "blue"]
-    assert old.grow([("blue",), ("blue",), ("pink",)], top=1).to_list() == ["green", "red", "blue"]
-    assert old.grow([]) == old
+    assert old.extend([("blue",), ("blue",), ("pink",)], min_count=2).to_list() == ["green", "red", "blue"]
+    assert old.extend([("blue",), ("blue",), ("pink",)], top=1).to_list() == ["green", "red", "blue"]
+    assert old.extend([]) == old
 
 
 def test_a_set_survives_json_and_knows_its_members():

@@ -12,7 +12,7 @@ from vqa_toys import QUESTIONS, question_folder, small_answerer
 
 import vqa.model
 from runtime.checkpoint import read_config
-from runtime.command import status_of
+from runtime.command import exit_status
 from runtime.errors import DataError, SettingError
 from training.__main__ import app as training_app
 from vqa.__main__ import app
@@ -38,7 +38,7 @@ def command(model, monkeypatch, capsys):
 
     def call(*arguments, model=model):
         monkeypatch.setattr(sys, "argv", ["vqa", *map(str, arguments), "--model", str(model)])
-        return status_of(app), *capsys.readouterr()
+        return exit_status(app), *capsys.readouterr()
 
     return call
 
@@ -86,9 +86,9 @@ def test_json_lines(command, model, photo):
 
 def test_a_question_that_cannot_be_read_is_reported_and_the_others_answered(command, photo):
     status, out, err = command(photo, "", QUESTIONS[0], "a" * 10_000, "--json")
-    said = lines(out)
-    assert (status, ["error" in line for line in said]) == (1, [True, False, True])
-    assert "the question is empty" in said[0]["error"] and "10,000 characters" in said[2]["error"]
+    results = lines(out)
+    assert (status, ["error" in line for line in results]) == (1, [True, False, True])
+    assert "the question is empty" in results[0]["error"] and "10,000 characters" in results[2]["error"]
     assert len(err.splitlines()) == 2 and all(line.startswith("error: the question ") for line in err.splitlines())
     assert command(photo, "\x00")[:2] == (1, "")
 

@@ -75,7 +75,7 @@ def test_what_needs_pytorch_says_so(model, tmp_path):
         Answerer(BrightestCell(), model.vocabulary, ANSWERS, Preprocessing(64))
     with pytest.raises(SettingError, match=r"shape \(1, 4, 3\), this model needs \(1, 6, 3\)"):
         model.look_at(np.zeros((1, 4, 3)))
-    assert not model.sees_like(model) and not small_answerer().sees_like(model)
+    assert not model.shares_encoder_with(model) and not small_answerer().shares_encoder_with(model)
     assert model.vocabulary.encode("zebra") == [UNK]
 
 

@@ -16,11 +16,11 @@ import vqa.model
 import vqa.shared
 import vqa.torch_engine
 from encoders.cnn import ImageEncoder
-from runtime.bundled import folder_of
+from runtime.bundled import resolve_model
 from runtime.checkpoint import CONFIG, WEIGHTS
 from runtime.errors import ModelError, PhotoError, QuestionError, SettingError
 from vqa import AnswerSet, HeadSettings, load
-from vqa.question import LONGEST, clean_question
+from vqa.question import MAX_LENGTH, clean_question
 
 MORE = [*QUESTIONS, "is the square blue?", "red?", "what is the colour of the side it is on?", "무슨 색이에요?"]
 
@@ -146,7 +146,7 @@ def test_sure_from_the_threshold_on_and_never_without_a_known_word(model, photos
         ("", "the question is empty"),
         (" \t\n", "the question is empty"),
         ("\x00\x1b\u200d", "the question is empty"),
-        ("a" * 10_000, f"has 10,000 characters; ask it in at most {LONGEST:,}"),
+        ("a" * 10_000, f"has 10,000 characters; ask it in at most {MAX_LENGTH:,}"),
         (None, "a question is text, not NoneType"),
         (7, "a question is text, not int"),
     ],
@@ -160,7 +160,7 @@ def test_a_question_that_cannot_be_read_is_one_sentence(look, question, words):
 def test_control_characters_are_taken_out(look):
     assert clean_question(" what\x00 colour\r\nis\u202e it?\ud800 ") == "what colour is it?"
     assert same(look.ask("what\x07colour \x1b is\tthe\nsquare?"), look.ask("what colour is the square?"))
-    assert look.ask("a " * (LONGEST // 2))
+    assert look.ask("a " * (MAX_LENGTH // 2))
 
 
 def test_a_set_of_one_answer_is_always_that_answer(photos):
@@ -281,16 +281,16 @@ def test_a_shared_encoder_is_stored_once_and_encodes_once(bundle, sharing, photo
     tensors = vqa.shared.read_tensors(sharing / WEIGHTS)
     assert tensors and not any(name.startswith("encoder.") for name in tensors)
     answerer = load(sharing)
-    assert answerer.sees_like(bundle) and answerer.encoder_from == "bundled-captioner"
+    assert answerer.shares_encoder_with(bundle) and answerer.encoder_from == "bundled-captioner"
     features = bundle.encode(bundle.preprocessing(photos[0])[None])
     assert same(answerer.look_at(features).ask(QUESTIONS[0]), answerer.look(photos[0]).ask(QUESTIONS[0]))
-    lent = load(sharing, encoder=bundle.network.encoder)
+    preloaded = load(sharing, encoder=bundle.network.encoder)
     weight = bundle.network.encoder.trunk[0][0].weight
     assert (
-        lent.network.encoder is bundle.network.encoder
-        and lent.network.encoder.trunk[0][0].weight.data_ptr() == weight.data_ptr()
+        preloaded.network.encoder is bundle.network.encoder
+        and preloaded.network.encoder.trunk[0][0].weight.data_ptr() == weight.data_ptr()
     )
-    assert same(lent.look(photos[0]).ask(QUESTIONS[0]), answerer.look(photos[0]).ask(QUESTIONS[0]))
+    assert same(preloaded.look(photos[0]).ask(QUESTIONS[0]), answerer.look(photos[0]).ask(QUESTIONS[0]))
 
 
 def test_an_encoder_that_is_lent_is_left_as_it_is(bundle, sharing, photos):
@@ -305,9 +305,9 @@ def test_an_encoder_that_is_lent_is_left_as_it_is(bundle, sharing, photos):
 def test_a_folded_encoder_serves_both(bundle, sharing, photos, tmp_path):
     fast = captioner.load(bundle.save(tmp_path / "folder"))
     assert fast.network.encoder.folded_from
-    lent = load(sharing, encoder=fast.network.encoder)
-    assert lent.sees_like(fast) and lent.network.encoder is fast.network.encoder
-    assert same(lent.look(photos[0]).ask(QUESTIONS[0]), load(sharing).look(photos[0]).ask(QUESTIONS[0]))
+    preloaded = load(sharing, encoder=fast.network.encoder)
+    assert preloaded.shares_encoder_with(fast) and preloaded.network.encoder is fast.network.encoder
+    assert same(preloaded.look(photos[0]).ask(QUESTIONS[0]), load(sharing).look(photos[0]).ask(QUESTIONS[0]))
 
 
 def test_a_look_is_its_model_s_whatever_comes_after(model, photos, folder):
@@ -320,7 +320,7 @@ def test_a_look_is_its_model_s_whatever_comes_after(model, photos, folder):
 def test_a_shared_encoder_that_has_changed_is_refused(bundle, sharing, tmp_path):
     with torch.no_grad():
         bundle.network.encoder.trunk[0][0].weight[0] += 1
-    assert not load(sharing).sees_like(bundle)
+    assert not load(sharing).shares_encoder_with(bundle)
     with pytest.raises(ModelError, match=r"was trained on the encoder [0-9a-f]{16} of bundled-captioner, and the one"):
         load(sharing, encoder=bundle.network.encoder)
     bundle.save(tmp_path / "bundled")
@@ -347,7 +347,7 @@ def test_a_shared_encoder_that_is_missing_is_refused(sharing, monkeypatch, tmp_p
 
 
 def test_the_shared_folder_is_the_bundled_captioner_s():
-    assert vqa.shared.shared_folder(captioner.BUNDLED) == folder_of(captioner.BUNDLED)
+    assert vqa.shared.shared_folder(captioner.BUNDLED) == resolve_model(captioner.BUNDLED)
 
 
 def test_features_of_another_shape_are_refused(model):

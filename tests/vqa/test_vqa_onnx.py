@@ -9,9 +9,9 @@ from vqa_toys import QUESTIONS, small_answerer
 import captioner
 import captioner.onnx_export
 import vqa.onnx_engine
-from runtime.checkpoint import change_config, read_config
+from runtime.checkpoint import read_config, update_config
 from runtime.errors import ModelError
-from runtime.onnx_export import note_graphs
+from runtime.onnx_export import register_graphs
 from vqa import load
 from vqa.onnx_export import save_graphs
 
@@ -34,7 +34,7 @@ def exported(folder, **settings):
     network = small_answerer(**settings).network
     small_answerer(**settings).save(folder)
     names = save_graphs(network, folder, own_encoder=True)
-    note_graphs(folder, names, glimpses=network.glimpses, **about(network))
+    register_graphs(folder, names, glimpses=network.glimpses, **about(network))
     return folder
 
 
@@ -42,12 +42,14 @@ def exported(folder, **settings):
 def sharing(bundle, tmp_path, monkeypatch):
     """The folder of an answerer on the bundled captioner's encoder; both have graphs."""
     network, folder = bundle.network, tmp_path / "bundled"
-    note_graphs(folder, captioner.onnx_export.save_graphs(network, folder), **about(network))
+    register_graphs(folder, captioner.onnx_export.save_graphs(network, folder), **about(network))
     monkeypatch.setattr(vqa.onnx_engine, "shared_folder", lambda name: folder)
     made = small_answerer()
     made.network.encoder, made.encoder_from = network.encoder, captioner.BUNDLED
     made.save(tmp_path / "sharing", dtype=torch.float16)
-    note_graphs(tmp_path / "sharing", save_graphs(made.network, tmp_path / "sharing", own_encoder=False), glimpses=1)
+    register_graphs(
+        tmp_path / "sharing", save_graphs(made.network, tmp_path / "sharing", own_encoder=False), glimpses=1
+    )
     return tmp_path / "sharing"
 
 
@@ -70,12 +72,15 @@ def test_it_answers_as_pytorch_does(tmp_path, settings):
 
 def test_an_encoder_is_shared_with_the_captioner(bundle, sharing, tmp_path):
     describer = captioner.load(tmp_path / "bundled")
-    lent, own = load(sharing, encoder=describer.engine.encoder), load(sharing)
-    assert lent.engine.encoder is describer.engine.encoder is not own.engine.encoder
-    assert lent.sees_like(describer) and own.sees_like(describer)
-    assert not own.sees_like(bundle), "features of PyTorch"
+    preloaded, own = load(sharing, encoder=describer.engine.encoder), load(sharing)
+    assert preloaded.engine.encoder is describer.engine.encoder is not own.engine.encoder
+    assert preloaded.shares_encoder_with(describer) and own.shares_encoder_with(describer)
+    assert not own.shares_encoder_with(bundle), "features of PyTorch"
     features = describer.encode(describer.preprocessing(PHOTOS[3])[None])
-    looks = [own.look_at(features), *(model.look(PHOTOS[3]) for model in (lent, own, load(sharing, engine="torch")))]
+    looks = [
+        own.look_at(features),
+        *(model.look(PHOTOS[3]) for model in (preloaded, own, load(sharing, engine="torch"))),
+    ]
     answers = [look.ask(MORE[0])[0] for look in looks]
     assert len({answer.text for answer in answers}) == 1
     assert [a.probability for a in answers] == pytest.approx([answers[0].probability] * 4, abs=1e-4)
@@ -84,6 +89,6 @@ def test_an_encoder_is_shared_with_the_captioner(bundle, sharing, tmp_path):
 
 
 def test_a_shared_encoder_that_has_changed_is_refused(sharing, tmp_path):
-    change_config(tmp_path / "bundled", onnx=read_config(tmp_path / "bundled")["onnx"] | {"encoder": "0" * 16})
+    update_config(tmp_path / "bundled", onnx=read_config(tmp_path / "bundled")["onnx"] | {"encoder": "0" * 16})
     with pytest.raises(ModelError, match=r"was trained on the encoder [0-9a-f]{16} of bundled-captioner, and the one"):
         load(sharing, engine="onnx")

@@ -18,10 +18,10 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from runtime.errors import DataError, WriteError, shown
+from runtime.errors import DataError, WriteError, printable
 
-FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
-ROOM = "free some space, or name another disk with --cache."
+DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+FREE_SPACE_HINT = "free some space, or name another disk with --cache."
 
 
 class ArrayFile:
@@ -52,10 +52,10 @@ class ArrayFile:
             free = shutil.disk_usage(file.parent).free
             if free >= size * 1.1:
                 np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=shape)
-                if _take_space(file):
+                if _preallocate(file):
                     return cls(file, write=True)
         raise DataError(
-            f"{shown(file.parent)} has {free / 1e9:.1f} GB free and the cache needs {size * 1.1 / 1e9:.1f} GB; {ROOM}"
+            f"{printable(file.parent)} has {free / 1e9:.1f} GB free and the cache needs {size * 1.1 / 1e9:.1f} GB; {FREE_SPACE_HINT}"
         )
 
     def write(self, first: int, rows: np.ndarray) -> None:
@@ -70,7 +70,7 @@ class ArrayFile:
             while data:
                 data = data[self._file.write(data) :]
 
-    def keep(self) -> None:
+    def sync(self) -> None:
         """Return once everything written is on the disk itself.
 
         Raises:
@@ -93,12 +93,12 @@ class ArrayFile:
                 left = memoryview(into).cast("B")
                 while left:  # one call may give less than was asked for
                     if not (got := self._file.readinto(left)):
-                        raise DataError(f"{shown(self.file)} was cut short; delete it, and it is made again.")
+                        raise DataError(f"{printable(self.file)} was cut short; delete it, and it is made again.")
                     left = left[got:]
         return torch.from_numpy(found)
 
 
-def _take_space(file: Path) -> bool:
+def _preallocate(file: Path) -> bool:
     """Take the space that a file says it has; False, and the file is gone, where the disk is full."""
     if not hasattr(os, "posix_fallocate"):
         return True
@@ -106,7 +106,7 @@ def _take_space(file: Path) -> bool:
         with file.open("r+b") as opened:
             os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DISK_FULL:
             file.unlink()
             return False
     return True  # or this kind of disk cannot promise space, and `write` finds out
@@ -139,8 +139,8 @@ def write_error(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        folder = shown(file.parent)
-        if error.errno in FULL:
-            raise WriteError(f"{folder} has no room left for the cache; {ROOM}") from None
+        folder = printable(file.parent)
+        if error.errno in DISK_FULL:
+            raise WriteError(f"{folder} has no room left for the cache; {FREE_SPACE_HINT}") from None
         raise WriteError(f"{folder} cannot hold the cache ({error.strerror or error}); name a folder that can be "
                          "written with --cache.") from None  # fmt: skip

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 
-def growing_size(epoch: int, epochs: int, *, first: int, last: int, stride: int) -> int:
+def progressive_size(epoch: int, epochs: int, *, first: int, last: int, stride: int) -> int:
     """The side of the views in this epoch (from 0): from `first` to `last` in equal shares of the epochs.
 
     Small views are cheaper, and teach the same at first (progressive resizing). `first` 0 means `last` throughout.
@@ -23,11 +23,11 @@ def random_views(
     random: torch.Generator,
     *,
     smallest: float = 0.5,
-    stretch: float = 4 / 3,
-    light: float = 0.2,
+    max_ratio: float = 4 / 3,
+    jitter: float = 0.2,
     mirror: bool = True,
     part: slice = slice(None),
-    among: int | None = None,
+    batch_size: int | None = None,
 ) -> Tensor:
     """uint8 (B, 3, S, S) -> float (B, 3, size, size), still in 0..255.
 
@@ -43,10 +43,10 @@ def random_views(
         return pixels.new_empty(0, 3, size, size).float()
 
     def uniform(low, high):
-        return torch.empty(among or batch).uniform_(low, high, generator=random)[part]
+        return torch.empty(batch_size or batch).uniform_(low, high, generator=random)[part]
 
     side = uniform(smallest, 1).sqrt()
-    ratio = torch.exp(uniform(-1, 1) * torch.log(torch.tensor(stretch)) / 2)
+    ratio = torch.exp(uniform(-1, 1) * torch.log(torch.tensor(max_ratio)) / 2)
     width, height = (side * ratio).clamp(max=1), (side / ratio).clamp(max=1)
     flip = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0) if mirror else torch.ones(batch)
     theta = torch.zeros(batch, 2, 3)  # from a view's coordinates (-1..1) to the photo's
@@ -56,5 +56,5 @@ def random_views(
     grid = affine_grid(theta, [batch, 3, size, size], align_corners=False)
     views = grid_sample(pixels.float(), grid, padding_mode="border", align_corners=False)
     mean = views.mean(dim=(1, 2, 3), keepdim=True)
-    contrast, brightness = (1 + uniform(-light, light).view(-1, 1, 1, 1) for _ in range(2))
+    contrast, brightness = (1 + uniform(-jitter, jitter).view(-1, 1, 1, 1) for _ in range(2))
     return (((views - mean) * contrast + mean) * brightness).clamp(0, 255)

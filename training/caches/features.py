@@ -20,14 +20,14 @@ from runtime.atomic import write_json
 from runtime.checkpoint import fingerprint
 from runtime.device import autocast, best_device, bf16_is_fast
 from runtime.errors import PhotoError
-from training.loop.distributed import first_alone
+from training.loop.distributed import main_process_first
 
 from .array_file import ArrayFile, locked
 from .augment import random_views
-from .photos import DECODERS, ahead, identity
+from .photos import DECODERS, file_signature, prefetch
 
 BATCH = 32
-KEEP = 5  # seconds of work that a kill may lose
+SAVE_SECONDS = 5  # seconds of work that a kill may lose
 
 
 class FeatureCache:
@@ -63,12 +63,12 @@ class FeatureCache:
         with torch.no_grad():
             example = encoder.eval()(torch.zeros(1, 3, preprocessing.size, preprocessing.size))
         self.shape = (len(self.paths), *example.shape[1:])
-        files = hashlib.sha256(b"".join(map(identity, self.paths)))
+        files = hashlib.sha256(b"".join(map(file_signature, self.paths)))
         files.update(json.dumps([list(views), self.augment] if views else []).encode())
         computed_in = "float32" if self.exact else "bfloat16"
         key = fingerprint(encoder, asdict(preprocessing), self.shape[1:], computed_in, files.hexdigest())
         self.file = Path(folder) / f"features-{key}.npy"
-        self._notes = self.file.with_suffix(".json")
+        self._metadata_file = self.file.with_suffix(".json")
         self.bad: dict[int, str] = {}
         self._array: ArrayFile | None = None
 
@@ -78,45 +78,45 @@ class FeatureCache:
         Raises:
             DataError: the disk is too small, or cannot be written.
         """
-        yield from first_alone(self._fill)
+        yield from main_process_first(self._fill)
 
     def _fill(self) -> Iterator[int]:
-        if self._read_notes() < len(self.paths):
+        if self._read_metadata() < len(self.paths):
             with locked(self.file):
-                done = self._read_notes()  # which another process may have brought on meanwhile
+                done = self._read_metadata()  # which another process may have brought on meanwhile
                 if done < len(self.paths):
                     yield from self._compute_from(done)
         self._array = ArrayFile(self.file)
         yield len(self.paths)
 
-    def _read_notes(self) -> int:
+    def _read_metadata(self) -> int:
         """How many rows are done; and which photos are bad."""
-        if not (self._notes.exists() and self.file.exists()):
+        if not (self._metadata_file.exists() and self.file.exists()):
             return 0
-        notes = json.loads(self._notes.read_text(encoding="utf-8"))
-        self.bad = {int(row): why for row, why in notes["bad"].items()}
-        return notes["done"]
+        metadata = json.loads(self._metadata_file.read_text(encoding="utf-8"))
+        self.bad = {int(row): why for row, why in metadata["bad"].items()}
+        return metadata["done"]
 
     def _compute_from(self, done: int) -> Iterator[int]:
         if not done:
-            self._notes.unlink(missing_ok=True)
+            self._metadata_file.unlink(missing_ok=True)
             ArrayFile.create(self.file, np.float16, self.shape).close()
         array = ArrayFile(self.file, write=True)
-        kept = time.monotonic()
+        saved = time.monotonic()
         try:
             for stop in self._compute(array, first=done):
                 done = stop
-                if time.monotonic() - kept > KEEP:
-                    self._keep(array, done)
-                    kept = time.monotonic()
+                if time.monotonic() - saved > SAVE_SECONDS:
+                    self._save_progress(array, done)
+                    saved = time.monotonic()
                 yield done
         finally:
-            self._keep(array, done)
+            self._save_progress(array, done)
             array.close()
 
-    def _keep(self, array: ArrayFile, done: int) -> None:
-        array.keep()  # before it is said to be there
-        write_json(self._notes, {"done": done, "bad": dict(self.bad)})
+    def _save_progress(self, array: ArrayFile, done: int) -> None:
+        array.sync()  # before it is said to be there
+        write_json(self._metadata_file, {"done": done, "bad": dict(self.bad)})
 
     @torch.no_grad()
     def _compute(self, array: ArrayFile, first: int) -> Iterator[int]:
@@ -127,7 +127,7 @@ class FeatureCache:
             batches = [range(len(self.paths))[start:][:BATCH] for start in range(first, len(self.paths), BATCH)]
             # Decoders keep a GPU busy. Beside an encoder on the CPU they would make it wait for its own cores.
             in_turn = chain.from_iterable(pool.map(self._pixels, rows) for rows in batches)
-            opened = in_turn if device.type == "cpu" else ahead(pool, self._pixels, chain(*batches))
+            opened = in_turn if device.type == "cpu" else prefetch(pool, self._pixels, chain(*batches))
             for rows in batches:
                 pixels = torch.from_numpy(np.stack([next(opened) for _ in rows]))
                 with nullcontext() if self.exact else autocast(device):

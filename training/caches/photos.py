@@ -17,8 +17,8 @@ from torch import Tensor
 
 from encoders.images import Preprocessing, open_photo
 from runtime.atomic import write_json
-from runtime.errors import PhotoError, shown
-from training.loop.distributed import first_alone
+from runtime.errors import PhotoError, printable
+from training.loop.distributed import main_process_first
 
 from .array_file import ArrayFile, locked
 
@@ -43,7 +43,7 @@ class PhotoCache:
         self.shape = (len(self.paths), 3, side, side)
         key = hashlib.sha256(json.dumps([asdict(preprocessing)["fit"], side]).encode())
         for path in self.paths:
-            key.update(identity(path))
+            key.update(file_signature(path))
         self.file = Path(folder) / f"photos-{key.hexdigest()[:16]}.npy"
         self.bad: dict[int, str] = {}
         self._array: ArrayFile | None = None
@@ -55,22 +55,22 @@ class PhotoCache:
         Raises:
             DataError: the disk is too small, or cannot be written.
         """
-        yield from first_alone(self._fill)
+        yield from main_process_first(self._fill)
 
     def _fill(self) -> Iterator[int]:
-        if not self._read_notes():
+        if not self._read_metadata():
             with locked(self.file):
-                if not self._read_notes():  # else another process filled it meanwhile
+                if not self._read_metadata():  # else another process filled it meanwhile
                     yield from self._decode_all()
         self._array = ArrayFile(self.file)
         yield len(self.paths)
 
-    def _read_notes(self) -> bool:
+    def _read_metadata(self) -> bool:
         """Whether the array is there; and which photos are bad."""
-        notes = self.file.with_suffix(".json")
-        if not (notes.exists() and self.file.exists()):
+        metadata = self.file.with_suffix(".json")
+        if not (metadata.exists() and self.file.exists()):
             return False
-        self.bad = {int(row): why for row, why in json.loads(notes.read_text(encoding="utf-8")).items()}
+        self.bad = {int(row): why for row, why in json.loads(metadata.read_text(encoding="utf-8")).items()}
         return True
 
     def _decode_all(self) -> Iterator[int]:
@@ -78,13 +78,13 @@ class PhotoCache:
         array = ArrayFile.create(partial, np.uint8, self.shape)
         try:
             with ThreadPoolExecutor(DECODERS) as pool:
-                for row, pixels in enumerate(ahead(pool, self._decode, range(len(self.paths)))):
+                for row, pixels in enumerate(prefetch(pool, self._decode, range(len(self.paths)))):
                     if isinstance(pixels, str):
                         self.bad[row] = pixels
                     else:
                         array.write(row, pixels[None])
                     yield row + 1
-            array.keep()
+            array.sync()
         finally:
             array.close()
         partial.replace(self.file)
@@ -108,7 +108,7 @@ class PhotoCache:
         return self._array.read(rows)
 
 
-def ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, most: int = 64) -> Iterator:
+def prefetch(pool: ThreadPoolExecutor, work: Callable, items: Iterable, most: int = 64) -> Iterator:
     """`work` of each item, in order, while the pool works on the next few; `pool.map` would do all it can at once, and
     hold every photo of a data set in memory."""
     waiting: deque[Future] = deque()
@@ -120,10 +120,10 @@ def ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, most: int =
         yield waiting.popleft().result()
 
 
-def identity(path: Path) -> bytes:
+def file_signature(path: Path) -> bytes:
     """What tells a file from another, or from itself before it changed, without reading it."""
     try:
         status = path.stat()
-        return f"{shown(path)}|{status.st_size}|{status.st_mtime_ns}\n".encode()
+        return f"{printable(path)}|{status.st_size}|{status.st_mtime_ns}\n".encode()
     except OSError:
-        return f"{shown(path)}|missing\n".encode()
+        return f"{printable(path)}|missing\n".encode()

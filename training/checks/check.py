@@ -4,34 +4,34 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from encoders.text import Vocabulary
-from runtime.errors import DataError, shown
+from runtime.errors import DataError, printable
 from training.readers.records import Dataset, QuestionRecord
 from training.tasks.question_data import Questions
 from vqa.answers import AnswerSet
 
 from .estimate import Needs
 from .photo_files import (
-    SHOWN,
-    Copies,
-    Done,
-    find_copies,
+    MAX_EXAMPLES,
+    CheckProgress,
+    Duplicates,
+    find_duplicates,
     find_unopenable,
     leak_sentence,
     photos_by_split,
 )  # fmt: skip
 from .wording import Answering, Wording, answering, texts_of, unknown_share, wording
 
-MOST_MISSING = 0.5  # of the photos, or of the questions; beyond these shares a run would be ruined
-MOST_UNOPENABLE = 0.5  # of the photos
-MOST_LEAKED = 0.05  # of a val or test split's photos: above it, scores say little about new photos
-MOST_UNKNOWN = 0.5  # of the words of the val and test texts
-LEAST_COVERED = 0.2  # best accuracy possible on the val questions
+MAX_MISSING = 0.5  # of the photos, or of the questions; beyond these shares a run would be ruined
+MAX_UNOPENABLE = 0.5  # of the photos
+MAX_LEAKED = 0.05  # of a val or test split's photos: above it, scores say little about new photos
+MAX_UNKNOWN = 0.5  # of the words of the val and test texts
+MIN_COVERED = 0.2  # best accuracy possible on the val questions
 
 MISSING = ("images are missing", "image names fit more than one photo", "image names leave the folder")
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Skipped:
     """A fault that readers found: how often, and the first examples."""
 
     count: int
@@ -61,7 +61,7 @@ class Photos:
 
 
 @dataclass(frozen=True)
-class Prospect:
+class ModelFit:
     """How the data suit the model that would be trained.
 
     Attributes:
@@ -91,27 +91,31 @@ class Report:
     kind: str
     format: str
     photos: Photos
-    left_out: dict[str, LeftOut]
-    copies: Copies
+    left_out: dict[str, Skipped]
+    copies: Duplicates
     wording: Wording
     answering: Answering | None
-    prospect: Prospect | None
+    prospect: ModelFit | None
     needs: Needs | None
     stops: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class QuickReport:
     """Of `check_quickly`: the same as in a `Report`."""
 
-    copies: Copies
-    prospect: Prospect
+    copies: Duplicates
+    prospect: ModelFit
     stops: tuple[str, ...]
 
 
 def check(
-    found: Dataset | Questions, model, *, open_photos: bool = True, measure: Iterator[Done | Needs] | None = None
-) -> Iterator[Done | Report]:
+    found: Dataset | Questions,
+    model,
+    *,
+    open_photos: bool = True,
+    measure: Iterator[CheckProgress | Needs] | None = None,
+) -> Iterator[CheckProgress | Report]:
     """Look through a data set; a stream of what is being done, then the report.
 
     Args:
@@ -120,17 +124,17 @@ def check(
         measure: what `estimate.measure` gives, to be run last; nothing is measured where None.
     """
     splits = photos_by_split(found.records)
-    copies = yield from find_copies(splits)
+    copies = yield from find_duplicates(splits)
     photos = list(dict.fromkeys(photo for part in splits.values() for photo in part))
     bad = (yield from find_unopenable(photos)) if open_photos else None
-    about = None if isinstance(model, DataError) else _prospect(found, model)
+    prospect = None if isinstance(model, DataError) else _prospect(found, model)
     questions = isinstance(found.records[0], QuestionRecord)
-    stops = [*faults(found, copies, about), *unopenable_fault(len(bad or ()), len(photos))]
-    if about is None:
+    stops = [*faults(found, copies, prospect), *unopenable_photos_fault(len(bad or ()), len(photos))]
+    if prospect is None:
         stops = stops or [str(model)]
     needs = None
     try:
-        needs = yield from _last(measure or iter(()))
+        needs = yield from _measured(measure or iter(()))
     except DataError as error:
         stops = stops or [str(error)]
     yield Report(
@@ -142,31 +146,31 @@ def check(
             made=found.made,
             missing=_missing(found),
             undecodable=None if bad is None else len(bad),
-            why={shown(path.name): why for path, why in list((bad or {}).items())[:SHOWN]},
+            why={printable(path.name): why for path, why in list((bad or {}).items())[:MAX_EXAMPLES]},
             unused=len(found.unused),
-            unused_examples=tuple(map(shown, found.unused[:SHOWN])),
+            unused_examples=tuple(map(printable, found.unused[:MAX_EXAMPLES])),
         ),
-        left_out={f: LeftOut(n, tuple(found.problems.examples[f])) for f, n in found.problems.counts.items()},
+        left_out={f: Skipped(n, tuple(found.problems.examples[f])) for f, n in found.problems.counts.items()},
         copies=copies,
         wording=wording(found.records),
         answering=answering(found.records) if questions else None,
-        prospect=about,
+        prospect=prospect,
         needs=needs,
         stops=(*stops, *_disk_fault(needs)),
     )
 
 
-def check_quickly(found: Dataset | Questions, model) -> Iterator[Done | Verdict]:
+def check_quickly(found: Dataset | Questions, model) -> Iterator[CheckProgress | QuickReport]:
     """What training asks before it begins: the part of `check` that opens no photo and measures nothing."""
-    copies = yield from find_copies(photos_by_split(found.records))
+    copies = yield from find_duplicates(photos_by_split(found.records))
     prospect = _prospect(found, model)
-    yield Verdict(copies, prospect, tuple(faults(found, copies, prospect)))
+    yield QuickReport(copies, prospect, tuple(faults(found, copies, prospect)))
 
 
-def _last(measure: Iterator[Done | Needs]) -> Generator[Done, None, Needs | None]:
+def _measured(measure: Iterator[CheckProgress | Needs]) -> Generator[CheckProgress, None, Needs | None]:
     needs = None
     for record in measure:
-        if isinstance(record, Done):
+        if isinstance(record, CheckProgress):
             yield record
         else:
             needs = record
@@ -177,12 +181,12 @@ def _missing(found: Dataset | Questions) -> int:
     return sum(found.problems.counts[fault] for fault in MISSING)
 
 
-def _prospect(found: Dataset | Questions, model) -> Prospect:
+def _prospect(found: Dataset | Questions, model) -> ModelFit:
     vocabulary: Vocabulary = model.vocabulary
     answers: AnswerSet | None = getattr(model, "answers", None)
     held_out = (text for record in found.records if record.split != "train" for text in texts_of(record))
     answered = [r.answers for r in found.split("val") if r.answers] if answers is not None else []
-    return Prospect(
+    return ModelFit(
         words=len(vocabulary),
         answers=None if answers is None else len(answers),
         unknown=unknown_share(vocabulary, held_out),
@@ -190,37 +194,37 @@ def _prospect(found: Dataset | Questions, model) -> Prospect:
     )
 
 
-def faults(found: Dataset | Questions, copies: Copies, prospect: Prospect | None) -> list[str]:
+def faults(found: Dataset | Questions, copies: Duplicates, prospect: ModelFit | None) -> list[str]:
     """Sentences on what would ruin a run: what it is, how much, what to do."""
-    said, missing, kept = [], _missing(found), len(found.records)
-    what = f"{missing + kept:,} photos"
+    sentences, missing, records = [], _missing(found), len(found.records)
+    what = f"{missing + records:,} photos"
     if isinstance(found.records[0], QuestionRecord):
-        what = f"{missing + kept:,} questions have photos that"
-    if missing > MOST_MISSING * (missing + kept):
+        what = f"{missing + records:,} questions have photos that"
+    if missing > MAX_MISSING * (missing + records):
         example = next(found.problems.examples[fault][0] for fault in MISSING if found.problems.counts[fault])
-        said.append(
-            f"{missing:,} of {what} were not found, such as {shown(example)}; give the folder that has them, or mend "
+        sentences.append(
+            f"{missing:,} of {what} were not found, such as {printable(example)}; give the folder that has them, or mend "
             "their names."
         )
     for split in ("train", "val"):
         if not found.split(split):
-            said.append(f"the data has no {split} photo; add some, or name their split.")
+            sentences.append(f"the data has no {split} photo; add some, or name their split.")
     for leak in copies.leaks:
-        if leak.also_in == "train" and leak.share > MOST_LEAKED:
-            said.append(f"{leak_sentence(leak)}; take these photos out of train.")
+        if leak.also_in == "train" and leak.share > MAX_LEAKED:
+            sentences.append(f"{leak_sentence(leak)}; take these photos out of train.")
     if prospect is None:
-        return said
-    if (prospect.unknown or 0) > MOST_UNKNOWN:
-        said.append(
+        return sentences
+    if (prospect.unknown or 0) > MAX_UNKNOWN:
+        sentences.append(
             f"the model would know {prospect.words:,} words, and {prospect.unknown:.0%} of the words of the val and "
             "test texts are none of them; lower --min-count, or give --unit character."
         )
-    if prospect.covered is not None and prospect.covered < LEAST_COVERED:
-        said.append(
+    if prospect.covered is not None and prospect.covered < MIN_COVERED:
+        sentences.append(
             f"with its {prospect.answers:,} answers, {prospect.covered:.0%} of the val questions could be answered "
             "right; raise --most-answers, lower --min-answers, or give data with answers that come again."
         )
-    return said
+    return sentences
 
 
 def _disk_fault(needs: Needs | None) -> Sequence[str]:
@@ -230,8 +234,8 @@ def _disk_fault(needs: Needs | None) -> Sequence[str]:
     return (f"the cache takes {wanted:.1f} GB and there are {free:.1f} GB free; name another disk with --cache.",)
 
 
-def unopenable_fault(bad: int, photos: int) -> Sequence[str]:
+def unopenable_photos_fault(bad: int, photos: int) -> Sequence[str]:
     """The sentence that should stop a run, if so many of its photos cannot be opened."""
-    if bad <= MOST_UNOPENABLE * photos:
+    if bad <= MAX_UNOPENABLE * photos:
         return ()
     return (f"{bad:,} of {photos:,} photos cannot be opened; copy or download them again.",)

@@ -15,19 +15,19 @@ import torch
 
 from runtime.device import best_device, bf16_is_fast
 from runtime.errors import DataError
-from training.loop.distributed import connected
+from training.loop.distributed import setup_fabric
 from training.loop.seed import generator
 from training.readers.records import CaptionRecord
 
-from .photo_files import Done, photos_by_split
+from .photo_files import CheckProgress, photos_by_split
 from .wording import texts_of
 
 STEPS = 5  # measured, and one more before them that is not
-LONGER = 4  # times the usual: the longest text is cut to this before it is measured, for it may take minutes
+MAX_TIMES_TYPICAL = 4  # times the usual: the longest text is cut to this before it is measured, for it may take minutes
 BATCH = 4  # photos a step on the CPU, so that a check needs less memory than training
-VALIDATED = 8  # photos
-ENCODED = 8  # photos, to measure the encoder by
-USUAL = 0.9  # of the photos, by the length of their texts, are typical
+VALIDATION_PHOTOS = 8  # photos
+ENCODER_PHOTOS = 8  # photos, to measure the encoder by
+TYPICAL_SHARE = 0.9  # of the photos, by the length of their texts, are typical
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Needs:
 
 def measure(
     task_of: Callable[[Sequence, Path, int], object], records: Sequence, *, batch: int, disk: Path
-) -> Iterator[Done | Needs]:
+) -> Iterator[CheckProgress | Needs]:
     """Train a few steps on a few photos, in a temporary folder, and reckon what the whole would take.
 
     Steps are measured on photos with texts of usual length, and with a longer one: a step goes on until its longest
@@ -74,40 +74,44 @@ def measure(
     photos = {split: len(splits.get(split, ())) for split in ("train", "val")}
     if not all(photos.values()):
         raise DataError("the data has no train or no val photo, so no training could be measured; add some.")
-    small = batch if torch.cuda.is_available() else min(BATCH, batch)
+    small_batch = batch if torch.cuda.is_available() else min(BATCH, batch)
     lengths = text_lengths(records)
     longest = max(lengths, key=lengths.__getitem__)
-    usual = typical(lengths, max(small, ENCODED))
-    longest_usual = max(lengths[photo] for photo in usual)
-    cut = min(lengths[longest], LONGER * longest_usual)
-    held_out = _drawn(splits["val"], VALIDATED)
+    typical_photos = sample_typical(lengths, max(small_batch, ENCODER_PHOTOS))
+    longest_usual = max(lengths[photo] for photo in typical_photos)
+    cut = min(lengths[longest], MAX_TIMES_TYPICAL * longest_usual)
+    held_out = _sample_photos(splits["val"], VALIDATION_PHOTOS)
 
     def task(photos: Sequence[Path], folder: str):
-        some = [shortened(record, cut) for record in records if record.image in set(photos)]
-        return task_of(some, Path(root) / folder, small)
+        subset = [truncate_texts(record, cut) for record in records if record.image in set(photos)]
+        return task_of(subset, Path(root) / folder, small_batch)
 
     with TemporaryDirectory(ignore_cleanup_errors=True) as root:  # Windows deletes no file that is mapped
-        yield from _prepared(task([*usual, *held_out], "first"))  # what takes longer the first time is behind it then
-        ordinary = task([*usual, *held_out], "typical")
-        caching = yield from _prepared(ordinary)
+        yield from _prepare(
+            task([*typical_photos, *held_out], "first")
+        )  # what takes longer the first time is behind it then
+        ordinary = task([*typical_photos, *held_out], "typical")
+        caching = yield from _prepare(ordinary)
         each = np.load(ordinary.source.file, mmap_mode="r")[0].nbytes
         before = _memory()
-        step = yield from _timed("measuring: steps", ordinary, STEPS)
-        memory = [None if a is None else a + (b - a) * batch // small for a, b in zip(before, _memory(), strict=True)]
+        step = yield from _timed_steps("measuring: steps", ordinary, STEPS)
+        memory = [
+            None if a is None else a + (b - a) * batch // small_batch for a, b in zip(before, _memory(), strict=True)
+        ]
         for _ in range(2):
-            validation = _validated(ordinary)
-        longer = task([longest, *usual[: small - 1], *held_out[:1]], "longer")
-        yield from _prepared(longer)
-        longer_step = yield from _timed("measuring: a longer text", longer, 1)
+            validation = _timed_validation(ordinary)
+        longer = task([longest, *typical_photos[: small_batch - 1], *held_out[:1]], "longer")
+        yield from _prepare(longer)
+        longer_step = yield from _timed_steps("measuring: a longer text", longer, 1)
     a_character = max(0.0, longer_step - step) / max(1, cut - longest_usual)
-    everything = sum(photos.values())
+    all_photos = sum(photos.values())
     yield Needs(
-        disk=each * everything,
+        disk=each * all_photos,
         disk_free=shutil.disk_usage(disk).free,
         memory=memory[0],
         gpu_memory=memory[1],
-        caching=caching * everything,
-        epoch=step / small * photos["train"] + a_character * excess(lengths, longest_usual, batch),
+        caching=caching * all_photos,
+        epoch=step / small_batch * photos["train"] + a_character * excess_length(lengths, longest_usual, batch),
         validation=validation / len(held_out) * photos["val"],
     )
 
@@ -121,50 +125,53 @@ def text_lengths(records: Sequence) -> dict[Path, int]:
     return lengths
 
 
-def shortened(record, most: int):
+def truncate_texts(record, most: int):
     """The record with no text of more characters."""
     if isinstance(record, CaptionRecord):
         return replace(record, captions=tuple(caption[:most] for caption in record.captions))
     return replace(record, question=record.question[:most])
 
 
-def typical(lengths: dict[Path, int], count: int) -> list[Path]:
+def sample_typical(lengths: dict[Path, int], count: int) -> list[Path]:
     """Photos drawn from those whose texts are no longer than usual."""
-    return _drawn(sorted(lengths, key=lengths.__getitem__)[: max(1, int(USUAL * len(lengths)))], count)
+    return _sample_photos(sorted(lengths, key=lengths.__getitem__)[: max(1, int(TYPICAL_SHARE * len(lengths)))], count)
 
 
-def excess(lengths: dict[Path, int], usual: int, batch: int) -> int:
+def excess_length(lengths: dict[Path, int], typical_photos: int, batch: int) -> int:
     """Characters beyond the usual in an epoch: of the longest text of each step, since the others end before it."""
-    drawn = [lengths[photo] for photo in _drawn(list(lengths), len(lengths))]
-    return sum(max(0, max(drawn[first : first + batch]) - usual) for first in range(0, len(drawn), batch))
+    lengths_in_order = [lengths[photo] for photo in _sample_photos(list(lengths), len(lengths))]
+    return sum(
+        max(0, max(lengths_in_order[first : first + batch]) - typical_photos)
+        for first in range(0, len(lengths_in_order), batch)
+    )
 
 
-def _prepared(task) -> Generator[Done, None, float]:
+def _prepare(task) -> Generator[CheckProgress, None, float]:
     """Fill the task's cache; seconds a photo."""
-    began = time.perf_counter()
+    start = time.perf_counter()
     for done, total in task.prepare():
-        yield Done("measuring: preparing photos", done, total)
-    return (time.perf_counter() - began) / len(task.source)
+        yield CheckProgress("measuring: preparing photos", done, total)
+    return (time.perf_counter() - start) / len(task.source)
 
 
-def _timed(what: str, task, steps: int) -> Generator[Done, None, float]:
+def _timed_steps(what: str, task, steps: int) -> Generator[CheckProgress, None, float]:
     """Train so many steps, and one before them that does not count; seconds of one."""
     seconds = []
     for step_seconds in _steps(task, steps + 1):
         seconds.append(step_seconds)
-        yield Done(what, len(seconds), steps + 1)
+        yield CheckProgress(what, len(seconds), steps + 1)
     return median(seconds[1:])
 
 
-def _validated(task) -> float:
+def _timed_validation(task) -> float:
     """Seconds of a validation."""
-    began = time.perf_counter()
+    start = time.perf_counter()
     task.model.eval()
     task.validate()
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
-def _drawn(photos: Sequence[Path], count: int) -> list[Path]:
+def _sample_photos(photos: Sequence[Path], count: int) -> list[Path]:
     order = torch.randperm(len(photos), generator=generator("measure"))[:count]
     return [photos[i] for i in order.tolist()]
 
@@ -175,18 +182,18 @@ def _steps(task, count: int) -> Iterator[float]:
     It is always the same step: new shapes take time and memory at first, which training soon has behind it.
     """
     bf16 = bf16_is_fast(best_device())
-    fabric = connected("bf16-mixed" if bf16 else "32-true")
+    fabric = setup_fabric("bf16-mixed" if bf16 else "32-true")
     trained = [parameter for parameter in task.model.parameters() if parameter.requires_grad]
     model, optimiser = fabric.setup(task.model, torch.optim.SGD(trained, lr=1e-4))
     task.model.train()
     for _ in range(count):
-        began = time.perf_counter()
+        start = time.perf_counter()
         loss = model(task.batch(0, 0))
         fabric.backward(loss)
         optimiser.step()
         optimiser.zero_grad()
         loss.item()  # a GPU is done only now
-        yield time.perf_counter() - began
+        yield time.perf_counter() - start
 
 
 def _memory() -> tuple[int | None, int | None]:

@@ -8,17 +8,17 @@ from hashlib import blake2b
 from pathlib import Path
 
 from encoders.images import open_photo
-from runtime.errors import PhotoError, shown
+from runtime.errors import PhotoError, printable
 from training.caches.photos import DECODERS
 from training.readers.records import SPLITS, CaptionRecord, QuestionRecord
 
 SIDE = 16  # pixels: a JPEG is decoded at an eighth, and still read to its last byte
-AT_ONCE = 512  # photos handed to the threads together: memory does not grow with the data set
-SHOWN = 5  # examples
+CHUNK = 512  # photos handed to the threads together: memory does not grow with the data set
+MAX_EXAMPLES = 5  # examples
 
 
 @dataclass(frozen=True)
-class Done:
+class CheckProgress:
     """So many of so many photos are done; `what` is done to them."""
 
     what: str
@@ -43,7 +43,7 @@ class Leak:
 
 
 @dataclass(frozen=True)
-class Copies:
+class Duplicates:
     """Photos that are the same file, byte for byte, whatever their names.
 
     Attributes:
@@ -63,57 +63,57 @@ def photos_by_split(records: Sequence[CaptionRecord | QuestionRecord]) -> dict[s
     return {split: list(found[split]) for split in SPLITS if split in found}
 
 
-def find_copies(splits: dict[str, list[Path]]) -> Generator[Done, None, Copies]:
+def find_duplicates(splits: dict[str, list[Path]]) -> Generator[CheckProgress, None, Duplicates]:
     """Compare photos by a digest of their bytes; a file whose size no other has need not be read."""
     sizes = {path: size for photos in splits.values() for path in photos if (size := _size(path)) is not None}
     alike = Counter(sizes.values())
     content: dict[Path, Hashable] = {path: path for photos in splits.values() for path in photos}
     unknown = 0 in alike  # the size of a photo in a Parquet file, before it is read
     compared = [path for path in sizes if unknown or alike[sizes[path]] > 1]
-    for done, (path, digest) in enumerate(_in_threads(_digest, compared), start=1):
+    for done, (path, digest) in enumerate(_thread_map(_digest, compared), start=1):
         content[path] = digest or path
-        yield Done("comparing photos", done, len(compared))
-    where = {split: {content[photo]: photo for photo in reversed(photos)} for split, photos in splits.items()}
-    within = {split: len(photos) - len(where[split]) for split, photos in splits.items()}
+        yield CheckProgress("comparing photos", done, len(compared))
+    by_content = {split: {content[photo]: photo for photo in reversed(photos)} for split, photos in splits.items()}
+    within = {split: len(photos) - len(by_content[split]) for split, photos in splits.items()}
     pairs = [("train", "val"), ("train", "test"), ("val", "test")]
-    leaks = [_leak(pair, splits, content, where) for pair in pairs if set(pair) <= splits.keys()]
-    return Copies({split: n for split, n in within.items() if n}, tuple(leak for leak in leaks if leak.photos))
+    leaks = [_leak(pair, splits, content, by_content) for pair in pairs if set(pair) <= splits.keys()]
+    return Duplicates({split: n for split, n in within.items() if n}, tuple(leak for leak in leaks if leak.photos))
 
 
-def _leak(pair: tuple[str, str], splits: dict, content: dict, where: dict) -> Leak:
+def _leak(pair: tuple[str, str], splits: dict, content: dict, by_content: dict) -> Leak:
     earlier, split = pair
-    shared = [photo for photo in splits[split] if content[photo] in where[earlier]]
-    examples = tuple((photo.name, where[earlier][content[photo]].name) for photo in shared[:SHOWN])
+    shared = [photo for photo in splits[split] if content[photo] in by_content[earlier]]
+    examples = tuple((photo.name, by_content[earlier][content[photo]].name) for photo in shared[:MAX_EXAMPLES])
     return Leak(split, earlier, len(shared), len(shared) / len(splits[split]), examples)
 
 
 def leak_sentence(leak: Leak) -> str:
     """`31 of the 100 test photos (31.0%) are also in train, such as a.jpg (there b.jpg)`."""
     total = round(leak.photos / leak.share)
-    mine, theirs = leak.examples[0]
-    there = "" if mine == theirs else f" (there {shown(theirs)})"
+    name, other = leak.examples[0]
+    there = "" if name == other else f" (there {printable(other)})"
     return (
         f"{leak.photos:,} of the {total:,} {leak.split} photos ({leak.share:.1%}) are also in {leak.also_in}, such as "
-        f"{shown(mine)}{there}"
+        f"{printable(name)}{there}"
     )
 
 
-def find_unopenable(photos: Sequence[Path]) -> Generator[Done, None, dict[Path, str]]:
+def find_unopenable(photos: Sequence[Path]) -> Generator[CheckProgress, None, dict[Path, str]]:
     """Open every photo; which cannot be, and the sentence that says why."""
     bad = {}
-    for done, (path, why) in enumerate(_in_threads(_why_not_opened, photos), start=1):
+    for done, (path, why) in enumerate(_thread_map(_open_error, photos), start=1):
         if why:
             bad[path] = why
-        yield Done("opening photos", done, len(photos))
+        yield CheckProgress("opening photos", done, len(photos))
     return bad
 
 
-def _in_threads(function: Callable, items: Sequence) -> Iterator[tuple]:
+def _thread_map(function: Callable, items: Sequence) -> Iterator[tuple]:
     """(item, what the function gives for it), in order. Reading, digesting and decoding all release Python's lock."""
     with ThreadPoolExecutor(DECODERS) as pool:
-        for first in range(0, len(items), AT_ONCE):
-            some = items[first : first + AT_ONCE]
-            yield from zip(some, pool.map(function, some), strict=True)
+        for first in range(0, len(items), CHUNK):
+            chunk = items[first : first + CHUNK]
+            yield from zip(chunk, pool.map(function, chunk), strict=True)
 
 
 def _size(path: Path) -> int | None:
@@ -134,7 +134,7 @@ def _digest(path: Path) -> bytes | None:
         return None
 
 
-def _why_not_opened(path: Path) -> str | None:
+def _open_error(path: Path) -> str | None:
     try:
         open_photo(path, smallest=SIDE)
     except PhotoError as error:

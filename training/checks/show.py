@@ -6,7 +6,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runtime.errors import shown
+from runtime.errors import printable
 from training.readers.records import REMEDIES
 
 from .check import Report
@@ -14,7 +14,7 @@ from .photo_files import leak_sentence
 
 BAR = 30  # characters of the longest bar
 BARS = 10  # of a histogram, about
-LISTED = 160  # characters of a text that is shown
+MAX_TEXT = 160  # characters of a text that is shown
 
 
 def draw_report(report: Report, data: Iterable[str], console: Console) -> None:
@@ -25,7 +25,7 @@ def draw_report(report: Report, data: Iterable[str], console: Console) -> None:
     for label, content in _sections(report):
         rows.add_row(label, content)
     kind = "captions" if report.kind == "captions" else "questions and answers"
-    console.print(Text(f"{', '.join(map(shown, data))}: {kind}, format {report.format}\n", style="bold"))
+    console.print(Text(f"{', '.join(map(printable, data))}: {kind}, format {report.format}\n", style="bold"))
     console.print(rows)
 
 
@@ -95,7 +95,7 @@ def _bars(lengths: dict[int, int]) -> Table:
 
 def _longest(longest: dict) -> str:
     text = longest["text"]
-    text = text if len(text) <= LISTED else f"{text[:LISTED]}..."
+    text = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
     return f"{longest['words']:,} words, of {longest['image']}: {text}"
 
 
@@ -140,8 +140,8 @@ def _prospect(report: Report) -> str:
         lines += [
             f"disk {_bytes(needs.disk)}, of {_bytes(needs.disk_free)} free; memory {_bytes(needs.memory)}"
             + (f", of the GPU {_bytes(needs.gpu_memory)}" if needs.gpu_memory else ""),
-            f"{clock(needs.caching)} to prepare the photos, once; then at most {clock(needs.epoch)} an epoch and "
-            f"{clock(needs.validation)} to validate, as measured now",
+            f"{duration(needs.caching)} to prepare the photos, once; then at most {duration(needs.epoch)} an epoch and "
+            f"{duration(needs.validation)} to validate, as measured now",
         ]
     return "\n".join(lines)
 
@@ -154,7 +154,7 @@ def _bytes(count: int | None) -> str:
     return "unknown" if count is None else f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def clock(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """About how long: `90 s`, `12 min`, `3.5 h`."""
     return (
         f"{seconds:.0f} s"

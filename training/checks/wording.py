@@ -71,11 +71,11 @@ def texts_of(record: CaptionRecord | QuestionRecord) -> tuple[str, ...]:
 def wording(records: Sequence[CaptionRecord | QuestionRecord]) -> Wording:
     """How the texts of these records are worded. Words are counted as `encoders.text.tokenize` splits them."""
     each, lengths, letters, longest = Counter(), Counter(), Counter(), (-1, "", "")
-    learnt, held_out = Counter(), Counter()
+    train_words, held_out = Counter(), Counter()
     for record in records:
         for text in texts_of(record):
             words = tokenize(text)
-            (learnt if record.split == "train" else held_out).update(words)
+            (train_words if record.split == "train" else held_out).update(words)
             each[record.image] += 1
             lengths[len(words)] += 1
             letters.update(text)
@@ -88,17 +88,17 @@ def wording(records: Sequence[CaptionRecord | QuestionRecord]) -> Wording:
         most=max(each.values()),
         lengths=dict(sorted(lengths.items())),
         longest=dict(zip(("words", "text", "image"), longest, strict=True)),
-        words=len(learnt | held_out),
-        by_count={n: _known({w for w, count in learnt.items() if count >= n}, held_out) for n in MIN_COUNTS},
-        by_size=_by_size(learnt, held_out),
+        words=len(train_words | held_out),
+        by_count={n: _known({w for w, count in train_words.items() if count >= n}, held_out) for n in MIN_COUNTS},
+        by_size=_by_size(train_words, held_out),
         scripts=scripts,
         other_scripts=sum(share for script, share in scripts.items() if script != "Latin"),
     )
 
 
-def _by_size(learnt: Counter, held_out: Counter) -> dict[int, KnownWords]:
+def _by_size(train_words: Counter, held_out: Counter) -> dict[int, KnownWords]:
     """By the size of the whole vocabulary, which has the special tokens too, as `--max-size` counts it."""
-    ranked = [word for word, _ in learnt.most_common()]
+    ranked = [word for word, _ in train_words.most_common()]
     sizes = [size for size in SIZES if size < len(ranked) + len(SPECIALS)]
     return {size: _known(set(ranked[: size - len(SPECIALS)]), held_out) for size in sizes}
 

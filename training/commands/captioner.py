@@ -5,7 +5,7 @@ from pathlib import Path
 
 from captioner.model import load
 from captioner.search import SearchSettings
-from runtime.command import say
+from runtime.command import print_error
 from runtime.errors import PhotoError
 from training.config.commands import CaptionerConfig
 from training.metrics.evaluate import caption_all, score_captions
@@ -28,21 +28,21 @@ def train(config: CaptionerConfig) -> Path:
     found = read_training_captions(data.data, data.format, held_out=data.held_out, columns=columns)
     weights = data_set_weights(data.weights, found)
     for sentence in found.problems.sentences():
-        say(f"left out: {sentence}")
+        print_error(f"left out: {sentence}")
     for split in found.made:
-        say(f"there was no {split} split; one was made of train photos.")
+        print_error(f"there was no {split} split; one was made of train photos.")
     captions = [caption for record in found.split("train") for caption in record.captions]
     model = start_captioner(config.model, captions, seed=fit.seed)
     check_data(found, model, anyway=run.anyway)
     task = CaptionTask(model, found.records, config.task, epochs=fit.epochs, seed=fit.seed, cache=run.cache_folder,
                        precision=fit.precision, weights=weights)  # fmt: skip
-    say(f"{len(task.train_rows):,} photos to train on, {len(task.val_rows):,} to validate on, "
+    print_error(f"{len(task.train_rows):,} photos to train on, {len(task.val_rows):,} to validate on, "
         f"{len(model.vocabulary):,} words.")  # fmt: skip
     train_task(task, config)
     if run.scores:
         score = partial(score_captioner, search=SearchSettings(beam=config.task.beam))
         score_before_and_after(score, found, config, main="cider")
-    say(f"done: {run.out / 'best'}; try it with: python -m captioner PHOTO --model {run.out}")
+    print_error(f"done: {run.out / 'best'}; try it with: python -m captioner PHOTO --model {run.out}")
     return run.out / "best"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from runtime.command import SOME_FAILED
-from runtime.errors import DataError, GlimpseError, SettingError, shown
+from runtime.errors import DataError, GlimpseError, SettingError, printable
 from training.checks.check import Report
 from training.checks.check import check as check_records
 from training.checks.estimate import measure
@@ -37,7 +37,7 @@ def check(config: CheckConfig) -> None:
             print(json.dumps({"error": {"code": error.code, "sentence": str(error)}}))
         raise
     if config.json:
-        print(json.dumps({"data": [shown(path) for path in config.data], **asdict(report)}))
+        print(json.dumps({"data": [printable(path) for path in config.data], **asdict(report)}))
     else:
         draw_report(report, map(str, config.data), Console())
     if report.stops:
@@ -68,7 +68,7 @@ def kind_of(data: tuple[Path, ...], format: str | None, kind: str | None, column
         raise SettingError(f"format {format!r} is not known; choose one of {known}.")
     for path in data:
         if not path.exists():
-            raise DataError(f"{shown(path)} does not exist; check the spelling of the path.")
+            raise DataError(f"{printable(path)} does not exist; check the spelling of the path.")
     found = {
         "captions": [list(files_by_format(path, columns)) for path in data],
         "questions": [questions.formats_of(path, columns) for path in data],
@@ -76,10 +76,10 @@ def kind_of(data: tuple[Path, ...], format: str | None, kind: str | None, column
     for name, formats in found.items():
         if all(format in formats_there if format else formats_there for formats_there in formats):
             return name
-    tables = [caption_tables.why_not(path, columns) for path in data]
+    tables = [caption_tables.missing_columns(path, columns) for path in data]
     raise DataError(
         next(filter(None, tables), None)
-        or f"{', '.join(map(shown, data))}: neither captions nor questions are known there; docs/data.md shows the "
+        or f"{', '.join(map(printable, data))}: neither captions nor questions are known there; docs/data.md shows the "
         "smallest example of each format."
     )
 

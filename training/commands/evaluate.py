@@ -3,9 +3,9 @@
 import json
 
 from captioner.search import SearchSettings
-from runtime.bundled import folder_of
-from runtime.checkpoint import change_config, read_config
-from runtime.command import SOME_FAILED, say
+from runtime.bundled import resolve_model
+from runtime.checkpoint import read_config, update_config
+from runtime.command import SOME_FAILED, print_error
 from runtime.errors import DataError, SettingError
 from training.config.commands import EvaluateConfig
 from training.metrics.answers import NO_WORDNET
@@ -33,12 +33,12 @@ def score(config: EvaluateConfig) -> tuple[dict, dict[int, str]]:
     Raises:
         DataError: the data cannot be read, or have no such split.
     """
-    of_kind = _answers if read_config(folder_of(config.model))["kind"] == "vqa" else _captions
+    of_kind = _answers if read_config(resolve_model(config.model))["kind"] == "vqa" else _captions
     about, scores, bad = of_kind(config)
     report_bad_photos(bad)
     if config.record:
-        folder = folder_of(config.model)
-        change_config(folder, about=read_config(folder)["about"] | {config.split: {**about, **scores}})
+        folder = resolve_model(config.model)
+        update_config(folder, about=read_config(folder)["about"] | {config.split: {**about, **scores}})
     return scores, bad
 
 
@@ -50,7 +50,7 @@ def _captions(config: EvaluateConfig) -> tuple[dict, dict, dict[int, str]]:
     records = _records(found, config)
     no_meteor = why_no_meteor()
     if no_meteor:
-        say(f"METEOR is null: {no_meteor}")
+        print_error(f"METEOR is null: {no_meteor}")
     about = {"data": found.format, "beam": config.beam}
     return about, *score_captioner(config.model, records, search, meteor=not no_meteor)
 
@@ -59,7 +59,7 @@ def _answers(config: EvaluateConfig) -> tuple[dict, dict, dict[int, str]]:
     found = read_all(config.data, config.format, generate=config.generate, columns=Columns(**config.columns.names))
     scores, bad = score_answerer(config.model, _records(found, config))
     if scores["wups_0.9"] is None:
-        say(f"WUPS is null: {NO_WORDNET}")
+        print_error(f"WUPS is null: {NO_WORDNET}")
     return {"data": found.format}, scores, bad
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from runtime.checkpoint import change_config, read_config
-from runtime.command import say
+from runtime.checkpoint import read_config, update_config
+from runtime.command import print_error
 from runtime.errors import DataError
-from training.checks.check import Prospect, check_quickly, unopenable_fault
+from training.checks.check import ModelFit, check_quickly, unopenable_photos_fault
 from training.checks.photo_files import leak_sentence
 from training.config.commands import CaptionerConfig, VqaConfig
-from training.loop.distributed import is_first
+from training.loop.distributed import is_main_process
 from training.loop.fit import fit
 from training.loop.status import report_progress
 
@@ -17,7 +17,7 @@ from .show import console, draw_check, draw_fill, draw_fit, report_bad_photos, t
 ANYWAY = "to train all the same, add --anyway"
 
 
-def check_data(found, model, *, anyway: bool) -> Prospect:
+def check_data(found, model, *, anyway: bool) -> ModelFit:
     """Print what the check finds in the data; what the model could do with them comes back.
 
     Args:
@@ -29,11 +29,11 @@ def check_data(found, model, *, anyway: bool) -> Prospect:
     """
     verdict = draw_check(check_quickly(found, model), console)
     for leak in verdict.copies.leaks:
-        say(f"warning: {leak_sentence(leak)}; scores of {leak.split} are too good.")
+        print_error(f"warning: {leak_sentence(leak)}; scores of {leak.split} are too good.")
     for split, count in verdict.copies.within.items():
-        say(f"copies of photos within {split}: {count:,}")
+        print_error(f"copies of photos within {split}: {count:,}")
     if verdict.prospect.unknown is not None:
-        say(f"{verdict.prospect.unknown:.1%} of the words held out for val and test are unknown to the model.")
+        print_error(f"{verdict.prospect.unknown:.1%} of the words held out for val and test are unknown to the model.")
     _refuse(verdict.stops, anyway=anyway)
     return verdict.prospect
 
@@ -43,7 +43,7 @@ def _refuse(faults: Sequence[str], *, anyway: bool) -> None:
     for sentence in faults:
         if not anyway:
             raise DataError(f"{sentence.removesuffix('.')} ({ANYWAY}).")
-        say(f"warning: {sentence}")
+        print_error(f"warning: {sentence}")
 
 
 def train_task(task, config: CaptionerConfig | VqaConfig) -> None:
@@ -51,10 +51,10 @@ def train_task(task, config: CaptionerConfig | VqaConfig) -> None:
     what = "decoding photos" if config.task.finetune_encoder else "computing features"
     draw_fill((done for done, _ in task.prepare()), len(task.source), what, console)
     report_bad_photos(task.source.bad)
-    _refuse(unopenable_fault(len(task.source.bad), len(task.source)), anyway=config.run.anyway)
+    _refuse(unopenable_photos_fault(len(task.source.bad), len(task.source)), anyway=config.run.anyway)
     records = fit(task, config.fit, config.run.out, resume=config.run.resume)
     draw_fit(report_progress(records, config.run.out), console)
-    if not is_first():  # one of torchrun's processes: the first does the rest
+    if not is_main_process():  # one of torchrun's processes: the first does the rest
         raise SystemExit
 
 
@@ -77,11 +77,11 @@ def score_before_and_after(score: Callable, found, config: CaptionerConfig | Vqa
     about = {
         when: {"model": str(models[when]), "split": split, "data": found.format, **s} for when, s in scores.items()
     }
-    change_config(out, about=read_config(out)["about"] | about)
-    say(f"scores on the {split} split" + (f", of {start_from} and of the new model:" if start_from else ":"))
-    say(table(*scores.values()))
+    update_config(out, about=read_config(out)["about"] | about)
+    print_error(f"scores on the {split} split" + (f", of {start_from} and of the new model:" if start_from else ":"))
+    print_error(table(*scores.values()))
     if start_from and scores["after"][main] < scores["before"][main]:
-        say(f"warning: {main} is lower than before; train on more photos, or with a lower --learning-rate.")
+        print_error(f"warning: {main} is lower than before; train on more photos, or with a lower --learning-rate.")
 
 
 def scoring_split(found) -> tuple[str, list]:

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from runtime.command import say
-from training.checks.photo_files import Done
+from runtime.command import print_error
+from training.checks.photo_files import CheckProgress
 from training.loop.alarms import Alarm
 from training.loop.task import Epoch, Record, Step, Stopped
-from training.tasks.alarms import FOR_ALARMS
+from training.tasks.alarms import ALARM_SCORES
 
 console = Console(stderr=True)
 STOPPED = 130  # exit status, as of a command that Ctrl-C ended
@@ -34,7 +34,7 @@ def draw_check(records: Iterable, console: Console):
     with _bar(console, TimeRemainingColumn()) as bar:
         task = bar.add_task("reading", total=None)
         for result in records:
-            if isinstance(result, Done):
+            if isinstance(result, CheckProgress):
                 bar.update(task, description=result.what, completed=result.done, total=result.total)
     return result
 
@@ -68,7 +68,7 @@ def line(record: Epoch | Alarm | Stopped) -> str:
     if isinstance(record, Stopped):
         where = f"epoch {record.epoch}, step {record.step} of {record.steps}"
         return f"stopped in {where}; all of it is saved: go on with --resume."
-    shown = {k: v for k, v in record.scores.items() if k not in ("score", *FOR_ALARMS) and v is not None}
+    shown = {k: v for k, v in record.scores.items() if k not in ("score", *ALARM_SCORES) and v is not None}
     scores = "  ".join(f"{name} {value:.2f}" for name, value in shown.items())
     star = "  * best" if record.best else ""
     return f"epoch {record.epoch}/{record.epochs}  {scores}{star}"
@@ -104,6 +104,6 @@ def _figure(name: str, value: float | None) -> str:
 def report_bad_photos(bad: dict[int, str]) -> None:
     """Print which photos could not be opened: the first few, and how many more."""
     for why in list(bad.values())[:5]:
-        say(f"left out: {why}")
+        print_error(f"left out: {why}")
     if len(bad) > 5:
-        say(f"left out: {len(bad) - 5:,} more photos that could not be opened.")
+        print_error(f"left out: {len(bad) - 5:,} more photos that could not be opened.")

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from runtime.command import say
+from runtime.command import print_error
 from runtime.errors import SettingError
 from training.config.commands import StudyConfig
 from training.study.captioners import CaptionerSettings
@@ -29,8 +29,8 @@ def study(config: StudyConfig) -> None:
         if "\n" in done:
             print(done)  # a table
         else:
-            say(done)
-    say(f"done: {out / 'table.md'}, table.csv and figure.png")
+            print_error(done)
+    print_error(f"done: {out / 'table.md'}, table.csv and figure.png")
 
 
 def _with(settings: type, name: str, given: dict):

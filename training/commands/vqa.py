@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from runtime.command import say
+from runtime.command import print_error
 from runtime.errors import PhotoError
 from training.config.commands import VqaConfig
 from training.metrics.evaluate_answers import answer_all, score_answers
@@ -24,17 +24,17 @@ def train(config: VqaConfig) -> Path:
     data = config.data
     found = read_all(data.data, data.format, generate=data.generate, columns=Columns(**data.columns.names))
     for remark in found.remarks:
-        say(remark)
+        print_error(remark)
     answerer = start_answerer(config.model, found.split("train"), seed=fit.seed)
     prospect = check_data(found, answerer, anyway=run.anyway)
     task = VqaTask(answerer, found.records, config.task, epochs=fit.epochs, seed=fit.seed, cache=run.cache_folder,
                    precision=fit.precision)  # fmt: skip
-    say(f"{len(task.train_rows):,} photos to train on; {len(answerer.vocabulary):,} words; {len(answerer.answers):,} "
+    print_error(f"{len(task.train_rows):,} photos to train on; {len(answerer.vocabulary):,} words; {len(answerer.answers):,} "
         f"answers, with which {prospect.covered:.1%} of the val questions could be answered right.")  # fmt: skip
     train_task(task, config)
     if run.scores:
         score_before_and_after(score_answerer, found, config, main="accuracy")
-    say(f'done: {run.out / "best"}; try it with: python -m vqa PHOTO "QUESTION" --model {run.out}')
+    print_error(f'done: {run.out / "best"}; try it with: python -m vqa PHOTO "QUESTION" --model {run.out}')
     return run.out / "best"
 
 

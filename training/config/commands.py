@@ -107,7 +107,7 @@ class CheckConfig(Config):
     columns: ColumnSettings = ColumnSettings()
 
     def __post_init__(self):
-        self._one_of("kind", "captions", "questions")
+        self._require_one_of("kind", "captions", "questions")
         if self.encoder and self.start_from:
             raise SettingError("--start-from goes on with that model's encoder; leave out --encoder.")
 
@@ -133,7 +133,7 @@ class EvaluateConfig(QuestionData):
     json: bool = False
 
     def __post_init__(self):
-        self._at_least(1, "beam")
+        self._require_at_least(1, "beam")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +176,7 @@ class StudyConfig(Config):
     epochs: int | None = None
 
     def __post_init__(self):
-        self._at_least(1, "hidden", "steps", "seeds", "photos", "epochs")
+        self._require_at_least(1, "hidden", "steps", "seeds", "photos", "epochs")
 
 
 @dataclass(frozen=True, kw_only=True)

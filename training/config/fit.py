@@ -38,12 +38,12 @@ class FitSettings(Config):
     save_minutes: float = 5.0
 
     def __post_init__(self):
-        self._at_least(1, "epochs", "accumulate")
-        self._at_least(0, "weight_decay", "patience", "save_minutes")
-        self._above_0("learning_rate", "clip")
-        self._a_share("warmup")
-        self._one_of("optimiser", "adamw", "sgd")
-        self._one_of("precision", "auto", "32", "bf16")
+        self._require_at_least(1, "epochs", "accumulate")
+        self._require_at_least(0, "weight_decay", "patience", "save_minutes")
+        self._require_positive("learning_rate", "clip")
+        self._require_fraction("warmup")
+        self._require_one_of("optimiser", "adamw", "sgd")
+        self._require_one_of("precision", "auto", "32", "bf16")
 
     def rate(self, progress: float) -> float:
         """The learning rate after this share (0..1) of all steps."""

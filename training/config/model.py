@@ -68,12 +68,12 @@ class ModelSettings(Config):
     max_size: int | None = None
 
     def __post_init__(self):
-        fixed = self._changed(*self.NEW) if self.start_from else ()
+        fixed = self._non_default(*self.NEW) if self.start_from else ()
         if fixed:
             raise SettingError(f"--start-from goes on with that model as it is; leave out {', '.join(fixed)}.")
-        self._at_least(1, "stride", "image_size", "layers", "hidden", "embedding", "min_count", "max_size")
-        self._one_of("fit", *FITS)
-        self._one_of("unit", "word", "character")
+        self._require_at_least(1, "stride", "image_size", "layers", "hidden", "embedding", "min_count", "max_size")
+        self._require_one_of("fit", *FITS)
+        self._require_one_of("unit", "word", "character")
 
     @property
     def recurrent(self) -> dict[str, Any]:
@@ -102,8 +102,8 @@ class CaptionerModel(ModelSettings):
 
     def __post_init__(self):
         super().__post_init__()
-        self._at_least(0, "attention", "projection")
-        self._a_share("dropout")
+        self._require_at_least(0, "attention", "projection")
+        self._require_fraction("dropout")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +140,6 @@ class VqaModel(ModelSettings):
 
     def __post_init__(self):
         super().__post_init__()
-        self._at_least(1, "attention", "fused", "most_answers")
-        self._above_0("min_answers")
-        self._a_share("dropout")
+        self._require_at_least(1, "attention", "fused", "most_answers")
+        self._require_positive("min_answers")
+        self._require_fraction("dropout")

@@ -86,29 +86,29 @@ class Config:
                 words += _words(option, value)
         return words
 
-    def _at_least(self, least: float, *names: str) -> None:
+    def _require_at_least(self, least: float, *names: str) -> None:
         for name in names:
             value = getattr(self, name)
             if value is not None and not value >= least:
                 raise SettingError(f"{name} is {value}; choose {least} or more.")
 
-    def _above_0(self, *names: str) -> None:
+    def _require_positive(self, *names: str) -> None:
         for name in names:
             if not 0 < getattr(self, name) < float("inf"):
                 raise SettingError(f"{name} is {getattr(self, name)}; choose a number above 0.")
 
-    def _a_share(self, *names: str) -> None:
+    def _require_fraction(self, *names: str) -> None:
         for name in names:
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise SettingError(f"{name} is {value}; choose a share from 0 up to 1, without 1 itself.")
 
-    def _one_of(self, name: str, *known: str) -> None:
+    def _require_one_of(self, name: str, *known: str) -> None:
         value = getattr(self, name)
         if value is not None and value not in known:
             raise SettingError(f"{name} is {value!r}; choose {', '.join(known[:-1])} or {known[-1]}.")
 
-    def _changed(self, *names: str) -> list[str]:
+    def _non_default(self, *names: str) -> list[str]:
         """Which of these leaves of this group are not at their defaults, spelt as on the command line."""
         known = options(type(self))
         return [spelling(name) for name in names if getattr(self, name) != known[name].default]
@@ -186,8 +186,8 @@ def _attributes(config: type) -> dict[str, str]:
     for kind in reversed(config.__mro__):
         text = (kind.__dict__.get("__doc__") or "").partition("Attributes:\n")[2]
         for entry in re.split(r"\n {4,8}(?=\w+: )", "\n" + text.rstrip()):
-            name, colon, said = entry.partition(": ")
+            name, colon, text = entry.partition(": ")
             if colon and name.isidentifier():
-                said = " ".join(said.split())  # one that begins with a `value` is left as it is
-                found[name] = (said[:1].upper() + said[1:]).replace("`", "")
+                text = " ".join(text.split())  # one that begins with a `value` is left as it is
+                found[name] = (text[:1].upper() + text[1:]).replace("`", "")
     return found

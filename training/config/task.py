@@ -33,10 +33,10 @@ class TaskSettings(Config):
     mirror: bool = False
 
     def __post_init__(self):
-        self._at_least(1, "batch")
-        self._at_least(0, "start_size")
-        self._above_0("encoder_rate")
-        self._a_share("smoothing", "word_dropout")
+        self._require_at_least(1, "batch")
+        self._require_at_least(0, "start_size")
+        self._require_positive("encoder_rate")
+        self._require_fraction("smoothing", "word_dropout")
         _check_smallest_view(self.smallest_view)
         if self.start_size and not self.finetune_encoder:
             raise SettingError("a frozen encoder sees the photos in one size; leave out --start-size, or add "
@@ -74,15 +74,15 @@ class CaptionSettings(TaskSettings):
 
     def __post_init__(self):
         super().__post_init__()
-        self._at_least(1, "most_captions", "beam")
-        self._at_least(0, "trainable_layers", "views", "look_everywhere")
-        self._a_share("scheduled_sampling")
-        self._one_of("objective", "likelihood", "cider")
+        self._require_at_least(1, "most_captions", "beam")
+        self._require_at_least(0, "trainable_layers", "views", "look_everywhere")
+        self._require_fraction("scheduled_sampling")
+        self._require_one_of("objective", "likelihood", "cider")
         if self.samples < 2:
             raise SettingError(f"samples is {self.samples}; each caption is compared with the others, so find at "
                                "least 2.")  # fmt: skip
         if self.objective == "cider":
-            idle = self._changed("finetune_encoder", "word_dropout", "scheduled_sampling", "look_everywhere")
+            idle = self._non_default("finetune_encoder", "word_dropout", "scheduled_sampling", "look_everywhere")
             if idle:
                 raise SettingError("the cider objective trains the decoder alone, on captions that it finds itself; "
                                    f"leave out {', '.join(idle)}.")  # fmt: skip
@@ -109,8 +109,8 @@ class VqaSettings(TaskSettings):
 
     def __post_init__(self):
         super().__post_init__()
-        self._at_least(1, "most_questions")
-        self._a_share("blind")
+        self._require_at_least(1, "most_questions")
+        self._require_fraction("blind")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,11 +140,11 @@ class EncoderSettings(Config):
     smallest_view: float = 0.35
 
     def __post_init__(self):
-        self._at_least(1, "stride", "image_size", "batch")
-        self._at_least(0, "start_size")
-        self._above_0("hold_out")
-        self._a_share("hold_out", "smoothing")
-        self._one_of("fit", *FITS)
+        self._require_at_least(1, "stride", "image_size", "batch")
+        self._require_at_least(0, "start_size")
+        self._require_positive("hold_out")
+        self._require_fraction("hold_out", "smoothing")
+        self._require_one_of("fit", *FITS)
         _check_smallest_view(self.smallest_view)
 
 

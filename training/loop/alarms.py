@@ -13,6 +13,6 @@ class Alarm:
     epoch: int = 0  # 0: before the first
 
 
-def newly(found: Iterable[Alarm], before: Sequence[str]) -> list[Alarm]:
+def new_alarms(found: Iterable[Alarm], before: Sequence[str]) -> list[Alarm]:
     """Those that were not on before."""
     return [alarm for alarm in found if alarm.name not in before]

@@ -24,49 +24,49 @@ from runtime.errors import SettingError
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # importing it sets INFO, and it then talks of itself
 
-PATIENCE = timedelta(days=7)  # the others wait while the first validates; torchrun ends them all when one has died
+TIMEOUT = timedelta(days=7)  # the others wait while the first validates; torchrun ends them all when one has died
 
 
-def launched() -> bool:
+def is_distributed() -> bool:
     """Whether torchrun started this process."""
     return distributed.is_available() and distributed.is_torchelastic_launched()
 
 
-def is_first() -> bool:
+def is_main_process() -> bool:
     """Whether this process is the one that speaks and writes: the only one, or the first of those torchrun started."""
-    return not launched() or os.environ["RANK"] == "0"
+    return not is_distributed() or os.environ["RANK"] == "0"
 
 
-def connected(precision: str = "32-true") -> Fabric:
+def setup_fabric(precision: str = "32-true") -> Fabric:
     """Fabric for this process, connected with the others that torchrun started, if it did.
 
     Raises:
         SettingError: torchrun started more processes than this machine has GPUs.
     """
     device = best_device().type
-    if not launched():
+    if not is_distributed():
         return Fabric(accelerator=device, devices=1, precision=precision)
     here, machines = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["GROUP_WORLD_SIZE"])
     if device == "cuda" and here > torch.cuda.device_count():
         raise SettingError(f"--nproc-per-node is {here}, and there are {torch.cuda.device_count()} GPUs; give as many.")
     fabric = Fabric(accelerator=device, devices=here, num_nodes=machines, precision=precision,
-                    strategy=DDPStrategy(timeout=PATIENCE))  # fmt: skip
+                    strategy=DDPStrategy(timeout=TIMEOUT))  # fmt: skip
     if not distributed.is_initialized():
-        atexit.register(_leave)
+        atexit.register(_shutdown)
     fabric.launch()
     return fabric
 
 
-def first_alone(fill: Callable[[], Iterator[int]]) -> Iterator[int]:
+def main_process_first(fill: Callable[[], Iterator[int]]) -> Iterator[int]:
     """Go through `fill()` in the first process while the others wait; then in those, which find everything done."""
-    if not launched():
+    if not is_distributed():
         yield from fill()
         return
-    with connected().rank_zero_first():
+    with setup_fabric().rank_zero_first():
         yield from fill()
 
 
-def _leave() -> None:
+def _shutdown() -> None:
     """Part from the other processes. A distributed module that is still alive then would abort the process."""
     gc.collect()
     distributed.destroy_process_group()

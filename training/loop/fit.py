@@ -19,12 +19,12 @@ from runtime.device import best_device, bf16_is_fast
 from runtime.errors import GlimpseError, SettingError
 from training.config.fit import FitSettings
 
-from .alarms import Alarm, newly
-from .distributed import connected
-from .resume import State, disk_full_as_error, load_state, save_state
-from .run_log import Log
+from .alarms import Alarm, new_alarms
+from .distributed import setup_fabric
+from .resume import RunState, disk_full_as_error, load_state, save_state
+from .run_log import RunLog
 from .seed import derive_seed
-from .stop import asked_to_stop
+from .stop import stop_on_signal
 from .task import Epoch, Record, Step, Stopped, Task
 
 STEP_INTERVAL = 0.5  # seconds between records of steps
@@ -41,20 +41,20 @@ def fit(task: Task, settings: FitSettings, out: Path, *, resume: bool = False) -
         SettingError: nothing to resume, or the run began with other settings, words, answers or data.
         GlimpseError: the loss is no longer a finite number, or the disk is full.
     """
-    with asked_to_stop() as asked, closing(_Run(task, settings, Path(out), resume=resume)) as run:
+    with stop_on_signal() as stop_requested, closing(_Run(task, settings, Path(out), resume=resume)) as run:
         if not resume:
             yield from run.begin()
         while not run.finished:
             if run.stopping:
                 run.save()
-                yield Stopped(*run.place, task.steps)
+                yield Stopped(*run.position, task.steps)
                 return
-            run.step(asked)
-            if run.ends_epoch or run.seconds_since_record > STEP_INTERVAL:
+            run.step(stop_requested)
+            if run.ends_epoch or run.since_record > STEP_INTERVAL:
                 yield run.step_record()
             if run.ends_epoch:
                 yield from run.end_epoch()
-            elif run.seconds_since_save > 60 * settings.save_minutes:
+            elif run.since_save > 60 * settings.save_minutes:
                 run.save()
 
 
@@ -67,17 +67,17 @@ class _Run:
         if settings.precision == "bf16" and not bf16_is_fast(best_device()):  # torch's LSTM does not run in it there
             raise SettingError("this processor has no bfloat16; choose --precision auto or 32.")
         bf16 = settings.precision == "bf16" or (settings.precision == "auto" and bf16_is_fast(best_device()))
-        self.fabric = connected("bf16-mixed" if bf16 else "32-true")
+        self.fabric = setup_fabric("bf16-mixed" if bf16 else "32-true")
         self.model, self.optimiser = self.fabric.setup(task.model, _optimiser(task, settings))
         fixed = asdict(replace(settings, save_minutes=0, accumulate=1)) | {"steps in an epoch": task.steps}
         fixed |= task.fingerprint()
-        self.state = State(settings=fixed)
+        self.state = RunState(settings=fixed)
         if resume:
             self.state = load_state(out / "resume.pt", task.model, self.optimiser, fixed)
         self.log = None
         if self.fabric.is_global_zero:
             with disk_full_as_error(out):
-                self.log = Log(out, sizes=self.state.logged if resume else None, step=self.state.step)
+                self.log = RunLog(out, sizes=self.state.logged if resume else None, step=self.state.step)
         self.stopping, self.total = False, settings.epochs * task.steps
         self.first, self.started = self.state.step, time.monotonic()
         self.recorded = self.saved = self.started
@@ -89,7 +89,7 @@ class _Run:
         return self.state.step >= self.total or 0 < self.settings.patience <= self.state.stale
 
     @property
-    def place(self) -> tuple[int, int]:
+    def position(self) -> tuple[int, int]:
         """The epoch and, in it, the step that was done last, from 1."""
         epoch, step = divmod(max(0, self.state.step - 1), self.task.steps)
         return epoch + 1, step + (self.state.step > 0)
@@ -99,12 +99,12 @@ class _Run:
         return self.state.step % self.task.steps == 0
 
     @property
-    def seconds_since_record(self) -> float:
+    def since_record(self) -> float:
         """Seconds since the last record."""
         return time.monotonic() - self.recorded
 
     @property
-    def seconds_since_save(self) -> float:
+    def since_save(self) -> float:
         """Seconds since the last save."""
         return time.monotonic() - self.saved
 
@@ -116,8 +116,8 @@ class _Run:
         self.save()
         return alarms
 
-    def step(self, asked: Event) -> None:
-        """One step of the optimiser. `asked`: whether this process is to stop; one of many is enough."""
+    def step(self, stop_requested: Event) -> None:
+        """One step of the optimiser. `stop_requested`: whether this process is to stop; one of many is enough."""
         epoch, step = divmod(self.state.step, self.task.steps)
         self.task.model.train()
         random = derive_seed(self.settings.seed, "step", epoch, step)
@@ -125,12 +125,12 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate(self.state.step / self.total) * group["scale"]
         sums = self._backward(epoch, step)
-        sums[2] = asked.is_set()
+        sums[2] = stop_requested.is_set()
         loss, examples, stopping = self.fabric.all_reduce(sums, reduce_op="sum").tolist()
         clip = {"max_norm": self.settings.clip, "error_if_nonfinite": False}
         norm = self.fabric.clip_gradients(self.model, self.optimiser, **clip)
         if not math.isfinite(loss) or not torch.isfinite(norm):
-            self._explode(loss, epoch, step)
+            self._raise_non_finite(loss, epoch, step)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.state = replace(self.state, step=self.state.step + 1)
@@ -144,20 +144,20 @@ class _Run:
         The average that DDP takes over the processes is made a sum.
         """
         sums = torch.zeros(3, device=self.fabric.device)
-        mine, every = self.settings.accumulate, self.settings.accumulate * self.fabric.world_size
-        for n in range(mine):
-            batch = self.task.batch(epoch, step, slice(self.fabric.global_rank * mine + n, None, every))
+        parts, every = self.settings.accumulate, self.settings.accumulate * self.fabric.world_size
+        for n in range(parts):
+            batch = self.task.batch(epoch, step, slice(self.fabric.global_rank * parts + n, None, every))
             examples = len(batch)
             if not examples:  # more parts than photos: all processes meet in a backward pass, so one of no weight
                 batch = self.task.batch(epoch, step, slice(1))
-            with self.fabric.no_backward_sync(self.model, enabled=n + 1 < mine):
+            with self.fabric.no_backward_sync(self.model, enabled=n + 1 < parts):
                 loss = self.model(self.fabric.to_device(batch)) * bool(examples)
                 self.fabric.backward(loss * self.fabric.world_size)
             sums[0] += loss.detach()
             sums[1] += examples
         return sums
 
-    def _explode(self, loss: float, epoch: int, step: int) -> None:
+    def _raise_non_finite(self, loss: float, epoch: int, step: int) -> None:
         what = "gradient" if math.isfinite(loss) else "loss"
         value = "not finite" if math.isfinite(loss) else loss
         raise GlimpseError(
@@ -169,7 +169,7 @@ class _Run:
         """A record of the steps since the one before."""
         now, done = time.monotonic(), self.state.step
         left = (now - self.started) / (done - self.first) * (self.total - done)
-        record = Step(*self.place, self.task.steps, sum(self.losses) / len(self.losses),
+        record = Step(*self.position, self.task.steps, sum(self.losses) / len(self.losses),
                       self.settings.rate(done / self.total), self.examples / (now - self.recorded), left)  # fmt: skip
         self._write("steps.jsonl", record, {"loss": record.loss, "learning rate": record.rate})
         self.recorded, self.losses, self.examples = now, [], 0.0
@@ -177,11 +177,11 @@ class _Run:
 
     def end_epoch(self) -> Iterator[Epoch | Alarm]:
         """Validate, save the model and the state, and say how good it is and what looks wrong."""
-        epoch, _ = self.place
+        epoch, _ = self.position
         scores, samples, found = self.fabric.broadcast(self._validate(epoch) if self.log else None)
         better = self.state.best is None or scores["score"] > self.state.best
         record = Epoch(epoch, self.settings.epochs, scores, better, samples)
-        alarms = newly(found, self.state.alarmed)
+        alarms = new_alarms(found, self.state.alarmed)
         self.state = replace(
             self.state, best=scores["score"] if better else self.state.best,
             stale=0 if better else self.state.stale + 1, alarmed=[alarm.name for alarm in found],
@@ -204,7 +204,7 @@ class _Run:
             scores = self.task.validate()
         comparable = epoch > 1 or self.settings.epochs == 1  # a first epoch says the same of everything, and may
         found = [replace(alarm, epoch=epoch) for alarm in self.task.alarms(scores)] if comparable else []
-        return scores, _spread(getattr(self.task, "said", [])), found
+        return scores, _subsample(getattr(self.task, "samples", [])), found
 
     def _write(self, file: str, record: Record, curves: dict[str, float | None] | None = None) -> None:
         """A line of a log file, and points of curves, where this is the process that writes."""
@@ -212,7 +212,7 @@ class _Run:
             with disk_full_as_error(self.out):
                 self.log.append(file, record)
                 for name, value in (curves or {}).items():
-                    self.log.curve(name, value, self.state.step)
+                    self.log.scalar(name, value, self.state.step)
 
     def save(self) -> None:
         """Write `resume.pt`, where this is the process that writes."""
@@ -228,9 +228,9 @@ class _Run:
         del self.model, self.optimiser, self.fabric  # what is distributed must not outlive the run
 
 
-def _spread(said: list[dict[str, str]]) -> list[dict[str, str]]:
+def _subsample(samples: list[dict[str, str]]) -> list[dict[str, str]]:
     """A few of them, from all over the list; the same ones after every epoch."""
-    return said[:: max(1, len(said) // SAMPLES)][:SAMPLES]
+    return samples[:: max(1, len(samples) // SAMPLES)][:SAMPLES]
 
 
 def _optimiser(task: Task, settings: FitSettings) -> torch.optim.Optimizer:
@@ -238,7 +238,7 @@ def _optimiser(task: Task, settings: FitSettings) -> torch.optim.Optimizer:
     for name, parameter in task.model.named_parameters():
         if parameter.requires_grad:
             decay = settings.weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((task.rate_scale(name), decay), []).append(parameter)
+            groups.setdefault((task.lr_scale(name), decay), []).append(parameter)
     listed = [{"params": p, "scale": scale, "weight_decay": decay} for (scale, decay), p in groups.items()]
     if settings.optimiser == "sgd":
         return torch.optim.SGD(listed, lr=settings.learning_rate, momentum=0.9, nesterov=True)

@@ -12,13 +12,13 @@ import torch
 from torch import nn
 
 from runtime.atomic import atomic_write
-from runtime.errors import GlimpseError, ModelError, SettingError, WriteError, shown
+from runtime.errors import GlimpseError, ModelError, SettingError, WriteError, printable
 
 from .fingerprint import differences
 
 
 @dataclass(frozen=True)
-class State:
+class RunState:
     """Where a run stands; everything but tensors.
 
     Attributes:
@@ -37,7 +37,7 @@ class State:
     settings: dict = field(default_factory=dict)
 
 
-def save_state(path: Path, model: nn.Module, optimiser, state: State) -> None:
+def save_state(path: Path, model: nn.Module, optimiser, state: RunState) -> None:
     """Write `resume.pt`.
 
     Raises:
@@ -51,7 +51,7 @@ def save_state(path: Path, model: nn.Module, optimiser, state: State) -> None:
             raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
-def load_state(path: Path, model: nn.Module, optimiser, settings: dict) -> State:
+def load_state(path: Path, model: nn.Module, optimiser, settings: dict) -> RunState:
     """Give the model and the optimiser what was saved.
 
     Args:
@@ -64,11 +64,11 @@ def load_state(path: Path, model: nn.Module, optimiser, settings: dict) -> State
         raise SettingError(f"there is no run to resume in {path.parent}; leave out --resume to start one.")
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        state = State(**saved["state"])
+        state = RunState(**saved["state"])
     except Exception as error:  # a damaged file can fail in any way
         raise SettingError(
-            f"{shown(path)} is damaged ({type(error).__name__}); leave out --resume to start again, from "
-            f"--start-from {shown(path.parent)} if it has a model already."
+            f"{printable(path)} is damaged ({type(error).__name__}); leave out --resume to start again, from "
+            f"--start-from {printable(path.parent)} if it has a model already."
         ) from None
     other = differences(state.settings, settings)
     if other:
@@ -78,7 +78,7 @@ def load_state(path: Path, model: nn.Module, optimiser, settings: dict) -> State
         optimiser.load_state_dict(saved["optimiser"])
     except (RuntimeError, ValueError):  # other names or shapes: another model, or another data set's vocabulary
         raise SettingError(
-            f"{shown(path)} is of another model than these options and this data make; resume with the same ones."
+            f"{printable(path)} is of another model than these options and this data make; resume with the same ones."
         ) from None
     return state
 
@@ -97,6 +97,6 @@ def disk_full_as_error(out: Path) -> Iterator[None]:
         if cause is None:  # not the disk's fault
             raise
         raise GlimpseError(
-            f"the run stopped because {shown(out)} cannot be written ({getattr(cause, 'strerror', None) or cause}); "
+            f"the run stopped because {printable(out)} cannot be written ({getattr(cause, 'strerror', None) or cause}); "
             "what it had saved is whole: make room and go on with --resume."
         ) from None

@@ -10,7 +10,7 @@ from typing import Any
 FILES = ("log.jsonl", "steps.jsonl")
 
 
-class Log:
+class RunLog:
     """Appends records to the files of a run's folder.
 
     Args:
@@ -35,10 +35,10 @@ class Log:
         """Bytes of each file so far."""
         return {name: (self.out / name).stat().st_size for name in FILES if (self.out / name).exists()}
 
-    def curve(self, name: str, value: float | None, at: int) -> None:
+    def scalar(self, name: str, value: float | None, step: int) -> None:
         """A point of a TensorBoard curve, after so many steps."""
         if value is not None:
-            self.board.add_scalar(name, value, at)
+            self.board.add_scalar(name, value, step)
 
     def append(self, name: str, record: Any) -> None:
         """A line of one of the `FILES`."""

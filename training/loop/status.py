@@ -12,14 +12,14 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from runtime.atomic import write_json
-from runtime.errors import GlimpseError, SettingError, WriteError, shown
+from runtime.errors import GlimpseError, SettingError, WriteError, printable
 from runtime.process import start_time
 
-from .distributed import is_first
+from .distributed import is_main_process
 from .task import Record, Step
 
 STATUS = "status.json"
-LONGEST = 300  # characters of another exception's text
+MAX_LENGTH = 300  # characters of another exception's text
 ENDED = ("stopped", "done", "failed")
 
 
@@ -75,7 +75,7 @@ def report_status(out: Path) -> Iterator[None]:
         SettingError: another process trains in this folder.
         WriteError: the folder cannot be written.
     """
-    if not is_first():
+    if not is_main_process():
         yield
         return
     with _locked(out):
@@ -94,7 +94,7 @@ def report_status(out: Path) -> Iterator[None]:
 def report_progress(records: Iterable[Record], out: Path) -> Iterator[Record]:
     """The same records; the status of the run in this folder is kept up to date with them."""
     for record in records:
-        if is_first() and isinstance(record, Step):
+        if is_main_process() and isinstance(record, Step):
             _change(out, state="running", step=asdict(record))
         yield record
 
@@ -107,11 +107,11 @@ def _locked(out: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise SettingError(
-            f"another run is training in {shown(out)}; stop it, wait for its end, or give another --out."
+            f"another run is training in {printable(out)}; stop it, wait for its end, or give another --out."
         ) from None
     except OSError as error:
         raise WriteError(
-            f"{shown(out)} cannot be written ({error.strerror or error}); give another folder as --out."
+            f"{printable(out)} cannot be written ({error.strerror or error}); give another folder as --out."
         ) from None
     try:
         yield
@@ -130,5 +130,5 @@ def _change(out: Path, **changes) -> None:
 def _error(error: BaseException) -> RunError:
     if isinstance(error, GlimpseError):
         return RunError(error.code, str(error))
-    name, said = type(error).__name__, shown(" ".join(str(error).split()))[:LONGEST]
-    return RunError(name, f"the run ended with {name} ({said or 'no more is known'}); its output has the whole story.")
+    name, text = type(error).__name__, printable(" ".join(str(error).split()))[:MAX_LENGTH]
+    return RunError(name, f"the run ended with {name} ({text or 'no more is known'}); its output has the whole story.")

@@ -7,21 +7,21 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def asked_to_stop() -> Iterator[threading.Event]:
+def stop_on_signal() -> Iterator[threading.Event]:
     """Set once the process is asked to stop; asked again, it ends at once. In a thread that gets no signals, never."""
-    asked, before = threading.Event(), {}
+    stop_requested, before = threading.Event(), {}
 
     def restore() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    def ask(number, frame) -> None:
-        asked.set()
+    def on_signal(number, frame) -> None:
+        stop_requested.set()
         restore()
 
     if threading.current_thread() is threading.main_thread():
-        before.update({number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)})
+        before.update({number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)})
     try:
-        yield asked
+        yield stop_requested
     finally:
         restore()

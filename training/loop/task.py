@@ -8,7 +8,7 @@ from torch import nn
 
 from .alarms import Alarm
 
-WHOLE = slice(None)
+WHOLE_BATCH = slice(None)
 
 
 class Task(Protocol):
@@ -22,13 +22,13 @@ class Task(Protocol):
     steps: int  # in an epoch
     # said: list[dict[str, str]], of a model that says something: what it said of each photo when last validated
 
-    def batch(self, epoch: int, step: int, part: slice = WHOLE) -> Any:
+    def batch(self, epoch: int, step: int, part: slice = WHOLE_BATCH) -> Any:
         """The examples of a step, or these of its photos, of which there may be none; its length counts examples."""
 
     def fingerprint(self) -> dict[str, Any]:
         """What a resumed run must have in common with this one, by name: settings, words, answers, data."""
 
-    def rate_scale(self, name: str) -> float:
+    def lr_scale(self, name: str) -> float:
         """By how much the learning rate of this parameter is multiplied."""
 
     def validate(self) -> dict[str, float]:

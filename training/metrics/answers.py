@@ -10,7 +10,7 @@ import numpy as np
 
 from runtime.errors import SettingError
 from training.readers.records import QuestionRecord
-from vqa.answers import ENOUGH_PEOPLE, best_answer, comparison, items
+from vqa.answers import FULL_SCORE_COUNT, best_answer, comparison, items
 
 NO_WORDNET = (
     "WUPS is not computed because nltk finds no WordNet; run `python -m nltk.downloader wordnet` once, or "
@@ -18,27 +18,27 @@ NO_WORDNET = (
 )
 
 
-def official_accuracy(answers: Sequence[str], given: str) -> float:
+def official_accuracy(answers: Sequence[str], predicted: str) -> float:
     """VQA accuracy of one given answer, in 0..1: min(1, matches / 3), averaged over leaving out each person in turn.
 
     Two others cannot be three who agree: of fewer than four people, all the others must have given the answer.
     """
     rule = comparison(answers)
-    matches, people = list(map(rule, answers)).count(rule(given)), len(answers)
-    enough = min(ENOUGH_PEOPLE, people - 1)
+    matches, people = list(map(rule, answers)).count(rule(predicted)), len(answers)
+    enough = min(FULL_SCORE_COUNT, people - 1)
     if enough == 0:
-        return plain_accuracy(answers, given)
+        return plain_accuracy(answers, predicted)
     without_a_match, without_another = min(1.0, (matches - 1) / enough), min(1.0, matches / enough)
     return (matches * without_a_match + (people - matches) * without_another) / people
 
 
-def plain_accuracy(answers: Sequence[str], given: str) -> float:
+def plain_accuracy(answers: Sequence[str], predicted: str) -> float:
     """1.0 where the given answer is the one most people gave; of an only answer its first item is compared."""
-    return float(comparison(answers)(given) == best_answer(answers))
+    return float(comparison(answers)(predicted) == best_answer(answers))
 
 
-def answer_scores(records: Sequence[QuestionRecord], given: Sequence[str]) -> dict:
-    """What `evaluate` reports of answers: record i was answered `given[i]`; records without answers are left out.
+def answer_scores(records: Sequence[QuestionRecord], predicted: Sequence[str]) -> dict:
+    """What `evaluate` reports of answers: record i was answered `predicted[i]`; records without answers are left out.
 
     Returns:
         `questions` (a count); `accuracy`, official where several people answered and plain where one did;
@@ -46,7 +46,7 @@ def answer_scores(records: Sequence[QuestionRecord], given: Sequence[str]) -> di
         `wups_0.9` and `wups_0.0`, None without WordNet (`NO_WORDNET` says how to get it). All scores 0-100, None
         where there is no question with an answer.
     """
-    answered = [(record, answer) for record, answer in zip(records, given, strict=True) if record.answers]
+    answered = [(record, answer) for record, answer in zip(records, predicted, strict=True) if record.answers]
     accuracies = [official_accuracy(record.answers, answer) for record, answer in answered]
     kinds: dict[str, list[float]] = {}
     for (record, _), accuracy in zip(answered, accuracies, strict=True):
@@ -73,7 +73,7 @@ def _reference(answers: Sequence[str]) -> str:
     return answers[0] if len(answers) == 1 else best_answer(answers) or ""
 
 
-def wups(true: str, given: str, threshold: float, similarity: Callable[[str, str], float]) -> float:
+def wups(true: str, predicted: str, threshold: float, similarity: Callable[[str, str], float]) -> float:
     """Wu-Palmer set score of one answer, in 0..1 (Malinowski & Fritz 2014, their `calculate_wups.py`).
 
     With G the given items and T the true ones: min(Π_g max_t m(g, t), Π_t max_g m(t, g)), where m is the similarity
@@ -84,10 +84,10 @@ def wups(true: str, given: str, threshold: float, similarity: Callable[[str, str
         value = similarity(a, b)
         return value if value >= threshold else 0.1 * value
 
-    def covered(these: tuple[str, ...], those: tuple[str, ...]) -> float:
-        return math.prod(max(close(a, b) for b in those) for a in these)
+    def covered(one_set: tuple[str, ...], other_set: tuple[str, ...]) -> float:
+        return math.prod(max(close(a, b) for b in other_set) for a in one_set)
 
-    true_items, given_items = items(true), items(given)
+    true_items, given_items = items(true), items(predicted)
     if not true_items or not given_items:
         return float(true_items == given_items)
     return min(covered(given_items, true_items), covered(true_items, given_items))
@@ -151,6 +151,6 @@ def expected_calibration_error(confidence: Sequence[float], correct: Sequence[fl
         )
     if not ((confidence >= 0) & (confidence <= 1)).all():
         raise SettingError("a probability is outside 0..1; give the model's probabilities, not its logits.")
-    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(which, weights=correct - confidence, minlength=bins)  # n_b · (accuracy_b - confidence_b)
-    return float(np.abs(gaps).sum() / confidence.size)
+    bin_index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    errors = np.bincount(bin_index, weights=correct - confidence, minlength=bins)  # n_b · (accuracy_b - confidence_b)
+    return float(np.abs(errors).sum() / confidence.size)

@@ -54,18 +54,18 @@ def caption_scores(
             f"{len(candidates)} captions and {len(references)} lists of references cannot be scored; "
             "give one caption for each photo, and at least one reference."
         )
-    said = {n: [score_tokens(c)] for n, c in enumerate(candidates)}
-    truth = {n: [score_tokens(r) for r in refs] for n, refs in enumerate(references)}
+    candidates_by_id = {n: [score_tokens(c)] for n, c in enumerate(candidates)}
+    references_by_id = {n: [score_tokens(r) for r in refs] for n, refs in enumerate(references)}
     with contextlib.redirect_stdout(io.StringIO()):  # the scorers print; standard output is for results
-        bleu, _ = Bleu(4).compute_score(truth, said, verbose=0)
-        rouge, _ = Rouge().compute_score(truth, said)
-        cider, _ = Cider().compute_score(truth, said)
-        score = _meteor(truth, said) if meteor else None
+        bleu, _ = Bleu(4).compute_score(references_by_id, candidates_by_id, verbose=0)
+        rouge, _ = Rouge().compute_score(references_by_id, candidates_by_id)
+        cider, _ = Cider().compute_score(references_by_id, candidates_by_id)
+        score = _meteor(references_by_id, candidates_by_id) if meteor else None
     scores = {f"bleu_{n}": 100 * b for n, b in enumerate(bleu, 1)}
     return scores | {"meteor": score, "rouge_l": 100 * float(rouge), "cider": 100 * float(cider)}
 
 
-def _meteor(truth: dict, said: dict) -> float | None:
+def _meteor(references_by_id: dict, candidates_by_id: dict) -> float | None:
     """METEOR 1.5, 0-100; None where Java does not work, or stopped."""
     if why_no_meteor():
         return None
@@ -73,7 +73,7 @@ def _meteor(truth: dict, said: dict) -> float | None:
 
     scorer = Meteor()
     try:
-        return 100 * scorer.compute_score(truth, said)[0]
+        return 100 * scorer.compute_score(references_by_id, candidates_by_id)[0]
     except (OSError, ValueError):  # Java stopped, for want of memory for one: its answer is cut short
         return None
     finally:

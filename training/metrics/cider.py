@@ -33,12 +33,14 @@ class CiderD:
         """The score of a candidate for one image, 0 to 10."""
         vectors, norms, length = self._vector(_ngrams(candidate))
         total = 0.0
-        for theirs, their_norms, their_length in self._references[image]:
-            damp = math.exp(-((length - their_length) ** 2) / (2 * SIGMA**2))
-            for mine, other, norm, their_norm in zip(vectors, theirs, norms, their_norms, strict=True):
-                if norm and their_norm:
-                    dot = sum(min(w, other[g]) * other[g] for g, w in mine.items() if g in other)
-                    total += damp * dot / (norm * their_norm)
+        for reference_vectors, reference_norms, reference_length in self._references[image]:
+            damp = math.exp(-((length - reference_length) ** 2) / (2 * SIGMA**2))
+            for vector, other, norm, reference_norm in zip(
+                vectors, reference_vectors, norms, reference_norms, strict=True
+            ):
+                if norm and reference_norm:
+                    dot = sum(min(w, other[g]) * other[g] for g, w in vector.items() if g in other)
+                    total += damp * dot / (norm * reference_norm)
         return 10 * total / (N * len(self._references[image]))
 
     def _vector(self, grams: Counter) -> tuple[list[dict], list[float], int]:

@@ -17,18 +17,18 @@ def caption_all(
     by_photo = {}
     for record in records:
         by_photo.setdefault(record.image, []).append(record)
-    for photo, said in captioner.stream(by_photo, settings):
+    for photo, captioned in captioner.stream(by_photo, settings):
         for record in by_photo[photo]:
-            yield record, said if isinstance(said, PhotoError) else said.text
+            yield record, captioned if isinstance(captioned, PhotoError) else captioned.text
 
 
-def score_captions(said: Sequence[tuple[CaptionRecord, str | PhotoError]], *, meteor: bool = False) -> dict:
+def score_captions(captioned: Sequence[tuple[CaptionRecord, str | PhotoError]], *, meteor: bool = False) -> dict:
     """`{"images", "bleu_1" .. "cider"}` on the 0-100 scale; of several data sets, each one's own in `"per_data_set"`.
 
     Raises:
         DataError: no photo could be captioned.
     """
-    pairs = [(record, text) for record, text in said if not isinstance(text, PhotoError)]
+    pairs = [(record, text) for record, text in captioned if not isinstance(text, PhotoError)]
     if not pairs:
         raise DataError("no photo of this split could be captioned; check the data with `training check`.")
     scores, each = scores_by_set([r for r, _ in pairs], [t for _, t in pairs], meteor=meteor)
@@ -40,8 +40,8 @@ def scores_by_set(
 ) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
     """Scores of all captions together, and of each data set's own where there are several."""
 
-    def score(chosen: Sequence[int]) -> dict[str, float]:
-        return caption_scores([captions[i] for i in chosen], [list(records[i].captions) for i in chosen], meteor=meteor)
+    def score(rows: Sequence[int]) -> dict[str, float]:
+        return caption_scores([captions[i] for i in rows], [list(records[i].captions) for i in rows], meteor=meteor)
 
     names = dict.fromkeys(record.data_set for record in records)
     each = {name: score([i for i, r in enumerate(records) if r.data_set == name]) for name in names}

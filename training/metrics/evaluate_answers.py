@@ -13,7 +13,7 @@ from .answers import answer_scores, expected_calibration_error, official_accurac
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredQuestion:
     """A question, the model's best answer, and the one it gives with the photo taken away."""
 
     record: QuestionRecord
@@ -21,7 +21,7 @@ class Answered:
     blind: Answer
 
 
-def answer_all(answerer: Answerer, records: Sequence[QuestionRecord]) -> Iterator[list[Answered] | PhotoError]:
+def answer_all(answerer: Answerer, records: Sequence[QuestionRecord]) -> Iterator[list[AnsweredQuestion] | PhotoError]:
     """Photo by photo, all its questions answered, or why it could not be opened."""
     by_photo: dict[Path, list[QuestionRecord]] = {}
     for record in records:
@@ -32,10 +32,10 @@ def answer_all(answerer: Answerer, records: Sequence[QuestionRecord]) -> Iterato
             continue
         questions = [record.question for record in by_photo[photo]]
         seen, blind = look.ask_all(questions, top=1), look.ask_all(questions, top=1, blind=True)
-        yield [Answered(r, s[0], b[0]) for r, s, b in zip(by_photo[photo], seen, blind, strict=True)]
+        yield [AnsweredQuestion(r, s[0], b[0]) for r, s, b in zip(by_photo[photo], seen, blind, strict=True)]
 
 
-def score_answers(answered: Sequence[Answered]) -> dict:
+def score_answers(answered: Sequence[AnsweredQuestion]) -> dict:
     """`{"questions", "accuracy", "per_type", "question_only_accuracy", ...}`: 0-100, but the calibration error 0..1.
 
     `sure` is the share of the answers that the model was sure of, and `sure_accuracy` the accuracy of those.
@@ -43,13 +43,13 @@ def score_answers(answered: Sequence[Answered]) -> dict:
     Raises:
         DataError: there is no question with an answer.
     """
-    judged = [a for a in answered if a.record.answers]
-    if not judged:
+    scored = [a for a in answered if a.record.answers]
+    if not scored:
         raise DataError("no question of this split has an answer to compare with; choose another with --split.")
-    correct = [official_accuracy(a.record.answers, a.answer.text) for a in judged]
-    blind = [official_accuracy(a.record.answers, a.blind.text) for a in judged]
-    sure = [worth for a, worth in zip(judged, correct, strict=True) if a.answer.sure]
-    scores = answer_scores([a.record for a in judged], [a.answer.text for a in judged])
+    correct = [official_accuracy(a.record.answers, a.answer.text) for a in scored]
+    blind = [official_accuracy(a.record.answers, a.blind.text) for a in scored]
+    sure = [score for a, score in zip(scored, correct, strict=True) if a.answer.sure]
+    scores = answer_scores([a.record for a in scored], [a.answer.text for a in scored])
     return {
         "questions": scores["questions"],
         "accuracy": scores["accuracy"],
@@ -58,11 +58,11 @@ def score_answers(answered: Sequence[Answered]) -> dict:
         "plain_accuracy": scores["plain_accuracy"],
         "wups_0.9": scores["wups_0.9"],
         "wups_0.0": scores["wups_0.0"],
-        "ece": expected_calibration_error([a.answer.probability for a in judged], correct),
-        "sure": 100 * len(sure) / len(judged),
+        "ece": expected_calibration_error([a.answer.probability for a in scored], correct),
+        "sure": 100 * len(sure) / len(scored),
         "sure_accuracy": _percent(sure) if sure else None,
     }
 
 
-def _percent(worth: Sequence[float]) -> float:
-    return 100 * sum(worth) / len(worth)
+def _percent(score: Sequence[float]) -> float:
+    return 100 * sum(score) / len(score)

@@ -24,11 +24,11 @@ from training.readers.records import CaptionRecord, Dataset, QuestionRecord
 
 from . import lexicon, words
 from .facts import Photo, Subject
-from .yes_no import yes_and_no
+from .yes_no import yes_no_questions
 
 
 @dataclass(frozen=True)
-class Asked:
+class GeneratedQuestion:
     """A question of one photo, before it is a record. Those of one `family` are balanced together."""
 
     question: str
@@ -47,10 +47,10 @@ def generate_questions(captions: Iterable[CaptionRecord], seed: int = 1) -> list
     rng = random.Random(seed)
     records = [record for record in captions if record.captions]
     photos = [Photo(tuple(record.captions)) for record in records]
-    asked: list[list[Asked]] = [[a for rule in RULES for a in rule(photo, rng)] for photo in photos]
-    _cap(asked, rng)
-    for i, question, answer in yes_and_no(photos, [record.split for record in records], rng):
-        asked[i].append(Asked(question, answer, "yes/no"))
+    asked: list[list[GeneratedQuestion]] = [[a for rule in RULES for a in rule(photo, rng)] for photo in photos]
+    _balance_answers(asked, rng)
+    for i, question, answer in yes_no_questions(photos, [record.split for record in records], rng):
+        asked[i].append(GeneratedQuestion(question, answer, "yes/no"))
     return [
         QuestionRecord(record.image, f"{record.image_id}-{n}", a.question, (a.answer,), record.split, a.kind)
         for record, questions in zip(records, asked, strict=True)
@@ -73,7 +73,7 @@ def from_captions(dataset: Dataset, seed: int = 1) -> Dataset:
     return replace(dataset, format=f"questions from {dataset.format}", records=questions)
 
 
-def _cap(asked: list[list[Asked]], rng: random.Random) -> None:
+def _balance_answers(asked: list[list[GeneratedQuestion]], rng: random.Random) -> None:
     """In a family, leave the commonest answer no more often than all others together: else it is learnt blind."""
     families: dict[str, Counter] = defaultdict(Counter)
     for questions in asked:
@@ -92,22 +92,24 @@ def _cap(asked: list[list[Asked]], rng: random.Random) -> None:
 # One photo's questions, rule by rule
 
 
-def ask_animal(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+def animal_question(photo: Photo, rng: random.Random) -> Iterator[GeneratedQuestion]:
     """What animal is there? Where all captions name one kind."""
     animals = {thing for thing in photo.named if lexicon.kinds_of(thing)[-1] == "animal"} - {"animal"}
-    if len(animals) == 1 and photo.sure(*animals):
+    if len(animals) == 1 and photo.is_certain(*animals):
         question = rng.choice(["What animal is this?", "What animal is in the picture?", "What kind of animal is it?"])
-        yield Asked(question, lexicon.spoken(*animals), "object", "animal")
+        yield GeneratedQuestion(question, lexicon.colloquial(*animals), "object", "animal")
 
 
-def ask_sport(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+def sport_question(photo: Photo, rng: random.Random) -> Iterator[GeneratedQuestion]:
     """What sport is played? Where most captions name one and none another."""
     sports = set(words.SPORTS) & photo.words
     if len(sports) == 1:
-        pairs = ({*zip(said.tokens, said.tokens[1:], strict=False)} for said in photo.said)
+        pairs = ({*zip(parsed.tokens, parsed.tokens[1:], strict=False)} for parsed in photo.parsed)
         played = sum(any(_is_played(*sports, *pair) for pair in inner) for inner in pairs)
-        if played >= photo.most:
-            yield Asked(rng.choice(["What sport is this?", "What sport is being played?"]), *sports, "object")
+        if played >= photo.quorum:
+            yield GeneratedQuestion(
+                rng.choice(["What sport is this?", "What sport is being played?"]), *sports, "object"
+            )
 
 
 def _is_played(sport: str, word: str, following: str) -> bool:
@@ -124,115 +126,121 @@ _ASKABLE = [
 ]  # fmt: skip
 
 
-def ask_object(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+def object_questions(photo: Photo, rng: random.Random) -> Iterator[GeneratedQuestion]:
     """What is the man riding? holding? sitting on? Where two captions say it and none says another thing."""
     subject = photo.subject
     if subject is None or not subject.alone:
         return
     for action, prepositions in _ASKABLE:
-        done = [act for said in photo.said for act in said.acts if act.action == action]
+        done = [act for parsed in photo.parsed for act in parsed.acts if act.action == action]
         acts = [act for act in done if act.preposition in prepositions]
         things = Counter(act.thing for act in acts)
         thing = max(sorted(things), key=things.get, default=None)
-        if thing is None or things[thing] < photo.some or (action in _ONE_THING and len(things) > 1):
+        if thing is None or things[thing] < photo.detail_quorum or (action in _ONE_THING and len(things) > 1):
             continue
         many = sum(act.plural for act in acts if act.thing == thing) * 2 > things[thing]
         behind = f" {prepositions[0]}" if prepositions[0] else ""
-        yield Asked(f"What {_is(subject)} {lexicon.ing(action)}{behind}?", lexicon.spoken(thing, many), "object")
+        yield GeneratedQuestion(
+            f"What {_be_subject(subject)} {lexicon.gerund(action)}{behind}?", lexicon.colloquial(thing, many), "object"
+        )
 
 
-def ask_mouth(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+def mouth_question(photo: Photo, rng: random.Random) -> Iterator[GeneratedQuestion]:
     """What is in the dog's mouth? Where two captions say it and none says another thing."""
-    found = Counter(pair for said in photo.said for pair in said.mouths)
-    if len(found) == 1 and found.total() >= photo.some:
+    found = Counter(pair for parsed in photo.parsed for pair in parsed.mouths)
+    if len(found) == 1 and found.total() >= photo.detail_quorum:
         owner, thing = min(found)
-        yield Asked(f"What is in the {lexicon.spoken(owner)}'s mouth?", lexicon.spoken(thing), "object")
+        yield GeneratedQuestion(
+            f"What is in the {lexicon.colloquial(owner)}'s mouth?", lexicon.colloquial(thing), "object"
+        )
 
 
 _WHO = ("man", "woman", "boy", "girl", "baby")
 
 
-def ask_who(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+def who_question(photo: Photo, rng: random.Random) -> Iterator[GeneratedQuestion]:
     """Who is running? Where nearly all captions agree on man, woman, boy, girl or baby."""
     subject, action = photo.subject, photo.top_action
     if not subject or not subject.alone or subject.thing not in _WHO or action in words.NEEDS_OBJECT | {None}:
         return
-    if photo.things[subject.thing] > photo.most or len(photo.said) < 3:
-        question = f"Who is {lexicon.ing(action)}?"
-        yield Asked(question, lexicon.spoken(subject.thing, subject.plural), "object", "who")
+    if photo.things[subject.thing] > photo.quorum or len(photo.parsed) < 3:
+        question = f"Who is {lexicon.gerund(action)}?"
+        yield GeneratedQuestion(question, lexicon.colloquial(subject.thing, subject.plural), "object", "who")
 
 
-def ask_number(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+def number_questions(photo: Photo, rng: random.Random) -> Iterator[GeneratedQuestion]:
     """How many dogs are there? Where most captions give one number, and none a larger or smaller one."""
-    for thing in sorted({m.thing for said in photo.said for m in said.mentions} | {"person"}):
-        if thing in words.ROLES | words.WORN | words.UNCOUNTED or not photo.sure(thing):
+    for thing in sorted({m.thing for parsed in photo.parsed for m in parsed.mentions} | {"person"}):
+        if thing in words.ROLES | words.WORN | words.UNCOUNTED or not photo.is_certain(thing):
             continue
-        counts = Counter(photo.count_in(said, thing) for said in photo.said)
+        counts = Counter(photo.count_of(parsed, thing) for parsed in photo.parsed)
         known = {n for n in counts if n}
-        if len(known) == 1 and counts[n := min(known)] >= photo.most + (n == 1) and not _maybe_more(photo, thing, n):
-            many = lexicon.spoken(thing, many=True)
+        if len(known) == 1 and counts[n := min(known)] >= photo.quorum + (n == 1) and not _maybe_more(photo, thing, n):
+            many = lexicon.colloquial(thing, many=True)
             question = rng.choice([f"How many {many} are there?", f"How many {many} are in the picture?"])
-            yield Asked(question, str(n), "number", "number")
+            yield GeneratedQuestion(question, str(n), "number", "number")
 
 
 def _maybe_more(photo: Photo, thing: str, n: int) -> bool:
     """Whether a word of the captions hints at more than they count."""
-    if n == 1 and (photo.speaks_of_two(thing) or not photo.words.isdisjoint(words.MORE_THAN_ONE)):
+    if n == 1 and (photo.mentions_two(thing) or not photo.words.isdisjoint(words.MORE_THAN_ONE)):
         return True
     return lexicon.kinds_of(thing)[-1] == "person" and n < 3 and not photo.words.isdisjoint(words.CROWD)
 
 
-def ask_colour(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+def colour_questions(photo: Photo, rng: random.Random) -> Iterator[GeneratedQuestion]:
     """What color is the dog? Where two captions say so and none says otherwise."""
     for thing, colour in photo.colours.items():
         many = photo.is_many(thing)
         spelt = rng.choice(["color", "colour"])
-        yield Asked(f"What {spelt} {'are' if many else 'is'} {_the(photo, thing, many)}?", colour, "colour")
+        yield GeneratedQuestion(
+            f"What {spelt} {'are' if many else 'is'} {_definite(photo, thing, many)}?", colour, "colour"
+        )
 
 
-def _the(photo: Photo, thing: str, many: bool) -> str:
+def _definite(photo: Photo, thing: str, many: bool) -> str:
     owner = photo.subject.thing if thing in words.WORN and photo.subject and not photo.subject.plural else None
-    return f"the {owner}'s {lexicon.spoken(thing, many)}" if owner else f"the {lexicon.spoken(thing, many)}"
+    return f"the {owner}'s {lexicon.colloquial(thing, many)}" if owner else f"the {lexicon.colloquial(thing, many)}"
 
 
-def ask_place(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+def place_question(photo: Photo, rng: random.Random) -> Iterator[GeneratedQuestion]:
     """Where is the dog? Where most captions name the place."""
-    places = Counter(place for said in photo.said for place in said.places)
+    places = Counter(place for parsed in photo.parsed for place in parsed.places)
     place = max(sorted(places), key=places.get, default=None)
-    if place and places[place] >= photo.most and (photo.subject or place in words.SCENES):
-        question = f"Where {_is(photo.subject)}?" if photo.subject else "Where was this picture taken?"
-        yield Asked(question, lexicon.spoken(place), "place")
+    if place and places[place] >= photo.quorum and (photo.subject or place in words.SCENES):
+        question = f"Where {_be_subject(photo.subject)}?" if photo.subject else "Where was this picture taken?"
+        yield GeneratedQuestion(question, lexicon.colloquial(place), "place")
 
 
-def ask_doing(photo: Photo, rng: random.Random) -> Iterator[Asked]:
+def doing_question(photo: Photo, rng: random.Random) -> Iterator[GeneratedQuestion]:
     """What is the dog doing? Where most captions give its subject one action."""
     action = photo.top_action
     if not action or not photo.subject or not photo.subject.alone:
         return
     if action not in words.BY_ANIMALS or lexicon.kinds_of(photo.subject.thing)[-1] == "animal":
-        answer = "lying down" if action == "lie" else lexicon.ing(action)
-        yield Asked(f"What {_is(photo.subject)} doing?", answer, "doing")
+        answer = "lying down" if action == "lie" else lexicon.gerund(action)
+        yield GeneratedQuestion(f"What {_be_subject(photo.subject)} doing?", answer, "doing")
 
 
-def _is(subject: Subject) -> str:
-    return f"{'are' if subject.plural else 'is'} the {lexicon.spoken(subject.thing, subject.plural)}"
+def _be_subject(subject: Subject) -> str:
+    return f"{'are' if subject.plural else 'is'} the {lexicon.colloquial(subject.thing, subject.plural)}"
 
 
-RULES: list[Callable[[Photo, random.Random], Iterator[Asked]]] = [
-    ask_animal, ask_sport, ask_object, ask_mouth, ask_who, ask_number, ask_colour, ask_place, ask_doing,
+RULES: list[Callable[[Photo, random.Random], Iterator[GeneratedQuestion]]] = [
+    animal_question, sport_question, object_questions, mouth_question, who_question, number_questions, colour_questions, place_question, doing_question,
 ]  # fmt: skip
 
 
 def samples(captions: Iterable[CaptionRecord], count: int, seed: int) -> Iterator[str]:
     """`count` of the questions, drawn at random, as lines of Markdown with the captions they came from."""
     records = list(captions)
-    said = {record.image_id: record.captions for record in records}
+    parsed = {record.image_id: record.captions for record in records}
     questions = generate_questions(records, seed)
     chosen = random.Random(seed).sample(questions, min(count, len(questions)))
     for number, q in enumerate(chosen, start=1):
         image_id = q.question_id.rpartition("-")[0]
         yield f"{number}. **{q.question}** {q.answers[0]} ({q.kind}, {image_id})"
-        yield from (f"   - {caption}" for caption in said[image_id])
+        yield from (f"   - {caption}" for caption in parsed[image_id])
 
 
 def main(

@@ -28,7 +28,7 @@ def plural(word: str) -> str:
     return word + ("es" if word.endswith(("s", "sh", "ch", "x", "z")) else "s")
 
 
-def ing(verb: str) -> str:
+def gerund(verb: str) -> str:
     """`ride` -> `riding`, `run` -> `running`."""
     if verb in _IRREGULAR_ING:
         return _IRREGULAR_ING[verb]
@@ -80,9 +80,9 @@ ACTION_OF_S: dict[str, str] = {}  # rides -> ride
 ACTION_OF_BASE: dict[str, str] = {}
 for _name, _words in _entries(words.ACTIONS):
     for _word in [_name, *_words]:
-        ACTION_OF_ING[ing(_word)] = ACTION_OF_S[plural(_word)] = ACTION_OF_BASE[_word] = _name
+        ACTION_OF_ING[gerund(_word)] = ACTION_OF_S[plural(_word)] = ACTION_OF_BASE[_word] = _name
 ACTION_OF_ANY = ACTION_OF_BASE | ACTION_OF_S | ACTION_OF_ING
-VERBS_ING = set(ACTION_OF_ING) | {ing(verb) for verb in words.OTHER_VERBS.split()}
+VERBS_ING = set(ACTION_OF_ING) | {gerund(verb) for verb in words.OTHER_VERBS.split()}
 VERBS_S = set(ACTION_OF_S) | {plural(verb) for verb in words.OTHER_VERBS.split()}
 VERBS_BASE = set(ACTION_OF_BASE) | set(words.OTHER_VERBS.split())
 
@@ -90,7 +90,7 @@ _fill_things()
 JOINED = {tuple(word.split("_")): word for word in [*THING_OF, *PLACE_OF] if "_" in word}
 
 
-def spoken(thing: str, many: bool = False) -> str:
+def colloquial(thing: str, many: bool = False) -> str:
     """A thing as people say it: `bicycle` -> `bike`, of many `bikes`."""
     word = words.SPOKEN.get(thing, thing.replace("_", " "))
     if not many or thing in PLURAL_ONLY:

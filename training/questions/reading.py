@@ -47,7 +47,7 @@ class Mention(NamedTuple):
     end: int
 
 
-class Act(NamedTuple):
+class ActionPhrase(NamedTuple):
     """What the subject of a caption does to or on a thing: Act("sit", "on", "bench", False)."""
 
     action: str
@@ -57,14 +57,14 @@ class Act(NamedTuple):
 
 
 @dataclass
-class Said:
+class ParsedCaption:
     """What one caption says."""
 
     tokens: list[str]
     mentions: list[Mention] = field(default_factory=list)
     subject: Mention | None = None
     actions: set[str] = field(default_factory=set)  # of the subject
-    acts: set[Act] = field(default_factory=set)  # of the subject
+    acts: set[ActionPhrase] = field(default_factory=set)  # of the subject
     of_subject: list[Mention] = field(default_factory=list)  # things between it and the next person or animal
     places: set[str] = field(default_factory=set)
     mouths: set[tuple[str, str]] = field(default_factory=set)  # (whose mouth, what is in it)
@@ -86,19 +86,19 @@ def tokens_of(caption: str) -> list[str]:
     return joined
 
 
-def read_caption(tokens: list[str]) -> Said:
+def read_caption(tokens: list[str]) -> ParsedCaption:
     """Everything the patterns find in one caption."""
-    said = Said(tokens)
-    for i, token in enumerate(said.tokens):
-        if token in lexicon.PLACE_OF and _says_where(said.tokens, i):
-            said.places.add(lexicon.PLACE_OF[token])
+    parsed = ParsedCaption(tokens)
+    for i, token in enumerate(parsed.tokens):
+        if token in lexicon.PLACE_OF and _says_where(parsed.tokens, i):
+            parsed.places.add(lexicon.PLACE_OF[token])
         if token in lexicon.THING_OF:
-            mention = _mention_at(said.tokens, i)
+            mention = _mention_at(parsed.tokens, i)
             if mention is not None:
-                said.mentions.append(mention)
-    _read_subject(said)
-    _read_mouths(said)
-    return said
+                parsed.mentions.append(mention)
+    _read_subject(parsed)
+    _read_mouths(parsed)
+    return parsed
 
 
 def is_alive(thing: str) -> bool:
@@ -154,8 +154,8 @@ def _mention_at(tokens: list[str], i: int) -> Mention | None:
     """The mention that the noun at i heads, None where it heads none or tells of no real thing."""
     thing, plural = lexicon.THING_OF[tokens[i]]
     phrase = _phrase_at(tokens, i)
-    said = [*phrase.modifiers, *phrase.determiners]
-    numbers = [words.NUMBERS[word] for word in said if word in words.NUMBERS]
+    parsed = [*phrase.modifiers, *phrase.determiners]
+    numbers = [words.NUMBERS[word] for word in parsed if word in words.NUMBERS]
     plural = plural or (numbers or [1])[0] > 1  # "two woman"
     if not _heads_its_phrase(tokens, i, plural) or _may_be_verb(tokens[i], plural, phrase) or _is_unreal(thing, phrase):
         return None
@@ -164,7 +164,7 @@ def _mention_at(tokens: list[str], i: int) -> Mention | None:
         plural,
         number=1 if not plural else numbers[0] if len(numbers) == 1 else None,
         colours=tuple(words.COLOURS[word] for word in phrase.modifiers if word in words.COLOURS),
-        more=not _MORE.isdisjoint(said),
+        more=not _MORE.isdisjoint(parsed),
         preposition=phrase.before[1] if phrase.before[1] in words.PREPOSITIONS else "",
         start=phrase.start,
         end=i,
@@ -193,45 +193,47 @@ def _says_where(tokens: list[str], i: int) -> bool:
     return _heads_its_phrase(tokens, i, plural=False) and _phrase_at(tokens, i).before[1] in _INSIDE
 
 
-def _read_subject(said: Said) -> None:
+def _read_subject(parsed: ParsedCaption) -> None:
     """The first person or animal, and what is said of it before the next one is spoken of."""
-    alive = [m for m in said.mentions if is_alive(m.thing)]
+    alive = [m for m in parsed.mentions if is_alive(m.thing)]
     if not alive:
         return
-    said.subject = alive[0]
-    end = alive[1].start if len(alive) > 1 else len(said.tokens)
-    said.of_subject = [m for m in said.mentions if said.subject.end < m.start < end]
-    for i in range(said.subject.end + 1, end):
-        action = _action_at(said, i)
+    parsed.subject = alive[0]
+    end = alive[1].start if len(alive) > 1 else len(parsed.tokens)
+    parsed.of_subject = [m for m in parsed.mentions if parsed.subject.end < m.start < end]
+    for i in range(parsed.subject.end + 1, end):
+        action = _action_at(parsed, i)
         if action is not None:
-            said.actions.add(action)
-            said.acts |= {Act(action, preposition, m.thing, m.plural) for preposition, m in _objects_of(said, i)}
+            parsed.actions.add(action)
+            parsed.acts |= {
+                ActionPhrase(action, preposition, m.thing, m.plural) for preposition, m in _objects_of(parsed, i)
+            }
 
 
-def _action_at(said: Said, i: int) -> str | None:
+def _action_at(parsed: ParsedCaption, i: int) -> str | None:
     """The action of the subject that the word at i names, None where it is no verb of the subject's."""
-    token, before = said.tokens[i], said.tokens[i - 1]
+    token, before = parsed.tokens[i], parsed.tokens[i - 1]
     if token in lexicon.ACTION_OF_ING:
         return None if before in _NOT_BEFORE_ING else lexicon.ACTION_OF_ING[token]
-    if token in lexicon.ACTION_OF_S and not said.subject.plural:
+    if token in lexicon.ACTION_OF_S and not parsed.subject.plural:
         return None if before in _NOT_BEFORE_S else lexicon.ACTION_OF_S[token]
-    if token in lexicon.ACTION_OF_BASE and said.subject.plural and i == said.subject.end + 1:
+    if token in lexicon.ACTION_OF_BASE and parsed.subject.plural and i == parsed.subject.end + 1:
         return lexicon.ACTION_OF_BASE[token]
     return None
 
 
-def _objects_of(said: Said, i: int) -> list[tuple[str, Mention]]:
+def _objects_of(parsed: ParsedCaption, i: int) -> list[tuple[str, Mention]]:
     """(preposition or "", phrase) of the phrases that follow the verb at i directly."""
-    direct = [("", m) for m in said.mentions if m.start == i + 1]
-    return direct + [(m.preposition, m) for m in said.mentions if m.start == i + 2 and m.preposition]
+    direct = [("", m) for m in parsed.mentions if m.start == i + 1]
+    return direct + [(m.preposition, m) for m in parsed.mentions if m.start == i + 2 and m.preposition]
 
 
-def _read_mouths(said: Said) -> None:
+def _read_mouths(parsed: ParsedCaption) -> None:
     """Things "in its mouth", and whose: the last person or animal before them."""
     owner = ""
-    for mention in said.mentions:
-        behind = said.tokens[mention.end + 1 : mention.end + 4]
+    for mention in parsed.mentions:
+        behind = parsed.tokens[mention.end + 1 : mention.end + 4]
         if is_alive(mention.thing):
             owner = "" if mention.plural else mention.thing
         elif owner and behind[:1] == ["in"] and behind[2:] == ["mouth"] and behind[1] in words.DETERMINERS:
-            said.mouths.add((owner, mention.thing))
+            parsed.mouths.add((owner, mention.thing))

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from . import lexicon, words
 from .facts import Photo
 
-GOES_WITH = 2.0  # a word goes with a claim where it makes it this many times as likely
-MOST_ASKED = 0.05  # of the photos, for each answer to one claim: else "is there a dog?" drowns the rest
+MIN_LIFT = 2.0  # a word goes with a claim where it makes it this many times as likely
+MAX_SHARE = 0.05  # of the photos, for each answer to one claim: else "is there a dog?" drowns the rest
 
 
 class Claim(NamedTuple):
@@ -26,37 +26,39 @@ class Claim(NamedTuple):
     many: bool = False
 
     @property
-    def asked_of(self) -> tuple[str, bool]:
+    def subject_key(self) -> tuple[str, bool]:
         """What a photo must show for the question to make sense: a thing of a known colour, a subject, or nothing."""
         if self.about in ("thing", "who"):
             return "" if self.about == "thing" else "a person", False
         return self.thing if self.about == "colour" else f"subject {self.thing}", self.many
 
 
-def yes_and_no(photos: Sequence[Photo], splits: Sequence[str], rng: random.Random) -> Iterator[tuple[int, str, str]]:
+def yes_no_questions(
+    photos: Sequence[Photo], splits: Sequence[str], rng: random.Random
+) -> Iterator[tuple[int, str, str]]:
     """(photo's number, question, "yes" or "no"), as many "no" as "yes" for each claim and split."""
     true_of: dict[Claim, list[int]] = defaultdict(list)
     for i, photo in enumerate(photos):
         for claim in _claims(photo):
             true_of[claim].append(i)
-    go_with = _words_that_go_with(photos, true_of)
+    associated = _associated_words(photos, true_of)
     askable = _askable(photos, splits)
     for claim, photos_with in true_of.items():
-        hints = go_with[claim.value or claim.thing]
+        hints = associated[claim.value or claim.thing]
         if claim.value:  # the subject is the same, whatever the answer
             hints = {word for word in hints if claim.thing not in lexicon.kinds_of_word(word)}
         for split in dict.fromkeys(splits[i] for i in photos_with):
             yes = [i for i in photos_with if splits[i] == split]
-            asked_of = askable[(split, *claim.asked_of)]
-            no = [i for i in asked_of if _is_false(claim, photos[i], hints)]
-            pairs = min(len(yes), len(no), max(20, round(MOST_ASKED * len(photos))))
+            candidates = askable[(split, *claim.subject_key)]
+            no = [i for i in candidates if _is_false(claim, photos[i], hints)]
+            pairs = min(len(yes), len(no), max(20, round(MAX_SHARE * len(photos))))
             for answer, found in (("yes", yes), ("no", no)):
                 for i in sorted(rng.sample(found, pairs)):
-                    yield i, _wording(claim, rng), answer
+                    yield i, _question_text(claim, rng), answer
 
 
 def _askable(photos: Sequence[Photo], splits: Sequence[str]) -> dict[tuple, list[int]]:
-    """(split, *Claim.asked_of) -> the photos of which a claim can be asked at all."""
+    """(split, *Claim.subject_key) -> the photos of which a claim can be asked at all."""
     found: dict[tuple, list[int]] = defaultdict(list)
     for i, photo in enumerate(photos):
         found[splits[i], "", False].append(i)
@@ -72,7 +74,7 @@ def _askable(photos: Sequence[Photo], splits: Sequence[str]) -> dict[tuple, list
 def _claims(photo: Photo) -> Iterator[Claim]:
     """What is surely true of a photo and can be asked."""
     for thing in sorted(lexicon.STRIKING & photo.named):
-        if photo.sure(thing):
+        if photo.is_certain(thing):
             yield Claim("thing", thing)
     for thing, colour in photo.colours.items():
         if " and " not in colour and thing not in words.WORN:
@@ -80,9 +82,9 @@ def _claims(photo: Photo) -> Iterator[Claim]:
     subject = photo.subject
     if subject is None:
         return
-    places = Counter(place for said in photo.said for place in said.places)
+    places = Counter(place for parsed in photo.parsed for place in parsed.places)
     for place in sorted(words.STRIKING_PLACES & set(places)):
-        if places[place] >= photo.most:
+        if places[place] >= photo.quorum:
             yield Claim("place", subject.thing, place, subject.plural)
     if _is_one_person(photo):
         yield Claim("who", subject.thing)
@@ -96,7 +98,7 @@ def _is_one_person(photo: Photo) -> bool:
     return subject is not None and subject.thing in words.NOT_ALSO and subject.alone and not subject.plural
 
 
-def _words_that_go_with(photos: Sequence[Photo], true_of: dict[Claim, list[int]]) -> dict[str, set[str]]:
+def _associated_words(photos: Sequence[Photo], true_of: dict[Claim, list[int]]) -> dict[str, set[str]]:
     """Value of a claim (a thing, an action, a place) -> the words that make it more likely."""
     photos_with = Counter(word for photo in photos for word in photo.words)
     values: dict[str, set[int]] = defaultdict(set)
@@ -107,7 +109,7 @@ def _words_that_go_with(photos: Sequence[Photo], true_of: dict[Claim, list[int]]
     for value, where in values.items():
         expected = len(where) / len(photos)
         together = Counter(word for i in where for word in photos[i].words)
-        found[value] = {w for w, n in together.items() if n > 1 and n > GOES_WITH * expected * photos_with[w]}
+        found[value] = {w for w, n in together.items() if n > 1 and n > MIN_LIFT * expected * photos_with[w]}
     return found
 
 
@@ -115,7 +117,7 @@ def _is_false(claim: Claim, photo: Photo, hints: set[str]) -> bool:
     """Whether a claim that can be asked of a photo is surely false of it."""
     if claim.about == "colour":
         colours = set(photo.colours[claim.thing].split(" and "))
-        return claim.value not in photo.said_colours and _near(claim.value).isdisjoint(colours)
+        return claim.value not in photo.colours_mentioned and _similar_colours(claim.value).isdisjoint(colours)
     if claim.about == "who":
         return photo.subject.thing in words.NOT_ALSO[claim.thing] and claim.thing not in photo.named
     if not photo.words.isdisjoint(hints):
@@ -127,20 +129,20 @@ def _is_false(claim: Claim, photo: Photo, hints: set[str]) -> bool:
     return claim.about == "place" or (photo.subject.alone and photo.top_action in lexicon.EXCLUDES[claim.value])
 
 
-def _near(colour: str) -> set[str]:
+def _similar_colours(colour: str) -> set[str]:
     return set().union({colour}, *(group for group in words.NEAR_COLOURS if colour in group))
 
 
-def _wording(claim: Claim, rng: random.Random) -> str:
-    thing, the = lexicon.spoken(claim.thing), lexicon.spoken(claim.thing, claim.many)
+def _question_text(claim: Claim, rng: random.Random) -> str:
+    thing, the = lexicon.colloquial(claim.thing), lexicon.colloquial(claim.thing, claim.many)
     be = "Are" if claim.many else "Is"
     if claim.about == "thing":
         a = "an" if thing[0] in "aeiou" else "a"
         one = [f"Is there {a} {thing}?", f"Is there {a} {thing} in the picture?", f"Can you see {a} {thing}?"]
-        return rng.choice([*one, f"Are there any {lexicon.spoken(claim.thing, True)}?"])
+        return rng.choice([*one, f"Are there any {lexicon.colloquial(claim.thing, True)}?"])
     if claim.about == "who":
         return f"Is the person a {thing}?"
     if claim.about == "place":
         return f"{be} the {the} {'at' if claim.value == 'beach' else 'in'} the {claim.value}?"
-    value = claim.value if claim.about == "colour" else lexicon.ing(claim.value) + " down" * (claim.value == "lie")
+    value = claim.value if claim.about == "colour" else lexicon.gerund(claim.value) + " down" * (claim.value == "lie")
     return f"{be} the {the} {value}?"

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from runtime.errors import DataError, SettingError, shown
+from runtime.errors import DataError, SettingError, printable
 
 from . import caption_tables, coco, flickr8k, flickr30k, imagefolder, karpathy, sidecar
 from .caption_list import CaptionList
 from .columns import USUAL, Columns
-from .files import outputs_in
+from .files import model_outputs_in
 from .image_folder import ImageFolder
-from .inside import opened
+from .inside import open_data_set
 from .records import Dataset, Problems
 from .splits import with_missing_splits
 
@@ -44,20 +44,20 @@ def read_captions(path: str | Path, format: str | None = None, columns: Columns 
     """
     if format is not None and format not in FORMATS:
         raise SettingError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}.")
-    with opened(Path(path), columns.strip_prefix) as (place, photos):
+    with open_data_set(Path(path), columns.strip_prefix) as (place, photos):
         return _read(place, photos, format, columns)
 
 
 def _read(path: Path, photos: ImageFolder, format: str | None, columns: Columns) -> Dataset:
     name, files = _recognised(path, [format] if format else list(FORMATS), columns)
     captions = CaptionList(photos, Problems(), columns)
-    for file in outputs_in(path):
+    for file in model_outputs_in(path):
         captions.problems.add("files are what a model said, and nothing to learn from", file.name)
     for file in files:
         FORMATS[name].read(file, captions)
     if not captions.records:
         why = "; ".join(captions.problems.sentences()) or "it has no photo with a caption"
-        raise DataError(f"{shown(path)} gives no caption that can be used ({why}); give the folder that has both the "
+        raise DataError(f"{printable(path)} gives no caption that can be used ({why}); give the folder that has both the "
                         "captions and the photos in it.")  # fmt: skip
     records, made = with_missing_splits(captions.records)
     return Dataset(name, records, captions.problems, made, tuple(photos.unused()))
@@ -65,7 +65,7 @@ def _read(path: Path, photos: ImageFolder, format: str | None, columns: Columns)
 
 def files_by_format(path: Path, columns: Columns = USUAL, formats: Iterable[str] = FORMATS) -> dict[str, list[Path]]:
     """The files of captions there, by their formats; none where there are no captions."""
-    with opened(path) as (place, _):
+    with open_data_set(path) as (place, _):
         return _files_by_format(place, columns, formats)
 
 
@@ -80,16 +80,16 @@ def _files_by_format(path: Path, columns: Columns, formats: Iterable[str]) -> di
 def _recognised(path: Path, formats: list[str], columns: Columns) -> tuple[str, list[Path]]:
     """The one format of a path, and its files."""
     if not path.exists():
-        raise DataError(f"{shown(path)} does not exist; check the spelling of the path.")
+        raise DataError(f"{printable(path)} does not exist; check the spelling of the path.")
     found = _files_by_format(path, columns, formats)
     if not found:
         wanted = FORMATS[formats[0]].LOOKED_FOR if len(formats) == 1 else f"one of {len(formats)} formats"
         raise DataError(
-            caption_tables.why_not(path, columns)
-            or f"{shown(path)} is no data set of captions that is known; looked for {wanted}. The simplest is a CSV "
+            caption_tables.missing_columns(path, columns)
+            or f"{printable(path)} is no data set of captions that is known; looked for {wanted}. The simplest is a CSV "
             "file with the columns image and caption beside the photos; docs/data.md shows them all."
         )
     if len(found) > 1:
-        files = " and ".join(f"{name} ({shown(files[0].name)})" for name, files in found.items())
-        raise DataError(f"{shown(path)} has captions in more than one format, {files}; choose one with --format.")
+        files = " and ".join(f"{name} ({printable(files[0].name)})" for name, files in found.items())
+        raise DataError(f"{printable(path)} has captions in more than one format, {files}; choose one with --format.")
     return next(iter(found.items()))

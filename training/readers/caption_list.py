@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
-from runtime.archive import leaves
+from runtime.archive import escapes_root
 
 from .cells import text_of
 from .columns import USUAL, Columns
@@ -46,7 +46,7 @@ class CaptionList:
             self._keep(CaptionRecord(photo, image_id, texts, split))
 
     def _photo(self, name: object, folder: object) -> Path | None:
-        if isinstance(name, str) and isinstance(folder, str) and self._holds(folder) and not leaves(name):
+        if isinstance(name, str) and isinstance(folder, str) and self._holds(folder) and not escapes_root(name):
             name = f"{folder.rstrip('/')}/{name}"
         return self.photos.find_or_report(name, self.problems)
 
@@ -54,7 +54,7 @@ class CaptionList:
         """Whether the data set has this folder, at its top or one level down."""
         if folder not in self._has_folder:
             name = glob.escape(folder)
-            usable = bool(folder.strip("./\\")) and not leaves(folder)
+            usable = bool(folder.strip("./\\")) and not escapes_root(folder)
             places = (place for start in ("", "*/") for place in self.photos.root.glob(start + name)) if usable else ()
             self._has_folder[folder] = any(place.is_dir() for place in places) or (
                 usable and self.photos.has_in(folder)
@@ -86,7 +86,7 @@ class CaptionList:
         self._records[record.image] = record
 
 
-class OnceEach:
+class UniqueIds:
     """Tells whether an id comes for the first time; each that comes again is counted as `fault`. No id is no fault."""
 
     def __init__(self, fault: str, problems: Problems):

@@ -9,10 +9,10 @@ the folder. Other names of columns are given as `Columns`.
 from pathlib import Path, PurePosixPath
 
 from .caption_list import CaptionList
-from .cells import is_blank, listed, split_in, text_of
-from .columns import USUAL, Columns, Found
-from .files import TABLES, columns, is_output, read_rows, tables_in, unread_parquet
-from .image_folder import in_place
+from .cells import is_blank, parse_list, split_in, text_of
+from .columns import USUAL, Columns, TableColumns
+from .files import TABLES, columns, is_model_output, read_rows, tables_in, unread_parquet
+from .image_folder import is_embedded
 from .records import PhotoFile
 
 LOOKED_FOR = "a CSV, TSV, JSONL, JSON list or captions.txt file with the columns image and caption"
@@ -22,38 +22,43 @@ _OF_QUESTIONS = {"question", "questions", "answer", "answers"}
 _TABLES = (*TABLES, ".txt")
 
 
-def recognise(path: Path, which: Columns = USUAL) -> list[Path]:
+def recognise(path: Path, column_names: Columns = USUAL) -> list[Path]:
     """The tables of captions in a folder, or else in its sub-folders, or the one file; told by their columns."""
-    return tables_in(path, _TABLES, lambda file: file.name not in METADATA and is_table(file, which))
+    return tables_in(path, _TABLES, lambda file: file.name not in METADATA and is_table(file, column_names))
 
 
-def is_table(file: Path, which: Columns = USUAL) -> bool:
+def is_table(file: Path, column_names: Columns = USUAL) -> bool:
     """Whether a file has a column of photos and one of captions, and none of questions."""
     has = columns(file)
-    found = which.among(has)
-    of_questions = bool(has & _OF_QUESTIONS) and not which.captions
-    return bool(found.image and found.captions) and which.all_in(has) and not of_questions and not is_output(has)
+    found = column_names.match(has)
+    of_questions = bool(has & _OF_QUESTIONS) and not column_names.captions
+    return (
+        bool(found.image and found.captions)
+        and column_names.all_in(has)
+        and not of_questions
+        and not is_model_output(has)
+    )
 
 
-def why_not(path: Path, which: Columns = USUAL) -> str | None:
+def missing_columns(path: Path, column_names: Columns = USUAL) -> str | None:
     """What the first table there lacks to be one of captions, in a sentence; None where there is none."""
     suffixes = _TABLES if path.is_file() else TABLES
-    for file in tables_in(path, suffixes, lambda file: not is_output(columns(file))):
+    for file in tables_in(path, suffixes, lambda file: not is_model_output(columns(file))):
         has = columns(file)
-        if len(has) > 1 and not (has & _OF_QUESTIONS and not which.named()):
-            return which.ask_for(WANTED, file.name, has)
+        if len(has) > 1 and not (has & _OF_QUESTIONS and not column_names.named()):
+            return column_names.explain_missing(WANTED, file.name, has)
     return unread_parquet(path)
 
 
 def read(file: Path, captions: CaptionList) -> None:
     """Every photo of one table. Raises DataError where it cannot be read."""
     folder = captions.photos.folder_of(file)
-    split = split_in(file.stem) or split_in(captions.photos.within(file))
+    split = split_in(file.stem) or split_in(captions.photos.folder_in_root(file))
     add_rows(file, captions, split=split, folder=folder)
 
 
 def add_rows(
-    file: Path, captions: CaptionList, *, split: str | None, folder: str = "", which: Columns | None = None
+    file: Path, captions: CaptionList, *, split: str | None, folder: str = "", column_names: Columns | None = None
 ) -> None:
     """Every photo of a table, once, with the captions of all its rows.
 
@@ -62,27 +67,27 @@ def add_rows(
         folder: where the photos are, under the data set's folder; anywhere where it is empty.
         which: its columns, where they are not the data set's own.
     """
-    which = which or captions.columns
+    column_names = column_names or captions.columns
     said: dict[tuple[str | PhotoFile, str | None], list] = {}
-    for _, row in read_rows(file, captions.problems, which):
-        found = which.among(row)
+    for _, row in read_rows(file, captions.problems, column_names):
+        found = column_names.match(row)
         image = row.get(found.image)
-        if in_place(image) or (isinstance(image, str) and image.strip()):
-            key = image if in_place(image) else image.strip(), _split(row.get(found.split), image, split)
+        if is_embedded(image) or (isinstance(image, str) and image.strip()):
+            key = image if is_embedded(image) else image.strip(), _split(row.get(found.split), image, split)
             said.setdefault(key, []).extend(_captions(row, found))
         else:
             captions.photos.find_or_report(image, captions.problems)
     for (image, where), texts in said.items():
-        key = f"{image.archive.name}/{image.member}" if in_place(image) else f"{folder}/{image}" if folder else image
+        key = f"{image.archive.name}/{image.member}" if is_embedded(image) else f"{folder}/{image}" if folder else image
         captions.add(image=image, image_id=key, captions=texts, split=where, folder=folder)
 
 
-def _captions(row: dict, found: Found) -> list:
+def _captions(row: dict, found: TableColumns) -> list:
     """Those of a row; of several columns, an empty one is none."""
     if len(found.captions) == 1:
-        return [_text(caption) for caption in listed(row[found.captions[0]])]
+        return [_text(caption) for caption in parse_list(row[found.captions[0]])]
     cells = [row[name] for name in found.captions if not is_blank(row[name])]
-    return [_text(caption) for cell in cells for caption in listed(cell)] or [None]
+    return [_text(caption) for cell in cells for caption in parse_list(cell)] or [None]
 
 
 def _text(caption: object) -> object:
@@ -92,6 +97,6 @@ def _text(caption: object) -> object:
 
 def _split(named: object, image: str | PhotoFile, otherwise: str | None) -> str | None:
     if is_blank(named):
-        image = image.member if in_place(image) else image
+        image = image.member if is_embedded(image) else image
         return otherwise or split_in(PurePosixPath(image.replace("\\", "/")).parent.as_posix()) or "train"
     return split_in(text_of(named) or "")

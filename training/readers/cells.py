@@ -45,7 +45,7 @@ def text_of(value: object) -> str | None:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def listed(value: object) -> list:
+def parse_list(value: object) -> list:
     """The values in a cell: one, or a list; which CSV spells as JSON does or, from pandas, as Python or NumPy do."""
     if isinstance(value, str) and value.strip()[:1] in ("[", "("):
         parsed = _parsed(value.strip())

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime.errors import DataError, shown
+from runtime.errors import DataError, printable
 
-from .caption_list import CaptionList, OnceEach
+from .caption_list import CaptionList, UniqueIds
 from .cells import split_in, text_of
 from .files import head, read_json, tail
 from .records import Problems
@@ -52,34 +52,34 @@ def read(file: Path, captions: CaptionList) -> None:
     """Every photo of one captions file. Raises DataError where it is not JSON, or not of this shape."""
     content = read_json(file)
     images, annotations = _list_in(content, "images", file), _list_in(content, "annotations", file)
-    said = _captions_of_each(annotations, captions.problems)
-    first = OnceEach("image ids are given twice", captions.problems)
+    captions_by_image = _captions_of_each(annotations, captions.problems)
+    first = UniqueIds("image ids are given twice", captions.problems)
     split, folder = split_in(file.stem) or "train", file.stem.removeprefix("captions_")
     for key, row in _with_ids(images, "id", "images", captions.problems):
         if first(key):
             name = row.get("file_name")
             inside = "" if isinstance(name, str) and "/" in name else folder
-            captions.add(image=name, image_id=key, captions=said.pop(key, ()), split=split, folder=inside)
-    for key in said:
+            captions.add(image=name, image_id=key, captions=captions_by_image.pop(key, ()), split=split, folder=inside)
+    for key in captions_by_image:
         captions.problems.add("image ids of captions are not listed", key)
 
 
 def _list_in(content: object, name: str, file: Path) -> list:
     if not isinstance(content, dict) or not isinstance(content.get(name), list):
-        raise DataError(f"{shown(file)} has no list of {name}; give a captions file in COCO's shape.")
+        raise DataError(f"{printable(file)} has no list of {name}; give a captions file in COCO's shape.")
     return content[name]
 
 
 def _captions_of_each(annotations: list, problems: Problems) -> dict[str, list]:
     """Image id -> its captions."""
-    said: dict[str, list] = {}
-    first = OnceEach("caption ids are given twice", problems)
+    captions_by_image: dict[str, list] = {}
+    first = UniqueIds("caption ids are given twice", problems)
     for image, row in _with_ids(annotations, "image_id", "captions", problems):
         if any(row.get(mark) is True for mark in _SET_ASIDE):
             problems.add("captions are set aside by the data set itself", image)
         elif first(text_of(row.get("id"))):
-            said.setdefault(image, []).append(row.get("caption"))
-    return said
+            captions_by_image.setdefault(image, []).append(row.get("caption"))
+    return captions_by_image
 
 
 def _with_ids(rows: list, name: str, what: str, problems: Problems) -> Iterator[tuple[str, dict]]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from vqa.answers import normalise_answer
 
 from .cells import split_in
-from .checks import QuestionList
 from .files import read_text
+from .question_list import QuestionList
 from .tables import add_rows
 
 TYPES = {"0": "object", "1": "number", "2": "color", "3": "location"}
@@ -45,7 +45,7 @@ def _with_digits(row: dict) -> object:
 
 
 def _read_original(folder: Path, questions: QuestionList) -> None:
-    questions.begin(folder)
+    questions.start_file(folder)
     lines = [read_text(folder / name).splitlines() for name in _FILES]
     if len(set(map(len, lines))) > 1:
         questions.problems.add("folders have files of unequal length, read as far as the shortest", folder)

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
 
-from runtime.errors import SettingError, shown
+from runtime.errors import SettingError, printable
 
 IMAGES = ("file_name", "image", "filename", "image_name", "image_path", "img_name")  # the first that a row has
 _CAPTIONS = ("caption", "captions", "text", "comment", "sentences")
@@ -16,10 +16,10 @@ _QUESTIONS = ("question", "questions")
 _ANSWERS = ("answer", "answers", "multiple_choice_answer")
 _IDS = ("question_id", "qid")
 _KINDS = ("type", "answer_type", "category")
-_MOST_SHOWN = 20
+MAX_LISTED = 20
 
 
-class Found(NamedTuple):
+class TableColumns(NamedTuple):
     """The columns of one table, by their names in it; None, or none, for what it does not have."""
 
     image: str | None
@@ -59,9 +59,9 @@ class Columns:
         names = [name.strip().lower() for option in OPTIONS for name in self.given(option)]
         if "" in names or (self.strip_prefix is not None and not self.strip_prefix.strip()):
             raise SettingError("a column's name, or --strip-prefix, is empty; give a name, or leave the option out.")
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise SettingError(f"the column {shown(twice[0])!r} is given twice; name each column for one thing.")
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise SettingError(f"the column {printable(repeated[0])!r} is given twice; name each column for one thing.")
 
     def given(self, option: str) -> tuple[str, ...]:
         """The names given for one of OPTIONS."""
@@ -72,7 +72,7 @@ class Columns:
         """Whether any column is named, so that only a table can be meant."""
         return any(self.given(option) for option in OPTIONS)
 
-    def among(self, names: Iterable[str]) -> Found:
+    def match(self, names: Iterable[str]) -> TableColumns:
         """Which of a table's columns hold what."""
         return _found(self, tuple(names))
 
@@ -85,15 +85,15 @@ class Columns:
         pairs = [(option, name) for option in OPTIONS for name in self.given(option)]
         return next(((option, name) for option, name in pairs if not _matching(name, known)), None)
 
-    def ask_for(self, wanted: tuple[str, ...], file: str, names: Iterable[str]) -> str | None:
+    def explain_missing(self, wanted: tuple[str, ...], file: str, names: Iterable[str]) -> str | None:
         """What a table lacks of the things wanted, in a sentence with its columns and the option to give; or None."""
         names = sorted(names)
-        listed = ", ".join(map(shown, names[:_MOST_SHOWN])) + (", ..." if len(names) > _MOST_SHOWN else "")
+        listed = ", ".join(map(printable, names[:MAX_LISTED])) + (", ..." if len(names) > MAX_LISTED else "")
         absent = self._not_in(names)
         if absent:
             option, name = absent
-            return f"{file} has no column {shown(name)!r}; give {OPTIONS[option]} one of its columns: {listed}."
-        lacking = [OPTIONS[option] for option in wanted if not getattr(self.among(names), option)]
+            return f"{file} has no column {printable(name)!r}; give {OPTIONS[option]} one of its columns: {listed}."
+        lacking = [OPTIONS[option] for option in wanted if not getattr(self.match(names), option)]
         if not lacking:
             return None
         return f"{file} has the columns {listed}; say with {' and '.join(lacking)} which to read."
@@ -108,7 +108,7 @@ def _matching(pattern: str, names: Iterable[str]) -> list[str]:
 
 
 @lru_cache(maxsize=1024)
-def _found(columns: Columns, names: tuple[str, ...]) -> Found:
+def _found(columns: Columns, names: tuple[str, ...]) -> TableColumns:
     known = {name.strip().lower(): name for name in reversed(names)}
 
     def one(given: str | None, usual: tuple[str, ...]) -> str | None:
@@ -121,7 +121,7 @@ def _found(columns: Columns, names: tuple[str, ...]) -> Found:
     else:
         captions = [name for name in _CAPTIONS if name in known][:1]
         captions = captions or sorted(filter(_NUMBERED.fullmatch, known))
-    return Found(
+    return TableColumns(
         image=one(columns.image, IMAGES),
         captions=tuple(known[name] for name in dict.fromkeys(captions)),
         question=one(columns.question, _QUESTIONS),

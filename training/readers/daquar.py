@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from .cells import split_in
-from .checks import QuestionList
 from .files import read_text
+from .question_list import QuestionList
 from .records import Problems
 
 _LISTS = {"train_images_list.txt": "train", "test_images_list.txt": "test"}
@@ -48,7 +48,7 @@ def _splits(root: Path, problems: Problems) -> dict[str, str]:
 
 
 def _read_file(file: Path, listed: dict[str, str], questions: QuestionList) -> None:
-    questions.begin(file)
+    questions.start_file(file)
     lines = [line.strip() for line in read_text(file).splitlines() if line.strip()]
     if len(lines) % 2:
         questions.problems.add("last questions have no answer line", file.name)

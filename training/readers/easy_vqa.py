@@ -6,10 +6,10 @@
 import re
 from pathlib import Path
 
-from runtime.errors import DataError, shown
+from runtime.errors import DataError, printable
 
-from .checks import QuestionList
 from .files import head, read_json
+from .question_list import QuestionList
 
 SPLITS = ("train", "test")
 KINDS = {"yes": "yes/no", "no": "yes/no", "circle": "shape", "rectangle": "shape", "triangle": "shape"}
@@ -32,10 +32,10 @@ def read(path: Path, questions: QuestionList) -> None:
 def _read_split(file: Path, questions: QuestionList) -> None:
     rows = read_json(file)
     if not isinstance(rows, list):
-        raise DataError(f"{shown(file)} is not a list of [question, answer, image]; give easy-VQA's own file.")
+        raise DataError(f"{printable(file)} is not a list of [question, answer, image]; give easy-VQA's own file.")
     split = "test" if file.resolve().parent.name == "test" else "train"
     images = (file.parent / "images").relative_to(questions.photos.root).as_posix()
-    questions.begin(file)
+    questions.start_file(file)
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != 3 or not isinstance(row[2], int):
             questions.problems.add("rows are not [question, answer, image]", f"{split} row {number}")

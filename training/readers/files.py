@@ -15,7 +15,7 @@ from itertools import chain, dropwhile
 from pathlib import Path
 
 from encoders.archives import ARCHIVES
-from runtime.errors import DataError, shown
+from runtime.errors import DataError, printable
 
 from . import parquet, samples
 from .columns import USUAL, Columns
@@ -29,8 +29,8 @@ _OUTPUTS = (  # the columns of what `python -m captioner`, its albums and `pytho
     {"image", "question", "error"},
 )  # fmt: skip
 _END = "\x1a"  # a row of our own behind the last: where it is inside another, that one is not closed
-_ASKED = re.compile(r"(?:answer [a-z]{2} )?(.*\?)\s*", re.DOTALL)  # PaliGemma is asked "answer en what is it?"
-_BEGINS_A_ROW = re.compile(r"[^,;\t\"]*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif|heic)[,;\t]", re.IGNORECASE)
+_PROMPT = re.compile(r"(?:answer [a-z]{2} )?(.*\?)\s*", re.DOTALL)  # PaliGemma is asked "answer en what is it?"
+_ROW_START = re.compile(r"[^,;\t\"]*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif|heic)[,;\t]", re.IGNORECASE)
 
 
 def read_text(path: str | Path) -> str:
@@ -39,12 +39,12 @@ def read_text(path: str | Path) -> str:
         content = Path(path).read_bytes()
         return content.decode(_encoding(content)).replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError:
-        raise DataError(f"{shown(path)} does not exist; check the spelling of the path.") from None
+        raise DataError(f"{printable(path)} does not exist; check the spelling of the path.") from None
     except UnicodeDecodeError:
-        raise DataError(f"{shown(path)} is neither UTF-8 nor UTF-16 text; save it again as UTF-8.") from None
+        raise DataError(f"{printable(path)} is neither UTF-8 nor UTF-16 text; save it again as UTF-8.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{shown(path)} cannot be read ({reason}); check the path and your access to it.") from None
+        raise DataError(f"{printable(path)} cannot be read ({reason}); check the path and your access to it.") from None
 
 
 def head(path: str | Path, size: int = 65536) -> bytes:
@@ -86,10 +86,10 @@ def read_json(path: str | Path) -> object:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise DataError(f"{shown(path)} is not valid JSON ({reason}); download or export it again.") from None
+        raise DataError(f"{printable(path)} is not valid JSON ({reason}); download or export it again.") from None
 
 
-def read_rows(path: str | Path, problems: Problems, which: Columns = USUAL) -> Iterator[tuple[int, dict]]:
+def read_rows(path: str | Path, problems: Problems, column_names: Columns = USUAL) -> Iterator[tuple[int, dict]]:
     """The rows of a table, as (number, row): of a `.csv`, `.tsv` or `.jsonl` file, or a `.json` file that is one list.
 
     So are the rows of a Parquet file and the samples of a tar or zip, whose photos are in their place. The number is of
@@ -103,7 +103,7 @@ def read_rows(path: str | Path, problems: Problems, which: Columns = USUAL) -> I
     """
     suffix = Path(path).suffix.lower()
     if suffix == parquet.SUFFIX:
-        yield from parquet.rows(Path(path), which)
+        yield from parquet.rows(Path(path), column_names)
     elif suffix in ARCHIVES:
         yield from samples.rows(Path(path), problems)
     elif suffix == ".json":
@@ -159,19 +159,19 @@ def unread_parquet(path: Path) -> str | None:
     """A sentence on a Parquet file there that cannot be read, since pyarrow is not installed."""
     if find_spec("pyarrow") is None:
         for file in tables_in(path, (parquet.SUFFIX,), lambda file: True):
-            return parquet.NEEDED.format(shown(file))
+            return parquet.NEEDED.format(printable(file))
     return None
 
 
-def is_output(has: set[str]) -> bool:
+def is_model_output(has: set[str]) -> bool:
     """Whether a table of these columns is what a captioner, or a VQA model, said: no person's words to learn from."""
-    return any(wrote <= has for wrote in _OUTPUTS)
+    return any(output <= has for output in _OUTPUTS)
 
 
-def outputs_in(path: Path) -> list[Path]:
+def model_outputs_in(path: Path) -> list[Path]:
     """The tables in a folder that are such output, or the one file."""
     files = [path] if path.is_file() else sorted(path.glob("*"))
-    return [file for file in files if file.suffix.lower() in ROWS and is_output(columns(file))]
+    return [file for file in files if file.suffix.lower() in ROWS and is_model_output(columns(file))]
 
 
 def _first_listed(text: str) -> set[str]:
@@ -185,7 +185,7 @@ def _first_listed(text: str) -> set[str]:
 
 def _listed_rows(content: object, path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:
     if not isinstance(content, list):
-        raise DataError(f"{shown(path)} is not a list of objects; give each row an object, in one list.")
+        raise DataError(f"{printable(path)} is not a list of objects; give each row an object, in one list.")
     for number, row in enumerate(content, start=1):
         if isinstance(row, dict):
             yield number, row
@@ -209,14 +209,14 @@ def _json_rows(text: str, name: str, problems: Problems) -> Iterator[tuple[int, 
 
 def _without_prompt(row: dict) -> dict:
     """A row of Roboflow's, which has what a model is told (`prefix`) and what it is to say (`suffix`), as any other."""
-    told, said = row.get("prefix"), row.get("suffix")
-    if not isinstance(told, str) or not isinstance(said, str):
+    prompt, response = row.get("prefix"), row.get("suffix")
+    if not isinstance(prompt, str) or not isinstance(response, str):
         return row
     row = {name: value for name, value in row.items() if name not in ("prefix", "suffix")}
-    asked = _ASKED.fullmatch(told)
-    if asked:
-        return {**row, "question": asked[1], "answer": said}
-    return {**row, "boxes" if "<loc" in said else "caption": said}
+    question = _PROMPT.fullmatch(prompt)
+    if question:
+        return {**row, "question": question[1], "answer": response}
+    return {**row, "boxes" if "<loc" in response else "caption": response}
 
 
 def _csv_rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:
@@ -225,7 +225,7 @@ def _csv_rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple
     header, before = [], 0  # how many lines stand before the row
     try:
         while (cells := next(table)) != [_END] or table.line_num < len(lines):
-            if _swallows(cells, lines[before : table.line_num], table.dialect):
+            if _has_unclosed_quote(cells, lines[before : table.line_num], table.dialect):
                 raise csv.Error
             before = table.line_num
             if not header:
@@ -241,10 +241,10 @@ def _csv_rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple
     except csv.Error as error:
         why = "a quotation mark opens a text and none closes it; one that is part of a text is written twice"
         why = why if '"' in lines[before] else f"{error}; export the table again"
-        raise DataError(f"{shown(path)} cannot be read at line {before + 1}: {why}.") from None
+        raise DataError(f"{printable(path)} cannot be read at line {before + 1}: {why}.") from None
 
 
-def _swallows(cells: list[str], lines: list[str], dialect: csv.Dialect) -> bool:
+def _has_unclosed_quote(cells: list[str], lines: list[str], dialect: csv.Dialect) -> bool:
     """Whether a row goes on over the next ones, since a quotation mark in it is not closed where it should be."""
     lines = list(dropwhile(str.isspace, lines))
     if len(lines) < 2:
@@ -253,7 +253,7 @@ def _swallows(cells: list[str], lines: list[str], dialect: csv.Dialect) -> bool:
         list(csv.reader(lines, dialect, strict=True))
     except csv.Error:  # text goes on behind the mark that closes
         return True
-    return any(_END in cell for cell in cells) or any(map(_BEGINS_A_ROW.match, lines[1:]))
+    return any(_END in cell for cell in cells) or any(map(_ROW_START.match, lines[1:]))
 
 
 def _csv_table(lines: Iterable[str]):

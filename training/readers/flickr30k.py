@@ -8,7 +8,7 @@ comment`; nothing in it is quoted. `flickr_annotations_30k.csv` has one photo a 
 import re
 from pathlib import Path
 
-from .caption_list import CaptionList, OnceEach
+from .caption_list import CaptionList, UniqueIds
 from .caption_tables import add_rows
 from .columns import Columns
 from .files import columns, head, read_text
@@ -38,7 +38,7 @@ def _has_splits(file: Path) -> bool:
 def read(file: Path, captions: CaptionList) -> None:
     """Every photo of one file. Raises DataError where it cannot be read."""
     if not _is_piped(file):
-        add_rows(file, captions, split="train", which=Columns(captions=("raw",)))
+        add_rows(file, captions, split="train", column_names=Columns(captions=("raw",)))
         return
     for image, texts in _captions_of_each(file, captions.problems).items():
         captions.add(image=image, image_id=image, captions=texts, split="train")
@@ -46,12 +46,12 @@ def read(file: Path, captions: CaptionList) -> None:
 
 def _captions_of_each(file: Path, problems: Problems) -> dict[str, list[str]]:
     """Image name -> its captions."""
-    said: dict[str, list[str]] = {}
-    first = OnceEach("caption ids are given twice", problems)
+    captions_by_image: dict[str, list[str]] = {}
+    first = UniqueIds("caption ids are given twice", problems)
     for number, line in enumerate(read_text(file).split("\n")[1:], start=2):
         match = _LINE.fullmatch(line)
         if match and first(f"{match[1].strip()}#{match[2]}"):
-            said.setdefault(match[1].strip(), []).append(match[3])
+            captions_by_image.setdefault(match[1].strip(), []).append(match[3])
         elif not match and line.strip():
             problems.add("lines are not an image, a number and a caption with | between", f"{file.name} line {number}")
-    return said
+    return captions_by_image

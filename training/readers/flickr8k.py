@@ -8,7 +8,7 @@ out, as the field does. Flickr30k's token file has the same lines and no lists.
 import re
 from pathlib import Path
 
-from .caption_list import CaptionList, OnceEach
+from .caption_list import CaptionList, UniqueIds
 from .files import head, read_text
 from .records import Problems
 
@@ -28,12 +28,12 @@ def recognise(path: Path) -> list[Path]:
 def read(file: Path, captions: CaptionList) -> None:
     """Every photo of a token file. Raises DataError where it, or a list, cannot be read."""
     splits = _splits(file.parent, captions.problems)
-    said = _captions_of_each(file, captions.problems)
-    for image, texts in said.items():
+    captions_by_image = _captions_of_each(file, captions.problems)
+    for image, texts in captions_by_image.items():
         split = splits.get(image) if splits else "train"
         captions.add(image=image, image_id=image, captions=texts, split=split)
     for image in splits:
-        if image not in said:
+        if image not in captions_by_image:
             captions.problems.add("listed images have no captions", image)
 
 
@@ -51,12 +51,12 @@ def _splits(folder: Path, problems: Problems) -> dict[str, str]:
 
 def _captions_of_each(file: Path, problems: Problems) -> dict[str, list[str]]:
     """Image name -> its captions."""
-    said: dict[str, list[str]] = {}
-    first = OnceEach("caption ids are given twice", problems)
+    captions_by_image: dict[str, list[str]] = {}
+    first = UniqueIds("caption ids are given twice", problems)
     for number, line in enumerate(read_text(file).split("\n"), start=1):
         match = _LINE.fullmatch(line)
         if match and first(f"{match[1]}#{match[2]}"):
-            said.setdefault(match[1], []).append(match[3])
+            captions_by_image.setdefault(match[1], []).append(match[3])
         elif not match and line.strip():
             problems.add("lines are not an image, # and a number, a tab and a caption", f"{file.name} line {number}")
-    return said
+    return captions_by_image

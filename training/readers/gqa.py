@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime.errors import DataError, shown
+from runtime.errors import DataError, printable
 
 from .cells import split_in
-from .checks import QuestionList
 from .files import head, read_text
+from .question_list import QuestionList
 
 _FIRST = re.compile(rb'\s*\{\s*"[^"]*"\s*:\s*\{')
 _COLON, _COMMA = re.compile(r"\s*:\s*"), re.compile(r"\s*,\s*")
@@ -26,13 +26,13 @@ def recognise(path: Path) -> list[Path]:
     Every question of `train_balanced_questions.json` is in `train_all_questions/` too.
     """
     if path.is_file():
-        return [path] if path.suffix.lower() == ".json" and is_one(path) else []
+        return [path] if path.suffix.lower() == ".json" and is_gqa(path) else []
     places = [path.glob(f"{start}*questions*.json") for start in ("", "*/", "*/*/")]
-    found = sorted(file for files in places for file in files if is_one(file))
+    found = sorted(file for files in places for file in files if is_gqa(file))
     return [file for file in found if "balanced" in file.name] or found
 
 
-def is_one(file: Path) -> bool:
+def is_gqa(file: Path) -> bool:
     """Whether a file is one of GQA's, by its beginning."""
     start = head(file)
     return _FIRST.match(start) is not None and b'"imageId"' in start
@@ -41,7 +41,7 @@ def is_one(file: Path) -> bool:
 def read(path: Path, questions: QuestionList) -> None:
     """All questions of the files that `recognise` finds. Raises DataError where one is not JSON."""
     for file in recognise(path):
-        questions.begin(file)
+        questions.start_file(file)
         split = split_in(file.stem) or split_in(file.parent.name) or "train"
         for key, row in _items(file):
             if not isinstance(row, dict):
@@ -73,4 +73,4 @@ def _items(file: Path) -> Iterator[tuple[str, object]]:
             comma = _COMMA.match(text, place)
             place = comma.end() if comma else re.compile(r"\s*(?=\})").match(text, place).end()
     except (ValueError, AttributeError, IndexError, RecursionError):
-        raise DataError(f"{shown(file)} is not valid JSON at character {place:,}; download it again.") from None
+        raise DataError(f"{printable(file)} is not valid JSON at character {place:,}; download it again.") from None

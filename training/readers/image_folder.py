@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
-from encoders.archives import ARCHIVES, FileInside, files_inside
+from encoders.archives import ARCHIVES, ArchivedFile, list_archive
 from encoders.photo_files import folders_under, photos_under
-from runtime.archive import leaves
+from runtime.archive import escapes_root
 from runtime.errors import DataError
 
-from .parquet import PhotoInParquet
+from .parquet import ParquetPhoto
 from .records import PhotoFile, Problems
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, file://
@@ -29,9 +29,9 @@ def photo_root(path: Path) -> Path:
     return folder.parent if path != folder and _ANNOTATION_FOLDERS.fullmatch(folder.name) else folder
 
 
-def in_place(photo: object) -> bool:
+def is_embedded(photo: object) -> bool:
     """Whether a table's cell holds a photo itself, inside an archive or a Parquet file, and not its name."""
-    return isinstance(photo, FileInside | PhotoInParquet)
+    return isinstance(photo, ArchivedFile | ParquetPhoto)
 
 
 class ImageFolder:
@@ -48,7 +48,7 @@ class ImageFolder:
     """
 
     def __init__(
-        self, root: str | Path, strip_prefix: str | None = None, *, archived: Mapping[str, FileInside] | None = None
+        self, root: str | Path, strip_prefix: str | None = None, *, archived: Mapping[str, ArchivedFile] | None = None
     ):
         self.root, self._prefix = Path(root), (strip_prefix or "").replace("\\", "/").rstrip("/") + "/"
         self._given, self._used = archived, set()
@@ -67,7 +67,7 @@ class ImageFolder:
             if archive.suffix.lower() in ARCHIVES:
                 place = archive.relative_to(self.root).as_posix()
                 with suppress(DataError):  # what a damaged one has is missing, and told so
-                    found |= {f"{place}/{file.member}": file for file in files_inside(archive) if file.is_photo()}
+                    found |= {f"{place}/{file.member}": file for file in list_archive(archive) if file.is_photo()}
         return _Listing(found)
 
     def __len__(self) -> int:
@@ -81,17 +81,17 @@ class ImageFolder:
         Composed and decomposed letters are the same. What is not there is looked for in the folder's archives, as if
         each were a folder.
         """
-        listing, fitting = self._fitting(name)
-        if len(fitting) != 1:
+        listing, candidates = self._candidates(name)
+        if len(candidates) != 1:
             return None
-        self._used.add(fitting[0])
-        return listing.photos[fitting[0]]
+        self._used.add(candidates[0])
+        return listing.photos[candidates[0]]
 
-    def _fitting(self, name: str) -> "tuple[_Listing, list[str]]":
+    def _candidates(self, name: str) -> "tuple[_Listing, list[str]]":
         name = name.replace("\\", "/").removeprefix("./")
         name = name.removeprefix(self._prefix) if len(self._prefix) > 1 else name
-        fitting = self._loose.fitting(name)
-        return (self._loose, fitting) if fitting else (self._archived, self._archived.fitting(name))
+        candidates = self._loose.candidates(name)
+        return (self._loose, candidates) if candidates else (self._archived, self._archived.candidates(name))
 
     def unused(self) -> list[str]:
         """The photos that nothing has asked for; none where nothing was asked for at all."""
@@ -100,13 +100,13 @@ class ImageFolder:
         archived = self.__dict__.get("_archived", _Listing({}))  # where they were listed
         return [path for listing in (self._loose, archived) for path in listing.photos if path not in self._used]
 
-    def within(self, file: Path) -> str:
+    def folder_in_root(self, file: Path) -> str:
         """The folder of a data set's file, under this one; empty at the top."""
         return "/".join(file.parent.relative_to(self.root).parts) if file.is_relative_to(self.root) else ""
 
     def folder_of(self, file: Path) -> str:
-        """`within`, where photos are in that folder too; else empty."""
-        folder = self.within(file)
+        """`folder_in_root`, where photos are in that folder too; else empty."""
+        folder = self.folder_in_root(file)
         return folder if any(path.startswith(f"{folder}/") for path in self._loose.photos) else ""
 
     def has_in(self, folder: str) -> bool:
@@ -116,7 +116,7 @@ class ImageFolder:
 
     def find_or_report(self, name: object, problems: Problems) -> PhotoFile | None:
         """`find`, with the reason counted in `problems` where there is no such photo; a photo in its place as it is."""
-        if in_place(name):
+        if is_embedded(name):
             return name
         if not isinstance(name, str) or not name.strip():
             problems.add("image names are not text", repr(name)[:80])
@@ -124,13 +124,13 @@ class ImageFolder:
         photo = self.find(name.strip())
         if photo is None:
             printable = name.encode("utf-8", "replace").decode()  # JSON can hold half a character
-            problems.add(self._why_not(name.strip()), printable)
+            problems.add(self._missing_reason(name.strip()), printable)
         return photo
 
-    def _why_not(self, name: str) -> str:
-        if self._fitting(name)[1]:
+    def _missing_reason(self, name: str) -> str:
+        if self._candidates(name)[1]:
             return "image names fit more than one photo"
-        return "image names leave the folder" if leaves(name) else "images are missing"
+        return "image names leave the folder" if escapes_root(name) else "images are missing"
 
 
 class _Listing:
@@ -142,15 +142,15 @@ class _Listing:
         for path in photos:
             self._by_name.setdefault(_composed(path.rsplit("/", 1)[-1]), []).append(path)
 
-    def fitting(self, name: str) -> list[str]:
+    def candidates(self, name: str) -> list[str]:
         """The paths that a name may mean."""
         if name in self.photos:
             return [name]
         composed = self._as_listed(_composed(name))
-        alike = self._by_name.get(composed.rsplit("/", 1)[-1], [])
-        if leaves(name) or _ADDRESS.match(name):
-            return _sharing_most(PurePosixPath(composed).parts, alike)
-        return [path for path in alike if _ends_like(composed, _composed(path))]
+        same_name = self._by_name.get(composed.rsplit("/", 1)[-1], [])
+        if escapes_root(name) or _ADDRESS.match(name):
+            return _longest_shared_end(PurePosixPath(composed).parts, same_name)
+        return [path for path in same_name if _same_ending(composed, _composed(path))]
 
     def _as_listed(self, name: str) -> str:
         """A name, as a zip misread it where only so there is a photo of it."""
@@ -166,11 +166,11 @@ def _composed(name: str) -> str:
     return name if name.isascii() else normalize("NFC", name)
 
 
-def _ends_like(name: str, path: str) -> bool:
+def _same_ending(name: str, path: str) -> bool:
     return name == path or path.endswith("/" + name) or name.endswith("/" + path)
 
 
-def _sharing_most(parts: tuple[str, ...], paths: list[str]) -> list[str]:
+def _longest_shared_end(parts: tuple[str, ...], paths: list[str]) -> list[str]:
     """Those of some paths that share the longest end with a path of these parts."""
     shared = {path: _shared_end(parts, PurePosixPath(_composed(path)).parts) for path in paths}
     return [path for path, length in shared.items() if length == max(shared.values())]

@@ -15,13 +15,13 @@ from .columns import USUAL, Columns
 LOOKED_FOR = "metadata.jsonl or metadata.csv with the columns file_name and text"
 
 
-def recognise(path: Path, which: Columns = USUAL) -> list[Path]:
+def recognise(path: Path, column_names: Columns = USUAL) -> list[Path]:
     """The metadata files of a folder and its sub-folders, or the one file that a path names."""
     if path.is_file():
-        return [path] if path.name in METADATA and is_table(path, which) else []
+        return [path] if path.name in METADATA and is_table(path, column_names) else []
     files = [file for name in METADATA for start in ("", "*/") for file in sorted(path.glob(start + name))]
     one_each = {file.parent: file for file in reversed(files)}  # a folder's two say the same: the first is read
-    return [file for _, file in sorted(one_each.items()) if is_table(file, which)]
+    return [file for _, file in sorted(one_each.items()) if is_table(file, column_names)]
 
 
 def read(file: Path, captions: CaptionList) -> None:

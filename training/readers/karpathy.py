@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime.errors import DataError, shown
+from runtime.errors import DataError, printable
 
-from .caption_list import CaptionList, OnceEach
+from .caption_list import CaptionList, UniqueIds
 from .cells import split_in, text_of
 from .files import head, read_json
 from .records import Problems
@@ -31,9 +31,9 @@ def read(file: Path, captions: CaptionList) -> None:
     """Every photo of one file. Raises DataError where it is not JSON, or not of this shape."""
     content = read_json(file)
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
-        raise DataError(f"{shown(file)} has no list of images; give a file in Karpathy's shape.")
-    first_image = OnceEach("image ids are given twice", captions.problems)
-    first_caption = OnceEach("caption ids are given twice", captions.problems)
+        raise DataError(f"{printable(file)} has no list of images; give a file in Karpathy's shape.")
+    first_image = UniqueIds("image ids are given twice", captions.problems)
+    first_caption = UniqueIds("caption ids are given twice", captions.problems)
     for row in _rows(content["images"], "images", captions.problems):
         key, split = text_of(row.get("imgid")), row.get("split")
         if first_image(key):

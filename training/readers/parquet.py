@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 from types import SimpleNamespace
 
-from runtime.errors import DataError, shown
+from runtime.errors import DataError, printable
 
 from .columns import Columns
 
@@ -26,7 +26,7 @@ _lock = Lock()  # so that threads wait for a row group that another is reading
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class PhotoInParquet:
+class ParquetPhoto:
     """A photo in a Parquet file, with as much of `pathlib.Path` as a photo needs.
 
     Attributes:
@@ -101,13 +101,13 @@ def _opened(file: Path) -> Iterator:
         import pyarrow
         from pyarrow.parquet import ParquetFile
     except ImportError:
-        raise DataError(NEEDED.format(shown(file))) from None
+        raise DataError(NEEDED.format(printable(file))) from None
     try:
         with ParquetFile(file) as parquet:
             yield parquet
     except (pyarrow.ArrowException, OSError, ValueError) as error:  # a text that is no UTF-8 is a ValueError
-        why = shown(str(error).split("\n")[0].rstrip(". "))
-        raise DataError(f"{shown(file)} is no Parquet file, or is cut short ({why}); download it again.") from None
+        why = printable(str(error).split("\n")[0].rstrip(". "))
+        raise DataError(f"{printable(file)} is no Parquet file, or is cut short ({why}); download it again.") from None
 
 
 def columns(file: Path) -> set[str]:
@@ -116,14 +116,14 @@ def columns(file: Path) -> set[str]:
         return set(parquet.schema_arrow.names)
 
 
-def rows(file: Path, which: Columns) -> Iterator[tuple[int, dict]]:
+def rows(file: Path, column_names: Columns) -> Iterator[tuple[int, dict]]:
     """The rows of a file, as (number, row), with the columns that are wanted; photos in it are in their place.
 
     Raises:
         DataError: it is damaged, or pyarrow is not there.
     """
     with _opened(file) as parquet:
-        found = which.among(parquet.schema_arrow.names)
+        found = column_names.match(parquet.schema_arrow.names)
         pictures = found.image if found.image and _has_pictures(parquet, found.image) else None
         texts = [found.question, found.answer, found.split, found.id, found.kind, *found.captions]
         read = [name for name in texts if name is not None]
@@ -134,7 +134,7 @@ def rows(file: Path, which: Columns) -> Iterator[tuple[int, dict]]:
                 cell = row.get(found.image)
                 name = cell.get("path") if isinstance(cell, dict) else cell
                 if pictures:
-                    row[pictures] = PhotoInParquet(file, pictures, number, name or f"{file.stem}-{number}")
+                    row[pictures] = ParquetPhoto(file, pictures, number, name or f"{file.stem}-{number}")
                 elif found.image:
                     row[found.image] = name
                 number += 1

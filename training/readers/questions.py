@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from runtime.errors import DataError, SettingError, shown
+from runtime.errors import DataError, SettingError, printable
 
 from . import cocoqa, daquar, easy_vqa, gqa, tables, vqa_official
-from .checks import QuestionList
 from .columns import USUAL, Columns
-from .files import outputs_in
+from .files import model_outputs_in
 from .image_folder import ImageFolder
-from .inside import opened
+from .inside import open_data_set
+from .question_list import QuestionList
 from .records import Dataset, Problems, QuestionRecord
 from .splits import with_missing_splits
 
@@ -42,23 +42,23 @@ def read_questions(path: str | Path, format: str | None = None, columns: Columns
     """
     if format is not None and format not in FORMATS:
         raise SettingError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}.")
-    with opened(Path(path), columns.strip_prefix) as (place, photos):
+    with open_data_set(Path(path), columns.strip_prefix) as (place, photos):
         return _read(place, photos, format, columns)
 
 
 def _read(path: Path, photos: ImageFolder, format: str | None, columns: Columns) -> Dataset:
     if not path.exists():
-        raise DataError(f"{shown(path)} does not exist; check the spelling of the path.")
+        raise DataError(f"{printable(path)} does not exist; check the spelling of the path.")
     problems = Problems()
     records: list[QuestionRecord] = []
     names = [format] if format else _formats_of(path, columns)
     if not names:
         raise DataError(
-            tables.why_not(path, columns)
-            or f"{shown(path)} is no data set of questions that is known; give a folder of VQA JSON, COCO-QA, DAQUAR, "
+            tables.missing_columns(path, columns)
+            or f"{printable(path)} is no data set of questions that is known; give a folder of VQA JSON, COCO-QA, DAQUAR, "
             "easy-VQA or GQA, a CSV or JSONL file with the columns image, question and answer, or captions."
         )
-    for file in outputs_in(path):
+    for file in model_outputs_in(path):
         problems.add("files are what a model said, and nothing to learn from", file.name)
     for name in names:
         questions = QuestionList(photos, problems, columns)
@@ -66,14 +66,14 @@ def _read(path: Path, photos: ImageFolder, format: str | None, columns: Columns)
         records += questions.records
     if not records:
         why = "; ".join(problems.sentences()) or "no question was found"
-        raise DataError(f"{shown(path)} gives no question that can be used ({why}); mend that first.")
+        raise DataError(f"{printable(path)} gives no question that can be used ({why}); mend that first.")
     records, made = with_missing_splits(records)
     return Dataset("+".join(names), records, problems, made, tuple(photos.unused()))
 
 
 def formats_of(path: Path, columns: Columns = USUAL) -> list[str]:
     """The formats of the questions there, by their names in `FORMATS`; none where there are no questions."""
-    with opened(path) as (place, _):
+    with open_data_set(path) as (place, _):
         return _formats_of(place, columns)
 
 

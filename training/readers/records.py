@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from encoders.archives import FileInside
-from runtime.errors import shown
+from encoders.archives import ArchivedFile
+from runtime.errors import printable
 
-from .parquet import PhotoInParquet
+from .parquet import ParquetPhoto
 
-PhotoFile: TypeAlias = Path | FileInside | PhotoInParquet
+PhotoFile: TypeAlias = Path | ArchivedFile | ParquetPhoto
 
 SPLITS = ("train", "val", "test")
 REMEDIES = {
@@ -52,7 +52,7 @@ class Problems:
         self.counts[fault] += 1
         shown_so_far = self.examples.setdefault(fault, [])
         if len(shown_so_far) < 3:
-            shown_so_far.append(shown(str(example)))
+            shown_so_far.append(printable(str(example)))
 
     def merge(self, others: "Problems") -> None:
         """Count another data set's faults too."""

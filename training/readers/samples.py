@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from encoders.archives import FileInside, files_inside
+from encoders.archives import ArchivedFile, list_archive
 from encoders.formats import PHOTO_SUFFIXES
 from runtime.errors import DataError
 
@@ -52,10 +52,10 @@ def rows(archive: Path, problems: Problems) -> Iterator[tuple[int, dict]]:
     yield from enumerate(_rows(_whole(archive, problems), problems), start=1)
 
 
-def _whole(archive: Path, problems: Problems) -> Iterator[FileInside]:
+def _whole(archive: Path, problems: Problems) -> Iterator[ArchivedFile]:
     read = 0
     try:
-        for file in files_inside(archive):
+        for file in list_archive(archive):
             read += 1
             yield file
     except DataError:
@@ -64,9 +64,9 @@ def _whole(archive: Path, problems: Problems) -> Iterator[FileInside]:
         problems.add("archives are cut short, and read as far as they are whole", archive.name)
 
 
-def _rows(files: Iterable[FileInside], problems: Problems) -> Iterator[dict]:
-    photos: list[tuple[str, FileInside]] = []
-    texts: dict[str, list[FileInside]] = {}
+def _rows(files: Iterable[ArchivedFile], problems: Problems) -> Iterator[dict]:
+    photos: list[tuple[str, ArchivedFile]] = []
+    texts: dict[str, list[ArchivedFile]] = {}
     for file in files:
         path = PurePosixPath(file.member)
         key, suffix = str(path.with_suffix("")) if path.name else "", path.suffix.lower()
@@ -78,8 +78,8 @@ def _rows(files: Iterable[FileInside], problems: Problems) -> Iterator[dict]:
         yield from _rows_of(photo, texts.get(key, ()), problems)
 
 
-def _rows_of(photo: FileInside, texts: Iterable[FileInside], problems: Problems) -> Iterator[dict]:
-    own, told = {"image": photo}, [{}]
+def _rows_of(photo: ArchivedFile, texts: Iterable[ArchivedFile], problems: Problems) -> Iterator[dict]:
+    columns_of_all, objects = {"image": photo}, [{}]
     for file in texts:
         suffix = PurePosixPath(file.member).suffix.lower()
         try:
@@ -88,16 +88,16 @@ def _rows_of(photo: FileInside, texts: Iterable[FileInside], problems: Problems)
             problems.add("texts in an archive are damaged", file.member)
             continue
         if suffix in _LINES:
-            own["caption"] = [line for line in text.splitlines() if line.strip()]
+            columns_of_all["caption"] = [line for line in text.splitlines() if line.strip()]
         elif suffix == ".json":
-            told = _objects(text, file, problems)
+            objects = _objects(text, file, problems)
         else:
-            own["cls"] = text.strip()
-    for row in told:
-        yield {name: value for name, value in row.items() if name not in IMAGES} | own
+            columns_of_all["cls"] = text.strip()
+    for row in objects:
+        yield {name: value for name, value in row.items() if name not in IMAGES} | columns_of_all
 
 
-def _objects(text: str, file: FileInside, problems: Problems) -> list[dict]:
+def _objects(text: str, file: ArchivedFile, problems: Problems) -> list[dict]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
 
-from runtime.errors import DataError, shown
+from runtime.errors import DataError, printable
 
 from . import read_captions
 from .columns import USUAL, Columns
@@ -39,7 +39,7 @@ def read_several(paths: Sequence[Path], format: str | None = None, columns: Colu
         made.update(found.made)
         unused += found.unused
     if len(paths) > 1:  # within one data set, it is for its owner to mend
-        records = keep_apart(records, problems)
+        records = drop_held_out(records, problems)
     return Dataset("+".join(formats), records, problems, tuple(sorted(made)), tuple(unused))
 
 
@@ -48,14 +48,14 @@ def _names(paths: Sequence[Path]) -> list[str]:
     full = [Path(path).resolve() for path in paths]
     twice = [path for path, count in Counter(full).items() if count > 1]
     if twice:
-        raise DataError(f"{shown(twice[0])} is given twice; give each data set once.")
+        raise DataError(f"{printable(twice[0])} is given twice; give each data set once.")
     depth = 1
     while len({path.parts[-depth:] for path in full}) < len(full):
         depth += 1
     return ["/".join(path.parts[-depth:]) for path in full]
 
 
-def keep_apart(records: Sequence[Record], problems: Problems, *, held_out: Iterable[PhotoFile] = ()) -> list[Record]:
+def drop_held_out(records: Sequence[Record], problems: Problems, *, held_out: Iterable[PhotoFile] = ()) -> list[Record]:
     """The records without those of training photos that are held out elsewhere: in another record, or in `held_out`.
 
     Two files are the same photo when their bytes are, or when their names carry the same COCO id.

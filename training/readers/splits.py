@@ -14,7 +14,7 @@ from .records import CaptionRecord, PhotoFile, QuestionRecord
 Record = TypeVar("Record", CaptionRecord, QuestionRecord)
 
 SHARE = 0.05
-FEWEST = 3  # photos that can be split: one to train on, one to validate and one to test with
+MIN_PHOTOS = 3  # photos that can be split: one to train on, one to validate and one to test with
 _HELD_OUT = ("test", "val")  # test first: its photos do not depend on whether the data set has a val split
 
 
@@ -32,7 +32,7 @@ def with_missing_splits(
     """
     present = {record.split for record in records}
     photos = {record.image for record in records if record.split == "train"}
-    missing = [split for split in _HELD_OUT if split not in present] if len(photos) >= FEWEST else []
+    missing = [split for split in _HELD_OUT if split not in present] if len(photos) >= MIN_PHOTOS else []
     count, moved = max(1, round(share * len(photos))), {}
     for split in missing:
         chosen = sorted(photos, key=lambda photo: (_digest(photo, split, seed), str(photo)))[:count]

@@ -9,34 +9,34 @@ split (`val.csv`), else all of it is for training. Other names of columns are gi
 from collections.abc import Callable
 from pathlib import Path
 
-from runtime.errors import DataError, shown
+from runtime.errors import DataError, printable
 
-from .cells import is_blank, listed, split_in, text_of
-from .checks import QuestionList
+from .cells import is_blank, parse_list, split_in, text_of
 from .columns import USUAL, Columns
-from .files import TABLES, columns, is_output, read_rows, tables_in, unread_parquet
+from .files import TABLES, columns, is_model_output, read_rows, tables_in, unread_parquet
+from .question_list import QuestionList
 
 WANTED = ("image", "question")
 _PHRASES = {"freeform", "para", "test_freeform", "test_para"}  # VQA-RAD's phrase_type, which tells its test set too
 
 
-def recognise(path: Path, which: Columns = USUAL) -> list[Path]:
+def recognise(path: Path, column_names: Columns = USUAL) -> list[Path]:
     """The tables of questions in a folder, or else in its sub-folders, or the one file; told by their columns."""
-    files = tables_in(path, TABLES, lambda file: _is_table(columns(file), which))
+    files = tables_in(path, TABLES, lambda file: _is_table(columns(file), column_names))
     return [file for file in files if path.is_file() or not file.match("cocoqa*.jsonl")]  # read by cocoqa.py
 
 
-def _is_table(has: set[str], which: Columns) -> bool:
-    found = which.among(has)
-    return bool(found.image and found.question) and which.all_in(has) and not is_output(has)
+def _is_table(has: set[str], column_names: Columns) -> bool:
+    found = column_names.match(has)
+    return bool(found.image and found.question) and column_names.all_in(has) and not is_model_output(has)
 
 
-def why_not(path: Path, which: Columns = USUAL) -> str | None:
+def missing_columns(path: Path, column_names: Columns = USUAL) -> str | None:
     """What the first table there lacks to be one of questions, in a sentence; None where there is none."""
-    for file in tables_in(path, TABLES, lambda file: not is_output(columns(file))):
+    for file in tables_in(path, TABLES, lambda file: not is_model_output(columns(file))):
         has = columns(file)
         if len(has) > 1:
-            return which.ask_for(WANTED, file.name, has)
+            return column_names.explain_missing(WANTED, file.name, has)
     return unread_parquet(path)
 
 
@@ -50,8 +50,8 @@ def read(path: Path, questions: QuestionList) -> None:
     if not files:
         has = ", ".join(sorted(columns(path))) or "no readable rows" if path.is_file() else "no such table"
         raise DataError(
-            why_not(path, questions.columns)
-            or f"{shown(path)} has {shown(has)}; a table of questions has the columns image, question and answer."
+            missing_columns(path, questions.columns)
+            or f"{printable(path)} has {printable(has)}; a table of questions has the columns image, question and answer."
         )
     for file in files:
         add_rows(file, questions)
@@ -59,18 +59,18 @@ def read(path: Path, questions: QuestionList) -> None:
 
 def add_rows(file: Path, questions: QuestionList, *, answer_of: Callable[[dict], object] | None = None) -> None:
     """Every row of one table. `answer_of` changes how a row's answer is read."""
-    questions.begin(file)
+    questions.start_file(file)
     folder = questions.photos.folder_of(file)
-    split = split_in(file.stem) or split_in(questions.photos.within(file)) or "train"
+    split = split_in(file.stem) or split_in(questions.photos.folder_in_root(file)) or "train"
     for number, row in read_rows(file, questions.problems, questions.columns):
-        found = questions.columns.among(row)
+        found = questions.columns.match(row)
         answer = answer_of(row) if answer_of else row.get(found.answer)
         image = row.get(found.image)
         questions.add(
             images=[f"{folder}/{image}", image] if folder and isinstance(image, str) else [image],
             question_id=f"{file.stem}-{number}" if is_blank(row.get(found.id)) else row[found.id],
             question=row.get(found.question),
-            answers=None if answer is None else [_text(item) for item in listed(answer)],
+            answers=None if answer is None else [_text(item) for item in parse_list(answer)],
             split=_split(row, row.get(found.split), split),
             kind=row.get(found.kind, ""),
         )

@@ -8,13 +8,13 @@ question id. The photo of image 42 is looked for as COCO_{subtype}_000000000042.
 import re
 from pathlib import Path
 
-from runtime.errors import DataError, shown
+from runtime.errors import DataError, printable
 
 from . import gqa
 from .cells import same_id, split_in, text_of
-from .checks import QuestionList
 from .files import head, read_json
 from .image_folder import photo_root
+from .question_list import QuestionList
 from .records import Problems
 
 _KIND_OF_FILE = re.compile(r"(openended|multiplechoice)_|_?(questions|annotations)", re.IGNORECASE)
@@ -35,7 +35,7 @@ def _pairs(root: Path) -> list[tuple[Path, Path | None]]:
     annotations = {_key(file): file for file in files if "annotations" in file.name.lower()}
     questions: dict[str, Path] = {}
     for file in files:
-        if "questions" in file.name.lower() and re.match(rb"\s*\{", head(file)) and not gqa.is_one(file):
+        if "questions" in file.name.lower() and re.match(rb"\s*\{", head(file)) and not gqa.is_gqa(file):
             multiple_choice = "multiplechoice" in file.name.lower()  # v1 has the same questions in both files
             if _key(file) not in questions or not multiple_choice:
                 questions[_key(file)] = file
@@ -57,7 +57,7 @@ def read(path: Path, rows: QuestionList) -> None:
 
 
 def _read_pair(questions_file: Path, annotations_file: Path | None, rows: QuestionList) -> None:
-    rows.begin(questions_file)
+    rows.start_file(questions_file)
     content, questions = _list_in(questions_file, "questions")
     annotations = _annotations(annotations_file, rows.problems) if annotations_file else None
     asked = set()
@@ -87,7 +87,7 @@ def _read_pair(questions_file: Path, annotations_file: Path | None, rows: Questi
 def _list_in(file: Path, name: str) -> tuple[dict, list]:
     content = read_json(file)
     if not isinstance(content, dict) or not isinstance(content.get(name), list):
-        raise DataError(f"{shown(file)} has no list of {name}; give a file in the official VQA shape.")
+        raise DataError(f"{printable(file)} has no list of {name}; give a file in the official VQA shape.")
     return content, content[name]
 
 

@@ -13,7 +13,7 @@ from captioner.decoder import DecoderSettings
 from captioner.model import Captioner
 from captioner.search import SearchSettings
 from encoders.text import END, PAD, START, UNK
-from runtime.bundled import folder_of
+from runtime.bundled import resolve_model
 from runtime.errors import DataError, SettingError
 from training.config.fit import FitSettings
 from training.config.task import CaptionSettings
@@ -71,7 +71,7 @@ class CaptionerSettings:
 
 
 @lru_cache(maxsize=2)
-def some_records(data: str, photos: int, val_photos: int) -> list[CaptionRecord]:
+def sample_records(data: str, photos: int, val_photos: int) -> list[CaptionRecord]:
     """So many photos of the train and of the val split.
 
     Raises:
@@ -88,7 +88,7 @@ def some_records(data: str, photos: int, val_photos: int) -> list[CaptionRecord]
     return some
 
 
-def trained(case: dict, out: Path) -> tuple[CaptionTask, Row]:
+def train_case(case: dict, out: Path) -> tuple[CaptionTask, Row]:
     """A captioner trained as a case says, and what is known of it; goes on where an earlier call was stopped.
 
     The row has CIDEr, BLEU-4 and the share of different captions on the val photos, greedily found by the captioner as
@@ -98,8 +98,8 @@ def trained(case: dict, out: Path) -> tuple[CaptionTask, Row]:
         out: the study's folder; the features are computed there once for all its captioners.
     """
     s = CaptionerSettings(**{name: case[name] for name in CaptionerSettings.__dataclass_fields__} | {"seeds": 1})
-    records = some_records(s.data, s.photos, s.val_photos)
-    folder = str(folder_of(s.encoder))
+    records = sample_records(s.data, s.photos, s.val_photos)
+    folder = str(resolve_model(s.encoder))
     preprocessing = starting_preprocessing(None, folder)
     encoder = start_encoder(None, folder, preprocessing=preprocessing)
     sizes = {"attention_size": s.attention} | case["options"]
@@ -109,8 +109,8 @@ def trained(case: dict, out: Path) -> tuple[CaptionTask, Row]:
         DecoderSettings(s.embedding, s.hidden, dropout=s.dropout, projection_size=s.projection, **sizes),
         min_count=s.min_count, max_size=None, unit="word", seed=case["seed"],
     )  # fmt: skip
-    how = CaptionSettings(batch=s.batch, beam=1)
-    task = CaptionTask(captioner, records, how, epochs=s.epochs, seed=case["seed"], cache=out / "cache")
+    task_settings = CaptionSettings(batch=s.batch, beam=1)
+    task = CaptionTask(captioner, records, task_settings, epochs=s.epochs, seed=case["seed"], cache=out / "cache")
     for _ in task.prepare():
         pass
     key = hashlib.sha256(json.dumps(case, sort_keys=True).encode()).hexdigest()[:8]
@@ -124,26 +124,26 @@ def trained(case: dict, out: Path) -> tuple[CaptionTask, Row]:
             raise KeyboardInterrupt
     task.model.eval()
     size = sum(weight.numel() for weight in captioner.network.decoder.recurrent.parameters())
-    row = {"network": case["network"], "seed": case["seed"], **scored(task, said(task, "argmax", case["seed"])),
+    row = {"network": case["network"], "seed": case["seed"], **caption_metrics(task, decode_captions(task, "argmax", case["seed"])),
            "recurrent_parameters": size, "captions_a_second": median(rates or [0.0])}  # fmt: skip
     return task, row
 
 
-def said(task: CaptionTask, how: str, seed: int) -> list[str]:
-    """Captions of the val photos by `argmax`, by `sampling`, or with the `softmax` vector fed back; see `softly`."""
+def decode_captions(task: CaptionTask, method: str, seed: int) -> list[str]:
+    """Captions of the val photos by `argmax`, by `sampling`, or with the `softmax` vector fed back; see `decode_softmax`."""
     captions: list[str] = []
     for rows in task.val_rows.split(64):
         features = task.source[rows].float()
-        if how == "softmax":
-            captions += softly(task.captioner, features)
+        if method == "softmax":
+            captions += decode_softmax(task.captioner, features)
         else:
-            search = SearchSettings(beam=1, sample=how == "sampling", max_length=MAX_LENGTH, no_repeat=0, seed=seed)
+            search = SearchSettings(beam=1, sample=method == "sampling", max_length=MAX_LENGTH, no_repeat=0, seed=seed)
             captions += [caption.text for caption in task.captioner.describe(features, search)]
     return captions
 
 
 @torch.inference_mode()
-def softly(captioner: Captioner, features: torch.Tensor) -> list[str]:
+def decode_softmax(captioner: Captioner, features: torch.Tensor) -> list[str]:
     """Captions of features (B, L, D), each word the likeliest, but what is fed back is the whole softmax vector."""
     decoder, words = captioner.network.decoder, []
     state, given = decoder.start(features), torch.full((len(features),), START)
@@ -156,7 +156,7 @@ def softly(captioner: Captioner, features: torch.Tensor) -> list[str]:
     return [captioner.vocabulary.decode(ids[: ids.index(END)] if END in ids else ids) for ids in lists]
 
 
-def scored(task: CaptionTask, captions: list[str]) -> Row:
+def caption_metrics(task: CaptionTask, captions: list[str]) -> Row:
     """CIDEr of captions of the val photos, and how many different ones there are."""
     records = [task.records[row] for row in task.val_rows.tolist()]
     scores, _ = scores_by_set(records, captions)

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from runtime.errors import SettingError
 
 from .first_symbol import Reader, learn, sequences
-from .results import Row, measured, new_figure, write_table
+from .results import Row, new_figure, run_cases, write_table
 
 NETWORKS = {
     "RNN": {"cell": "rnn"},
@@ -56,12 +56,16 @@ def gradients(settings: GradientSettings, folder: Path) -> Iterator[str]:
     """Measure, a case at a time; then write the table and the figure. Yields what is done, in words."""
     new_figure(1)  # what it needs is missed now, not after the work
     how = asdict(settings)
-    parts = {"flow": (flow, "network", NETWORKS), "scale": (scaled, "scale", SCALES), "clip": (clipped, "clip", CLIPS)}
+    parts = {
+        "flow": (gradient_flow, "network", NETWORKS),
+        "scale": (scaled_rnn, "scale", SCALES),
+        "clip": (clipped_run, "clip", CLIPS),
+    }
     rows: dict[str, list[Row]] = {}
     for part, (measure, name, choices) in parts.items():
         cases = [{name: choice, **how} for choice in choices]
         rows[part] = []
-        for case, found in zip(cases, measured(cases, measure, folder / part), strict=True):
+        for case, found in zip(cases, run_cases(cases, measure, folder / part), strict=True):
             rows[part] += found
             yield f"{part}: {case[name]}"
     _draw(rows, folder / "figure.png")
@@ -83,7 +87,7 @@ def gradient_norms(reader: Reader, x: Tensor, first: Tensor) -> list[float]:
     return [g.flatten(1).norm(dim=1).mean().item() for g in reversed(arrived)]
 
 
-def flow(*, network: str, seed: int, **how) -> list[Row]:
+def gradient_flow(*, network: str, seed: int, **how) -> list[Row]:
     """A network's gradient norms before and after it has learnt, relative to the loss's own at the end."""
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
@@ -105,7 +109,7 @@ def rnn_of_scale(hidden: int, scale: float) -> Reader:
     return reader
 
 
-def scaled(*, scale: float, seed: int, **how) -> list[Row]:
+def scaled_rnn(*, scale: float, seed: int, **how) -> list[Row]:
     """Gradient norms of an RNN by its singular values. Its inputs are small, so that tanh is nearly linear at first."""
     torch.manual_seed(seed)
     reader = rnn_of_scale(how["hidden"], scale)
@@ -118,7 +122,7 @@ def scaled(*, scale: float, seed: int, **how) -> list[Row]:
             for d, n in enumerate(norms)]  # fmt: skip
 
 
-def clipped(*, clip: str, seed: int, **how) -> list[Row]:
+def clipped_run(*, clip: str, seed: int, **how) -> list[Row]:
     """Loss and gradient norm at each step of a run with large singular values and plain SGD."""
     torch.manual_seed(seed)
     reader = rnn_of_scale(how["hidden"], how["clip_scale"])

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from encoders.recurrent import LSTMVariantCell
 
-from .captioners import CaptionerSettings, trained
-from .results import Row, measured, new_figure, write_table
+from .captioners import CaptionerSettings, train_case
+from .results import Row, new_figure, run_cases, write_table
 
-CLOSE = 1.0  # points of CIDEr: so near to the best, one seed does not tell
+CLOSE_CIDER = 1.0  # points of CIDEr: so near to the best, one seed does not tell
 CHANGES = [name for name in LSTMVariantCell.VARIANTS if name != "peepholes"]
 NETWORKS = {
     "rnn": {"cell": "rnn"},
@@ -29,13 +29,13 @@ def odyssey(settings: CaptionerSettings, folder: Path) -> Iterator[str]:
 
     def train(networks: list[str], seeds: range) -> Iterator[str]:
         cases = [settings.case(name, NETWORKS[name], seed) for seed in seeds for name in networks]
-        for found in measured(cases, lambda **case: [trained(case, folder)[1]], folder):
+        for found in run_cases(cases, lambda **case: [train_case(case, folder)[1]], folder):
             rows.extend(found)
             yield f"{found[0]['network']}, seed {found[0]['seed']}: CIDEr {found[0]['cider']:.1f}"
 
     yield from train(list(NETWORKS), range(1, 2))
     best = max(row["cider"] for row in rows)
-    close = [row["network"] for row in rows if row["cider"] >= best - CLOSE]
+    close = [row["network"] for row in rows if row["cider"] >= best - CLOSE_CIDER]
     yield from train(close, range(2, settings.seeds + 1))
     table = _table(rows)
     _draw(table, rows, folder / "figure.png")

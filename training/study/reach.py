@@ -12,7 +12,7 @@ import torch
 from runtime.errors import SettingError
 
 from .first_symbol import Reader, accuracy, learn
-from .results import Row, measured, new_figure, write_table
+from .results import Row, new_figure, run_cases, write_table
 
 NETWORKS = {
     "RNN": {"cell": "rnn"},
@@ -59,7 +59,7 @@ def reach(settings: ReachSettings, folder: Path) -> Iterator[str]:
     cases = [{"network": network, "seed": 1 + n, **how} for n in range(settings.seeds) for network in NETWORKS]
     rows: list[Row] = []
     new_figure(1)  # what it needs is missed now, not after the work
-    for case, found in zip(cases, measured(cases, reach_of, folder), strict=True):
+    for case, found in zip(cases, run_cases(cases, reach_of, folder), strict=True):
         rows += found
         yield f"{case['network']}, seed {case['seed']}: " + ", ".join(
             f"{row['accuracy']:.0%} after {row['distance']}" for row in found

@@ -10,7 +10,7 @@ from runtime.errors import SettingError
 Row = dict[str, object]
 
 
-def measured(cases: Iterable[dict], measure: Callable[..., list[Row]], folder: Path) -> Iterator[list[Row]]:
+def run_cases(cases: Iterable[dict], measure: Callable[..., list[Row]], folder: Path) -> Iterator[list[Row]]:
     """The rows of each case in turn: `measure(**case)`, or read back where an earlier call had them already.
 
     Args:
@@ -48,13 +48,13 @@ def write_table(rows: Sequence[Row], folder: Path, name: str = "table") -> str:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
-    lines = [names, ["---"] * len(names), *([_shown(row.get(name, "")) for name in names] for row in rows)]
+    lines = [names, ["---"] * len(names), *([_format(row.get(name, "")) for name in names] for row in rows)]
     text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     (folder / f"{name}.md").write_text(text, encoding="utf-8")
     return text
 
 
-def _shown(value: object) -> str:
+def _format(value: object) -> str:
     if not isinstance(value, float):
         return str(value)
     return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"

@@ -13,17 +13,17 @@ import torch
 from torch import Tensor
 
 from encoders.images import open_photo
-from runtime.errors import PhotoError, shown
+from runtime.errors import PhotoError, printable
 from training.loop.alarms import Alarm
 
-FOR_ALARMS = ("commonest", "shuffled_cider", "attention_entropy", "attention_movement")  # scores of no other interest
-LOOKED_AT = 64  # photos of a data set
-FEWEST = 8  # photos or captions that are enough to say something of them all
+ALARM_SCORES = ("commonest", "shuffled_cider", "attention_entropy", "attention_movement")  # scores of no other interest
+SAMPLED_PHOTOS = 64  # photos of a data set
+MIN_COUNT = 8  # photos or captions that are enough to say something of them all
 
 
 def caption_alarms(scores: dict[str, float | None], photos: int) -> list[Alarm]:
     """What `training.tasks.captioner.CaptionTask.validate` measured on so many photos, judged."""
-    if photos < FEWEST:
+    if photos < MIN_COUNT:
         return []
     found = attention_alarms(scores)
     if scores["distinct"] < 0.05 or scores["commonest"] > 0.5:
@@ -63,7 +63,7 @@ def attention_alarms(scores: dict[str, float | None]) -> list[Alarm]:
 
 def answer_alarms(scores: dict[str, float | None], questions: int) -> list[Alarm]:
     """What `training.tasks.vqa.VqaTask.validate` measured on so many questions, judged."""
-    if questions < FEWEST:
+    if questions < MIN_COUNT:
         return []
     found = attention_alarms(scores)
     seen, blind = scores["accuracy"], scores["question_only_accuracy"]
@@ -97,16 +97,16 @@ def photo_alarms(paths: Sequence[Path]) -> list[Alarm]:
 
     So look masks and 16-bit scans taken for photos, and files that an earlier step spoilt.
     """
-    some = list(paths)[:: max(1, len(paths) // LOOKED_AT)][:LOOKED_AT]
+    some = list(paths)[:: max(1, len(paths) // SAMPLED_PHOTOS)][:SAMPLED_PHOTOS]
     with ThreadPoolExecutor(2) as pool:
         ranges = [(path, low, high) for path, (low, high) in zip(some, pool.map(_range, some), strict=True)]
     flat = [(path, low, high) for path, low, high in ranges if high - low < 16]
-    if len(some) < FEWEST or 2 * len(flat) < len(some):
+    if len(some) < MIN_COUNT or 2 * len(flat) < len(some):
         return []
     path, low, high = flat[0]
     return [Alarm(
         "pixels",
-        f"{len(flat)} of {len(some)} photos looked at are nearly one colour (the pixels of {shown(path)} go from "
+        f"{len(flat)} of {len(some)} photos looked at are nearly one colour (the pixels of {printable(path)} go from "
         f"{low:.0f} to {high:.0f} of 0 to 255); look at the files: they may be masks, or badly converted from 16 bits.",
     )]  # fmt: skip
 

@@ -25,19 +25,19 @@ class VqaBatch:
     tokens: Tensor
     lengths: Tensor
     answers: Tensor
-    worth: Tensor
+    soft_targets: Tensor
     all_questions: int = 0
 
     def __post_init__(self):
         self.all_questions = self.all_questions or len(self)
 
     @property
-    def asked(self) -> Tensor:
+    def valid(self) -> Tensor:
         """bool (P, Q), true for a question that is there."""
-        return self.worth.sum(2) > 0
+        return self.soft_targets.sum(2) > 0
 
     def __len__(self) -> int:
-        return int(self.asked.sum())
+        return int(self.valid.sum())
 
 
 class AnswerLoss(nn.Module):
@@ -81,9 +81,9 @@ class AnswerLoss(nn.Module):
         if self.blind:
             blind = torch.rand(batch.lengths.shape, device=tokens.device) < self.blind
         logits, _ = self.answerer(features, tokens, batch.lengths, blind)
-        log_p = torch.log_softmax(logits.float()[batch.asked], dim=1)  # (N, A)
-        worth = batch.worth[batch.asked]
-        loss = -(worth * log_p.gather(1, batch.answers[batch.asked])).sum()
+        log_p = torch.log_softmax(logits.float()[batch.valid], dim=1)  # (N, A)
+        soft_targets = batch.soft_targets[batch.valid]
+        loss = -(soft_targets * log_p.gather(1, batch.answers[batch.valid])).sum()
         if self.smoothing:
             loss = (1 - self.smoothing) * loss - self.smoothing * log_p.mean(1).sum()
         return loss / batch.all_questions

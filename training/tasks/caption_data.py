@@ -8,7 +8,7 @@ from training.readers import read_captions
 from training.readers.columns import USUAL, Columns
 from training.readers.questions import read_questions
 from training.readers.records import CaptionRecord, Dataset, QuestionRecord
-from training.readers.several import keep_apart, read_several
+from training.readers.several import drop_held_out, read_several
 
 
 def read_training_captions(
@@ -23,7 +23,7 @@ def read_training_captions(
     found = read_several(paths, format, columns)
     if held_out:
         photos = {record.image for path in held_out for record in _read_any(path) if record.split != "train"}
-        found.records = keep_apart(found.records, found.problems, held_out=photos)
+        found.records = drop_held_out(found.records, found.problems, held_out=photos)
     return found
 
 

@@ -14,14 +14,14 @@ from captioner.model import Captioner
 from captioner.search import SearchSettings
 from encoders.text import END, START, pad
 from runtime.errors import DataError
-from training.caches.augment import growing_size, random_views
+from training.caches.augment import progressive_size, random_views
 from training.caches.photos import PhotoCache
 from training.caches.views import ViewCache
 from training.config.task import CaptionSettings
 from training.loop.alarms import Alarm
 from training.loop.fingerprint import digest
 from training.loop.seed import generator
-from training.loop.task import WHOLE
+from training.loop.task import WHOLE_BATCH
 from training.metrics.captions import distinct_share, score_tokens
 from training.metrics.cider import CiderD
 from training.metrics.evaluate import scores_by_set
@@ -71,12 +71,12 @@ class CaptionTask:
         self.weights = dict(weights or {})
         self.captioner, self.settings, self.epochs, self.seed = captioner, settings, epochs, seed
         self.records = [r for name in ("train", "val") for r in records if r.split == name]
-        self.source = self._source(cache, precision)
+        self.source = self._open_cache(cache, precision)
         self.tokens = [[captioner.vocabulary.encode(c) for c in r.captions] for r in self.records]
         self.model = self._loss()
-        self._sort_out()
+        self._index_rows()
 
-    def _source(self, cache: Path, precision: str) -> PhotoCache | ViewCache:
+    def _open_cache(self, cache: Path, precision: str) -> PhotoCache | ViewCache:
         s, captioner = self.settings, self.captioner
         paths, encoder = [r.image for r in self.records], captioner.network.encoder
         self.layers: nn.Module | None = encoder if s.finetune_encoder else None  # those that are trained
@@ -113,9 +113,9 @@ class CaptionTask:
         """
         for done in self.source.fill():
             yield done, len(self.source)
-        self._sort_out()
+        self._index_rows()
 
-    def _sort_out(self) -> None:
+    def _index_rows(self) -> None:
         rows = {name: [i for i, r in enumerate(self.records) if r.split == name and i not in self.source.bad]
                 for name in ("train", "val")}  # fmt: skip
         for name, found in rows.items():
@@ -133,15 +133,15 @@ class CaptionTask:
         parts = []
         for name, rows in self._by_set.items():
             whole, rest = divmod(round(self.weights.get(name, 1.0) * len(rows)), len(rows))
-            some = torch.randperm(len(rows), generator=generator(self.seed, "share", name, epoch))[:rest]
-            parts += [rows] * whole + [rows[some]]
+            extra = torch.randperm(len(rows), generator=generator(self.seed, "share", name, epoch))[:rest]
+            parts += [rows] * whole + [rows[extra]]
         rows = torch.cat(parts)
         return rows[torch.randperm(len(rows), generator=generator(self.seed, "order", epoch))]
 
-    def batch(self, epoch: int, step: int, part: slice = WHOLE) -> CaptionBatch:
+    def batch(self, epoch: int, step: int, part: slice = WHOLE_BATCH) -> CaptionBatch:
         rows = self._order(epoch)[step * self.settings.batch :][: self.settings.batch]
         random = generator(self.seed, "captions", epoch, step)
-        tokens, lengths, order = caption_tokens([self._drawn(row, random) for row in rows.tolist()])
+        tokens, lengths, order = caption_tokens([self._sample_captions(row, random) for row in rows.tolist()])
         rows = rows[order]
         photos = self.source.view(rows[part], epoch) if self.settings.views else self.source[rows[part]]
         if self.settings.finetune_encoder and not self.settings.views:
@@ -152,14 +152,14 @@ class CaptionTask:
                 smallest=self.settings.smallest_view,
                 mirror=self.settings.mirror,
                 part=part,
-                among=len(rows),
+                batch_size=len(rows),
             )
             photos = self.captioner.preprocessing.normalise(views)
         progress = (epoch + step / self.steps) / self.epochs
         whole = (len(rows), int((lengths > 0).sum()), int((lengths - 1).clamp(min=0).sum()))
         return CaptionBatch(photos.float(), tokens[part], lengths[part], rows[part], progress, *whole)
 
-    def _drawn(self, row: int, random: torch.Generator) -> list[list[int]]:
+    def _sample_captions(self, row: int, random: torch.Generator) -> list[list[int]]:
         """The captions of a photo, as many as a step takes."""
         captions = self.tokens[row]
         if len(captions) <= self.settings.most_captions:
@@ -169,7 +169,7 @@ class CaptionTask:
 
     def _view_size(self, epoch: int) -> int:
         last, stride = self.captioner.preprocessing.size, self.captioner.network.encoder.stride
-        return growing_size(epoch, self.epochs, first=self.settings.start_size, last=last, stride=stride)
+        return progressive_size(epoch, self.epochs, first=self.settings.start_size, last=last, stride=stride)
 
     def fingerprint(self) -> dict[str, Any]:
         network = self.captioner.network
@@ -183,12 +183,12 @@ class CaptionTask:
             "weights": self.weights,
         }
 
-    def rate_scale(self, name: str) -> float:
+    def lr_scale(self, name: str) -> float:
         return self.settings.encoder_rate if ".encoder." in name else 1.0
 
     def captions(self, rows: Tensor) -> list[Caption]:
         """Free-running captions of these photos."""
-        said = []
+        captions = []
         for part in rows.split(64):
             photos = self.source[part]
             if self.settings.finetune_encoder and not self.settings.views:
@@ -197,8 +197,8 @@ class CaptionTask:
             if self.layers is not None:
                 with torch.no_grad():
                     features = self.layers(features)
-            said += self.captioner.describe(features, SearchSettings(beam=self.settings.beam))
-        return said
+            captions += self.captioner.describe(features, SearchSettings(beam=self.settings.beam))
+        return captions
 
     def validate(self) -> dict[str, float]:
         """Caption scores of the `val` photos. CIDEr decides; of several data sets, the mean of each one's CIDEr.
@@ -210,27 +210,27 @@ class CaptionTask:
         - `attention_entropy`, `attention_movement`: how flat the attention is, and how far it moves from word to word.
         """
         captions = self.captions(self.val_rows)
-        said = [caption.text for caption in captions]
+        texts = [caption.text for caption in captions]
         records = [self.records[row] for row in self.val_rows.tolist()]
-        self.said = [{"image": str(record.image), "caption": caption}
-                     for record, caption in zip(records, said, strict=True)]  # fmt: skip
-        scores, each = scores_by_set(records, said)
+        self.samples = [{"image": str(record.image), "caption": caption}
+                     for record, caption in zip(records, texts, strict=True)]  # fmt: skip
+        scores, each = scores_by_set(records, texts)
         decides = sum(s["cider"] for s in each.values()) / len(each) if each else scores["cider"]
         named = {f"{name}/{score}": s[score] for name, s in each.items() for score in ("bleu_4", "cider")}
-        return {"score": decides, **scores, **named, "distinct": distinct_share(said),
-                "commonest": commonest_share(said), "shuffled_cider": self._shuffled_cider(said),
+        return {"score": decides, **scores, **named, "distinct": distinct_share(texts),
+                "commonest": commonest_share(texts), "shuffled_cider": self._shuffled_cider(texts),
                 **_attention(captions)}  # fmt: skip
 
-    def _shuffled_cider(self, said: Sequence[str]) -> float:
-        tokens = [score_tokens(caption).split() for caption in said]
+    def _shuffled_cider(self, texts: Sequence[str]) -> float:
+        tokens = [score_tokens(caption).split() for caption in texts]
         shifted = tokens[len(tokens) // 2 :] + tokens[: len(tokens) // 2]
         return 10 * sum(self._cider(photo, caption) for photo, caption in enumerate(shifted)) / len(tokens)
 
     @cached_property
     def _cider(self) -> CiderD:
         """Against people's captions of the validation photos."""
-        said = [self.records[row].captions for row in self.val_rows.tolist()]
-        return CiderD([[score_tokens(caption).split() for caption in captions] for captions in said])
+        references = [self.records[row].captions for row in self.val_rows.tolist()]
+        return CiderD([[score_tokens(caption).split() for caption in captions] for captions in references])
 
     def alarms(self, scores: dict[str, float] | None) -> list[Alarm]:
         if scores is None:

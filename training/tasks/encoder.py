@@ -13,14 +13,14 @@ from encoders.images import Preprocessing
 from encoders.photo_files import photos_under
 from runtime.checkpoint import save_folder
 from runtime.device import autocast
-from runtime.errors import DataError, SettingError, shown
-from training.caches.augment import growing_size, random_views
+from runtime.errors import DataError, SettingError, printable
+from training.caches.augment import progressive_size, random_views
 from training.caches.photos import PhotoCache
 from training.config.task import EncoderSettings
 from training.loop.alarms import Alarm
 from training.loop.fingerprint import digest
 from training.loop.seed import generator
-from training.loop.task import WHOLE
+from training.loop.task import WHOLE_BATCH
 
 from .alarms import photo_alarms
 
@@ -33,7 +33,7 @@ def class_folders(root: Path) -> tuple[list[Path], list[int], list[str]]:
     """
     root = Path(root)
     if not root.is_dir():
-        raise DataError(f"{shown(root)} is not a folder; give one that holds a folder of photos for each class.")
+        raise DataError(f"{printable(root)} is not a folder; give one that holds a folder of photos for each class.")
     paths, labels, names = [], [], []
     for folder in sorted(p for p in root.iterdir() if p.is_dir()):
         inside = sorted(photos_under(folder))
@@ -42,7 +42,7 @@ def class_folders(root: Path) -> tuple[list[Path], list[int], list[str]]:
             names.append(folder.name)
             paths += inside
     if len(names) < 2:
-        raise DataError(f"{shown(root)} has {len(names)} class folders with photos; give at least two.")
+        raise DataError(f"{printable(root)} has {len(names)} class folders with photos; give at least two.")
     return paths, labels, names
 
 
@@ -96,17 +96,17 @@ class EncoderTask:
         encoder = ImageEncoder(settings.encoder, stride=settings.stride, image_size=settings.image_size)
         self.model = Classifier(encoder, len(self.classes), settings.smoothing)
 
-    def batch(self, epoch: int, step: int, part: slice = WHOLE) -> ClassBatch:
+    def batch(self, epoch: int, step: int, part: slice = WHOLE_BATCH) -> ClassBatch:
         s = self.settings
         order = torch.randperm(len(self.rows), generator=generator(self.seed, "order", epoch))
         rows = self.rows[order[step * s.batch :][: s.batch]]
         views = random_views(
             self.photos[rows[part]],
-            growing_size(epoch, self.epochs, first=s.start_size, last=s.image_size, stride=s.stride),
+            progressive_size(epoch, self.epochs, first=s.start_size, last=s.image_size, stride=s.stride),
             generator(self.seed, "views", epoch, step),
             smallest=s.smallest_view,
             part=part,
-            among=len(rows),
+            batch_size=len(rows),
         )
         return ClassBatch(self.preprocessing.normalise(views), self.labels[rows[part]], len(rows))
 
@@ -114,7 +114,7 @@ class EncoderTask:
         photos = [(path.name, label) for path, label in zip(self.photos.paths, self.labels.tolist(), strict=True)]
         return asdict(self.settings) | {"classes": digest(self.classes, "classes"), "data": digest(photos, "photos")}
 
-    def rate_scale(self, name: str) -> float:
+    def lr_scale(self, name: str) -> float:
         return 1.0
 
     def validate(self) -> dict[str, float]:

@@ -16,19 +16,19 @@ import vqa.onnx_export
 from captioner import Captioner, SearchSettings
 from captioner.network import CaptionNetwork
 from encoders.text import START
-from runtime.bundled import folder_of
+from runtime.bundled import resolve_model
 from runtime.checkpoint import CONFIG, WEIGHTS, model_folder, read_config
-from runtime.errors import ModelError, SettingError, shown
-from runtime.onnx_export import forget_graphs, note_graphs, writable
+from runtime.errors import ModelError, SettingError, printable
+from runtime.onnx_export import register_graphs, require_writable, unregister_graphs
 from vqa import Answerer
 from vqa.network import AnswerNetwork
 
-CLOSE = 1e-3  # between two engines' logits
+TOLERANCE = 1e-3  # between two engines' logits
 QUESTIONS = ("what is in the photo?", "what color is it?", "how many people are there?", "is it outdoors?")
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """How near the graphs come to PyTorch in 32 bits: the largest difference of logits, and over how many photos."""
 
     photos: int
@@ -75,24 +75,24 @@ class _Answers:
         return logits.numpy(), p.numpy()
 
 
-def export_model(model: str | Path, out: Path | None, photos: Sequence[Image.Image]) -> tuple[Path, Compared]:
+def export_model(model: str | Path, out: Path | None, photos: Sequence[Image.Image]) -> tuple[Path, Comparison]:
     """Make a model's graphs, in its own folder or in a copy of it, and compare both engines on photos.
 
     Raises:
         ModelError: the model cannot be read or said in ONNX, or the graphs give something else than PyTorch.
         SettingError: the folder cannot be written to.
     """
-    source = model_folder(folder_of(model))
+    source = model_folder(resolve_model(model))
     kind = read_config(source)["kind"]
     if kind not in ("captioner", "vqa"):
-        raise ModelError(f"{shown(source)} holds a model of kind {kind!r}; give a captioner or a VQA model.")
+        raise ModelError(f"{printable(source)} holds a model of kind {kind!r}; give a captioner or a VQA model.")
     in_place = out is None or out.resolve() == source.resolve()
-    folder = writable(source if in_place else _copied(source, out))
+    folder = require_writable(source if in_place else _copied(source, out))
     compared = (_export_captioner if kind == "captioner" else _export_answerer)(folder, photos)
-    if not compared.logits < CLOSE:  # nan too
-        forget_graphs(folder)
+    if not compared.logits < TOLERANCE:  # nan too
+        unregister_graphs(folder)
         raise ModelError(
-            f"the graphs of {shown(folder)} differ from PyTorch by {compared.logits:.2g} in a logit, above {CLOSE}; "
+            f"the graphs of {printable(folder)} differ from PyTorch by {compared.logits:.2g} in a logit, above {TOLERANCE}; "
             "use this model with PyTorch."
         )
     return folder, compared
@@ -101,32 +101,32 @@ def export_model(model: str | Path, out: Path | None, photos: Sequence[Image.Ima
 def _copied(source: Path, out: Path) -> Path:
     """A copy of a model folder, to hold graphs."""
     if out.exists() and not (out / CONFIG).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise SettingError(f"{shown(out)} holds something else than a model; give a new folder.")
+        raise SettingError(f"{printable(out)} holds something else than a model; give a new folder.")
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name in (WEIGHTS, CONFIG):
             shutil.copyfile(source / name, out / name)
     except OSError as error:
-        raise SettingError(f"{shown(out)} cannot be written ({error}); make room or give another folder.") from None
+        raise SettingError(f"{printable(out)} cannot be written ({error}); make room or give another folder.") from None
     return out
 
 
-def _export_captioner(folder: Path, photos: Sequence[Image.Image]) -> Compared:
-    trained = captioner.load(folder, exact=True, device=torch.device("cpu"))
-    network = trained.network
+def _export_captioner(folder: Path, photos: Sequence[Image.Image]) -> Comparison:
+    model_under_test = captioner.load(folder, exact=True, device=torch.device("cpu"))
+    network = model_under_test.network
     names = captioner.onnx_export.save_graphs(network, folder)
-    note_graphs(folder, names, **_about(network))
+    register_graphs(folder, names, **_about(network))
     made = captioner.load(folder, engine="onnx")
-    exact = Captioner(_Captions(network), trained.vocabulary, trained.preprocessing)
+    exact = Captioner(_Captions(network), model_under_test.vocabulary, model_under_test.preprocessing)
     how, logits = SearchSettings(), []
     for photo in photos:
-        square = trained.preprocessing(photo)[None]
-        said = [(c, [trained.vocabulary.ids[w.text] for w in c.words])
+        square = model_under_test.preprocessing(photo)[None]
+        captions = [(c, [model_under_test.vocabulary.ids[w.text] for w in c.words])
                 for c in (model.describe(model.encode(square), how)[0] for model in (exact, made))]  # fmt: skip
-        if said[0][0].text != said[1][0].text:
-            return Compared(len(photos), float("inf"))
-        logits.append(_caption_difference(exact.engine, made.engine, square, said[0][1]))
-    return Compared(len(photos), max(logits))
+        if captions[0][0].text != captions[1][0].text:
+            return Comparison(len(photos), float("inf"))
+        logits.append(_caption_difference(exact.engine, made.engine, square, captions[0][1]))
+    return Comparison(len(photos), max(logits))
 
 
 def _caption_difference(one, other, photo: np.ndarray, words: Sequence[int]) -> float:
@@ -139,21 +139,23 @@ def _caption_difference(one, other, photo: np.ndarray, words: Sequence[int]) -> 
     return worst
 
 
-def _export_answerer(folder: Path, photos: Sequence[Image.Image]) -> Compared:
-    trained = vqa.load(folder, exact=True, device=torch.device("cpu"))
-    network, shared = trained.network, trained.encoder_from
+def _export_answerer(folder: Path, photos: Sequence[Image.Image]) -> Comparison:
+    model_under_test = vqa.load(folder, exact=True, device=torch.device("cpu"))
+    network, shared = model_under_test.network, model_under_test.encoder_from
     names = vqa.onnx_export.save_graphs(network, folder, own_encoder=not shared)
-    note_graphs(folder, names, glimpses=network.glimpses, **({} if shared else _about(network)))
+    register_graphs(folder, names, glimpses=network.glimpses, **({} if shared else _about(network)))
     made = vqa.load(folder, engine="onnx")
-    exact = Answerer(_Answers(network), trained.vocabulary, trained.answers, trained.preprocessing)
+    exact = Answerer(
+        _Answers(network), model_under_test.vocabulary, model_under_test.answers, model_under_test.preprocessing
+    )
     worst = 0.0
     for photo in photos:
-        square = trained.preprocessing(photo)[None]
+        square = model_under_test.preprocessing(photo)[None]
         looks = [model.look_at(model.encode(square)) for model in (exact, made)]
         a, b = (look.logits(QUESTIONS) for look in looks)
         same = (a.argmax(1) == b.argmax(1)).all()
         worst = max(worst, float(np.abs(a - b).max()) if same else float("inf"))
-    return Compared(len(photos), worst)
+    return Comparison(len(photos), worst)
 
 
 def _about(network) -> dict:

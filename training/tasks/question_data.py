@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.errors import QuestionError, SettingError, shown
+from runtime.errors import QuestionError, SettingError, printable
 from training.questions.generate import from_captions
 from training.readers import files_by_format, read_captions
 from training.readers.columns import USUAL, Columns
 from training.readers.questions import FORMATS, formats_of, read_questions
 from training.readers.records import Dataset, Problems, QuestionRecord
-from training.readers.several import keep_apart
+from training.readers.several import drop_held_out
 from vqa.question import clean_question
 
 CAPTIONS = "captions"  # the format of questions that are made from captions
@@ -64,18 +64,18 @@ def read_all(
         kept = [record for record in found.records if _can_be_asked(record, found.problems)]
         records += kept
         formats.append(found.format)
-        remarks.append(f"{shown(path)}: {len(kept):,} questions ({found.format}).")
+        remarks.append(f"{printable(path)}: {len(kept):,} questions ({found.format}).")
         remarks += [f"left out: {sentence}" for sentence in found.problems.sentences()]
         problems.merge(found.problems)
         made.update(found.made)
         unused += found.unused
         if found.made:
-            remarks.append(f"{shown(path)}: its {' and '.join(found.made)} split was made from training photos.")
+            remarks.append(f"{printable(path)}: its {' and '.join(found.made)} split was made from training photos.")
     if len(paths) > 1 or generate:
-        apart = Problems()
-        records = keep_apart(records, apart)
-        remarks += [f"left out: {sentence}" for sentence in apart.sentences()]
-        problems.merge(apart)
+        left_out = Problems()
+        records = drop_held_out(records, left_out)
+        remarks += [f"left out: {sentence}" for sentence in left_out.sentences()]
+        problems.merge(left_out)
     return Questions(records, formats, remarks, problems, tuple(sorted(made)), tuple(unused))
 
 

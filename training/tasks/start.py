@@ -15,8 +15,8 @@ from encoders.images import Preprocessing
 from encoders.inference import encoder_fingerprint
 from encoders.text import Vocabulary
 from encoders.timm_backbone import is_timm
-from runtime.checkpoint import CONFIG, WEIGHTS, fill, model_folder, read_config, read_tensors
-from runtime.errors import ModelError, SettingError, shown
+from runtime.checkpoint import CONFIG, WEIGHTS, load_tensors, model_folder, read_config, read_tensors
+from runtime.errors import ModelError, SettingError, printable
 from training.config.model import CaptionerModel
 
 
@@ -69,11 +69,13 @@ def start_encoder(
         return ImageEncoder(name or "resnet18", stride=stride or 16, image_size=size, imagenet=weights == "imagenet")
     path = Path(weights)
     if not path.exists():
-        raise SettingError(f"--encoder-weights {shown(path)} does not exist; give imagenet, none, a folder or a file.")
+        raise SettingError(
+            f"--encoder-weights {printable(path)} does not exist; give imagenet, none, a folder or a file."
+        )
     if path.is_dir():
         config = read_config(path)["encoder"] | {"image_size": size}
         if name and name != config["name"]:
-            raise SettingError(f"{shown(path)} holds a {config['name']}, not a {name}; leave out --encoder.")
+            raise SettingError(f"{printable(path)} holds a {config['name']}, not a {name}; leave out --encoder.")
         tensors = read_tensors(model_folder(path) / WEIGHTS)
         tensors = {k.removeprefix("encoder."): t for k, t in tensors.items() if k.startswith("encoder.")}
         encoder = ImageEncoder(**config)
@@ -83,7 +85,7 @@ def start_encoder(
         prefix = "trunk.network." if is_timm(encoder.name) else "trunk."
         tensors = {prefix + k.removeprefix("features."): t for k, t in tensors.items()}
         tensors = {k: t for k, t in tensors.items() if k in encoder.state_dict()}
-    fill(encoder, tensors, shown(path))
+    load_tensors(encoder, tensors, printable(path))
     return encoder
 
 
@@ -95,8 +97,8 @@ def _torchvision_weights(path: Path) -> dict[str, Tensor]:
         if all(isinstance(t, Tensor) for t in tensors.values()):
             return tensors
     except Exception as error:  # a pickle can fail in any way; none of its code is run
-        raise ModelError(f"{shown(path)} is not a file of plain weights ({type(error).__name__}).") from None
-    raise ModelError(f"{shown(path)} holds more than tensors; save the backbone's state_dict alone.")
+        raise ModelError(f"{printable(path)} is not a file of plain weights ({type(error).__name__}).") from None
+    raise ModelError(f"{printable(path)} holds more than tensors; save the backbone's state_dict alone.")
 
 
 def extend_captioner(
@@ -131,7 +133,7 @@ def extend_captioner(
     for name in ("decoder.embedding.weight", "decoder.bias"):
         mean = tensors[name].mean(dim=0, keepdim=True)
         tensors[name] = torch.cat((tensors[name], mean.expand(more, *mean.shape[1:])))
-    fill(after.network, tensors, shown(start_from))
+    load_tensors(after.network, tensors, printable(start_from))
     return after
 
 

@@ -11,9 +11,9 @@ from encoders.cnn import ImageEncoder
 from encoders.images import Preprocessing
 from encoders.inference import encoder_fingerprint
 from encoders.text import Vocabulary
-from runtime.bundled import BUNDLED_CAPTIONER, folder_of
-from runtime.checkpoint import fill
-from runtime.errors import SettingError, shown
+from runtime.bundled import BUNDLED_CAPTIONER, resolve_model
+from runtime.checkpoint import load_tensors
+from runtime.errors import SettingError, printable
 from training.config.model import VqaModel
 from training.readers.records import QuestionRecord
 from vqa.answers import AnswerSet
@@ -23,7 +23,7 @@ from vqa.shared import shared_config, shared_tensors
 
 from .start import adapt_preprocessing, start_encoder, starting_preprocessing
 
-GROWING = {  # the weights that have a row for each word, and for each answer
+RESIZED = {  # the weights that have a row for each word, and for each answer
     "question.embedding.weight": "vocabulary",
     "head.output.weight": "answers",
     "head.output.bias": "answers",
@@ -70,7 +70,7 @@ def encoder_for(
             encoder, or random ones for an encoder named.
     """
     weights = weights or ("none" if name else BUNDLED_CAPTIONER)
-    folder = folder_of(weights)
+    folder = resolve_model(weights)
     preprocessing = adapt_preprocessing(starting_preprocessing(name, folder), image_size, fit)
     source = str(folder) if weights == BUNDLED_CAPTIONER else weights
     return start_encoder(name, source, stride=stride, preprocessing=preprocessing), preprocessing
@@ -119,18 +119,18 @@ def extend_answerer(
     known = before.vocabulary
     seen = Vocabulary.build((r.question for r in records), min_count=min_count, unit=known.unit)
     vocabulary = replace(known, tokens=known.tokens + tuple(t for t in seen.tokens if t not in known.ids))
-    answers = before.answers.grow((r.answers for r in records), top=most_answers, min_count=min_answers)
+    answers = before.answers.extend((r.answers for r in records), top=most_answers, min_count=min_answers)
     preprocessing = adapt_preprocessing(before.preprocessing, image_size, fit)
     encoder = ImageEncoder(**before.network.encoder.config() | {"image_size": preprocessing.size})
     after = Answerer.build(encoder, vocabulary, answers, preprocessing, before.network.settings)
     more = {"vocabulary": len(vocabulary) - len(known), "answers": len(answers) - len(before.answers)}
-    fill(after.network, _with_means(before.network.state_dict(), more), shown(Path(str(start_from))))
+    load_tensors(after.network, _with_means(before.network.state_dict(), more), printable(Path(str(start_from))))
     return after
 
 
 def _with_means(tensors: dict[str, Tensor], more: dict[str, int]) -> dict[str, Tensor]:
     """The weights with so many more rows for words and answers, each the mean of the rows there are."""
-    for name, what in GROWING.items():
+    for name, what in RESIZED.items():
         mean = tensors[name].mean(dim=0, keepdim=True)
         tensors[name] = torch.cat((tensors[name], mean.expand(more[what], *mean.shape[1:])))
     return tensors
@@ -142,11 +142,11 @@ def share_encoder(answerer: Answerer) -> None:
     Raises:
         SettingError: its encoder is not that one, weight by weight and for photos of the same size.
     """
-    theirs = ImageEncoder(**shared_config(BUNDLED_CAPTIONER))
-    fill(theirs, shared_tensors(BUNDLED_CAPTIONER), BUNDLED_CAPTIONER)
-    if encoder_fingerprint(theirs) != encoder_fingerprint(answerer.network.encoder):
+    shared_encoder = ImageEncoder(**shared_config(BUNDLED_CAPTIONER))
+    load_tensors(shared_encoder, shared_tensors(BUNDLED_CAPTIONER), BUNDLED_CAPTIONER)
+    if encoder_fingerprint(shared_encoder) != encoder_fingerprint(answerer.network.encoder):
         raise SettingError(
-            f"this model's encoder is not the one of {BUNDLED_CAPTIONER} at {theirs.image_size} pixels; leave out "
+            f"this model's encoder is not the one of {BUNDLED_CAPTIONER} at {shared_encoder.image_size} pixels; leave out "
             f"--share-encoder, or train with --encoder-weights {BUNDLED_CAPTIONER} and without --finetune-encoder."
         )
     answerer.encoder_from = BUNDLED_CAPTIONER

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from encoders.text import pad
 from runtime.errors import DataError
-from training.caches.augment import growing_size, random_views
+from training.caches.augment import progressive_size, random_views
 from training.caches.features import FeatureCache
 from training.caches.photos import PhotoCache
 from training.config.task import VqaSettings
 from training.loop.alarms import Alarm
 from training.loop.fingerprint import digest
 from training.loop.seed import generator
-from training.loop.task import WHOLE
+from training.loop.task import WHOLE_BATCH
 from training.metrics.answers import expected_calibration_error, official_accuracy, plain_accuracy
 from training.readers.records import QuestionRecord
 from vqa.model import Answerer
@@ -27,18 +27,18 @@ from .answer_loss import AnswerLoss, VqaBatch
 from .calibration import confidence, fit_temperature, fit_threshold, log_score
 from .start import encoder_and_photos
 
-CALIBRATED_ON = 10_000  # questions of all data sets; one temperature needs no more
-VALIDATED = 32  # photos validated together
+CALIBRATION_QUESTIONS = 10_000  # questions of all data sets; one temperature needs no more
+VALIDATION_BATCH = 32  # photos validated together
 TIE_BREAK = 1e-3  # points of accuracy for a point of log-score: less than one more question right
 
 
 @dataclass(frozen=True)
-class Given:
+class Predictions:
     """What a model answers to the questions of a split.
 
     Attributes:
         records: the questions; answers: the best answer to each; blind: the same without the photo.
-        drawn: bool (N,), those the temperature and the threshold are chosen on: `CALIBRATED_ON`, drawn by seed.
+        drawn: bool (N,), those the temperature and the threshold are chosen on: `CALIBRATION_QUESTIONS`, drawn by seed.
         logits: (drawn, A), of those.
         attention_entropy: how flat the attention is, 0..1; None where the model has none.
     """
@@ -50,7 +50,7 @@ class Given:
     logits: Tensor
     attention_entropy: float | None
 
-    def worth(self, answers: Sequence[str], accuracy=official_accuracy) -> Tensor:
+    def accuracies(self, answers: Sequence[str], accuracy=official_accuracy) -> Tensor:
         """What these answers are worth, each in 0..1."""
         return torch.tensor([accuracy(r.answers, a) for r, a in zip(self.records, answers, strict=True)])
 
@@ -94,7 +94,7 @@ class VqaTask:
             blind=settings.blind,
             word_dropout=settings.word_dropout,
         )
-        self._sort_out()
+        self._index_questions()
 
     def prepare(self) -> Iterator[tuple[int, int]]:
         """(photos done, photos in all), while they are decoded or encoded.
@@ -104,51 +104,51 @@ class VqaTask:
         """
         for done in self.source.fill():
             yield done, len(self.source)
-        self._sort_out()
+        self._index_questions()
 
-    def _sort_out(self) -> None:
+    def _index_questions(self) -> None:
         """Which questions each photo has, by split. One whose answer cannot be given teaches nothing."""
-        self.asked: dict[str, dict[int, list[int]]] = {}  # split -> photo -> questions
+        self.questions_by_row: dict[str, dict[int, list[int]]] = {}  # split -> photo -> questions
         for question, record in enumerate(self.records):
             row = self.row_of[record.image]
             if row not in self.source.bad and (self.targets[question] or record.split != "train"):
-                self.asked.setdefault(record.split, {}).setdefault(row, []).append(question)
+                self.questions_by_row.setdefault(record.split, {}).setdefault(row, []).append(question)
         for split in ("train", "val"):
-            if split not in self.asked:
+            if split not in self.questions_by_row:
                 raise DataError(
                     f"the data has no {split} photo that can be opened and has a question with an answer in the "
                     "answer set; check it with `training check`."
                 )
-        self.train_rows = torch.tensor(list(self.asked["train"]))
+        self.train_rows = torch.tensor(list(self.questions_by_row["train"]))
         self.steps = -(-len(self.train_rows) // self.settings.batch)
 
-    def batch(self, epoch: int, step: int, part: slice = WHOLE) -> VqaBatch:
+    def batch(self, epoch: int, step: int, part: slice = WHOLE_BATCH) -> VqaBatch:
         order = torch.randperm(len(self.train_rows), generator=generator(self.seed, "order", epoch))
         rows = self.train_rows[order[step * self.settings.batch :][: self.settings.batch]]
         random = generator(self.seed, "questions", epoch, step)
-        drawn = [self._drawn(row, random) for row in rows.tolist()]
+        drawn = [self._sample_questions(row, random) for row in rows.tolist()]
         photos = self.source[rows[part]]
         if self.settings.finetune_encoder:
             photos = self.answerer.preprocessing.normalise(self._views(photos, epoch, step, part, len(rows)))
         block = (x[part] for x in self._block(drawn))
         return VqaBatch(photos.float(), *block, all_questions=sum(map(len, drawn)))
 
-    def _drawn(self, row: int, random: torch.Generator) -> list[int]:
+    def _sample_questions(self, row: int, random: torch.Generator) -> list[int]:
         """The training questions of a photo, as many as a step takes."""
-        questions = self.asked["train"][row]
+        questions = self.questions_by_row["train"][row]
         order = torch.randperm(len(questions), generator=random)[: self.settings.most_questions]
         return [questions[i] for i in order.tolist()]
 
-    def _views(self, photos: Tensor, epoch: int, step: int, part: slice, among: int) -> Tensor:
+    def _views(self, photos: Tensor, epoch: int, step: int, part: slice, batch_size: int) -> Tensor:
         """Fresh looks at these photos, or the photos themselves where nothing about them is to change."""
         s, side, stride = self.settings, photos.shape[2], self.answerer.network.encoder.stride
-        size = growing_size(epoch, self.epochs, first=s.start_size, last=side, stride=stride)
+        size = progressive_size(epoch, self.epochs, first=s.start_size, last=side, stride=stride)
         if s.smallest_view == 1 and not s.mirror and size == side:
             return photos
-        whole = {"stretch": 1.0, "light": 0.0} if s.smallest_view == 1 else {}
+        whole = {"max_ratio": 1.0, "jitter": 0.0} if s.smallest_view == 1 else {}
         random = generator(self.seed, "views", epoch, step)
         return random_views(
-            photos, size, random, smallest=s.smallest_view, mirror=s.mirror, part=part, among=among, **whole
+            photos, size, random, smallest=s.smallest_view, mirror=s.mirror, part=part, batch_size=batch_size, **whole
         )
 
     def _block(self, questions: list[list[int]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -158,11 +158,11 @@ class VqaTask:
         tokens, lengths = map(torch.from_numpy, pad([[] if q is None else self.tokens[q] for q in flat]))
         targets = [{} if q is None else self.targets[q] for q in flat]
         answers = torch.from_numpy(pad([list(t) for t in targets])[0])
-        worth = torch.zeros(answers.shape)
-        for row, target in zip(worth, targets, strict=True):
+        soft_targets = torch.zeros(answers.shape)
+        for row, target in zip(soft_targets, targets, strict=True):
             row[: len(target)] = torch.tensor(list(target.values()))
-        worth = worth / worth.sum(1, keepdim=True).clamp(min=1e-9)
-        return tuple(x.unflatten(0, (P, Q)) for x in (tokens, lengths, answers, worth))
+        soft_targets = soft_targets / soft_targets.sum(1, keepdim=True).clamp(min=1e-9)
+        return tuple(x.unflatten(0, (P, Q)) for x in (tokens, lengths, answers, soft_targets))
 
     def fingerprint(self) -> dict[str, Any]:
         network = self.answerer.network
@@ -176,38 +176,38 @@ class VqaTask:
             "data": digest(records, "questions"),
         }
 
-    def rate_scale(self, name: str) -> float:
+    def lr_scale(self, name: str) -> float:
         return self.settings.encoder_rate if ".encoder." in name else 1.0
 
     @torch.no_grad()
-    def ask(self, split: str) -> Given:
+    def predict(self, split: str) -> Predictions:
         """The model's answers to all questions of a split, with and without the photo."""
         most = self.settings.most_questions
-        sheets = [(row, questions[first : first + most]) for row, questions in self.asked.get(split, {}).items()
+        chunks = [(row, questions[first : first + most]) for row, questions in self.questions_by_row.get(split, {}).items()
                   for first in range(0, len(questions), most)]  # fmt: skip
-        drawn = self._calibrating(sum(len(questions) for _, questions in sheets))
-        asked, best, kept, flat = [], ([], []), [], []
+        drawn = self._draw_calibration(sum(len(questions) for _, questions in chunks))
+        asked, best, calibration_logits, flat = [], ([], []), [], []
         network = self.answerer.network
-        for part in (sheets[first : first + VALIDATED] for first in range(0, len(sheets), VALIDATED)):
+        for part in (chunks[first : first + VALIDATION_BATCH] for first in range(0, len(chunks), VALIDATION_BATCH)):
             memory = network.start(self._features(torch.tensor([row for row, _ in part])))
             tokens, lengths, *_ = (x.to(network.device) for x in self._block([q for _, q in part]))
-            there = torch.tensor([[n < len(q) for n in range(lengths.shape[1])] for _, q in part])
-            drawn_here = drawn[len(asked) :][: there.sum()]
+            valid = torch.tensor([[n < len(q) for n in range(lengths.shape[1])] for _, q in part])
+            drawn_here = drawn[len(asked) :][: valid.sum()]
             asked += [question for _, questions in part for question in questions]
             for blind, found in zip((False, True), best, strict=True):
-                hidden = torch.full_like(lengths, blind, dtype=torch.bool)
-                logits, p = (torch.from_numpy(x)[there] for x in network.answer(memory, tokens, lengths, hidden))
+                blind_rows = torch.full_like(lengths, blind, dtype=torch.bool)
+                logits, p = (torch.from_numpy(x)[valid] for x in network.answer(memory, tokens, lengths, blind_rows))
                 found += [self.answerer.answers[i] for i in logits.argmax(1).tolist()]
                 if not blind:
                     flat.append(entropy(p).flatten())
-                    kept.append(logits[drawn_here])
+                    calibration_logits.append(logits[drawn_here])
         mean = torch.cat(flat).mean().item() if flat and len(flat[0]) else None
-        return Given([self.records[q] for q in asked], *best, drawn, torch.cat(kept), mean)
+        return Predictions([self.records[q] for q in asked], *best, drawn, torch.cat(calibration_logits), mean)
 
-    def _calibrating(self, questions: int) -> Tensor:
-        """bool (questions,): `CALIBRATED_ON` of them at random, the same each time, or all where there are fewer."""
+    def _draw_calibration(self, questions: int) -> Tensor:
+        """bool (questions,): `CALIBRATION_QUESTIONS` of them at random, the same each time, or all where there are fewer."""
         drawn = torch.zeros(questions, dtype=torch.bool)
-        drawn[torch.randperm(questions, generator=generator(self.seed, "calibration"))[:CALIBRATED_ON]] = True
+        drawn[torch.randperm(questions, generator=generator(self.seed, "calibration"))[:CALIBRATION_QUESTIONS]] = True
         return drawn
 
     def _features(self, rows: Tensor) -> Tensor:
@@ -223,35 +223,38 @@ class VqaTask:
 
         The calibration error is measured on the questions that the one temperature was chosen on.
         """
-        given = self.ask("val")
-        self.said = [{"image": str(r.image), "question": r.question, "answer": answer}
-                     for r, answer in zip(given.records, given.answers, strict=True)]  # fmt: skip
-        correct = given.worth(given.answers)[given.drawn]
-        self.answerer.temperature = fit_temperature(given.logits, correct)
-        self.answerer.threshold = fit_threshold(confidence(given.logits, self.answerer.temperature), correct)
-        scores = self._scores(given)
-        tie_break = TIE_BREAK * log_score(confidence(given.logits, 1.0), correct).item()
-        return {"score": scores["accuracy"] + tie_break, **scores, "attention_entropy": given.attention_entropy}
+        predictions = self.predict("val")
+        self.samples = [{"image": str(r.image), "question": r.question, "answer": answer}
+                     for r, answer in zip(predictions.records, predictions.answers, strict=True)]  # fmt: skip
+        correct = predictions.accuracies(predictions.answers)[predictions.drawn]
+        self.answerer.temperature = fit_temperature(predictions.logits, correct)
+        self.answerer.threshold = fit_threshold(confidence(predictions.logits, self.answerer.temperature), correct)
+        scores = self._scores(predictions)
+        tie_break = TIE_BREAK * log_score(confidence(predictions.logits, 1.0), correct).item()
+        return {"score": scores["accuracy"] + tie_break, **scores, "attention_entropy": predictions.attention_entropy}
 
     def alarms(self, scores: dict[str, float] | None) -> list[Alarm]:
         if scores is None:
             return photo_alarms(list(self.row_of))
         blind = not self.answerer.network.head.photo  # as it is meant to be
-        return [] if blind else answer_alarms(scores, sum(map(len, self.asked["val"].values())))
+        return [] if blind else answer_alarms(scores, sum(map(len, self.questions_by_row["val"].values())))
 
     def scores(self, split: str) -> dict[str, float]:
         """Scores of a split, with the temperature that validation chose: 0-100, the calibration error 0..1."""
-        given = self.ask(split)
-        plain, blind = (given.worth(answers, plain_accuracy).mean().item() for answers in (given.answers, given.blind))
-        return self._scores(given) | {"plain_accuracy": 100 * plain, "question_only_plain_accuracy": 100 * blind}
+        predictions = self.predict(split)
+        plain, blind = (
+            predictions.accuracies(answers, plain_accuracy).mean().item()
+            for answers in (predictions.answers, predictions.blind)
+        )
+        return self._scores(predictions) | {"plain_accuracy": 100 * plain, "question_only_plain_accuracy": 100 * blind}
 
-    def _scores(self, given: Given) -> dict[str, float]:
-        correct, blind = given.worth(given.answers), given.worth(given.blind)
-        sure = confidence(given.logits, self.answerer.temperature)
+    def _scores(self, predictions: Predictions) -> dict[str, float]:
+        correct, blind = predictions.accuracies(predictions.answers), predictions.accuracies(predictions.blind)
+        sure = confidence(predictions.logits, self.answerer.temperature)
         return {
             "accuracy": 100 * correct.mean().item(),
             "question_only_accuracy": 100 * blind.mean().item(),
-            "ece": expected_calibration_error(sure.tolist(), correct[given.drawn].tolist()),
+            "ece": expected_calibration_error(sure.tolist(), correct[predictions.drawn].tolist()),
         }
 
     def save(self, folder: Path, scores: dict) -> None:

@@ -1,6 +1,6 @@
 """What the page keeps on disk: runs, data sets, corrections, and reports of them. The page imports no other room."""
 
-from .show_run import check_html, learnt_html, scores_html, standing_html, wrong_html
+from .show_run import check_html, error_html, samples_html, scores_html, status_html
 from .workspace import Workspace
 
-__all__ = ["Workspace", "check_html", "learnt_html", "scores_html", "standing_html", "wrong_html"]
+__all__ = ["Workspace", "check_html", "error_html", "samples_html", "scores_html", "status_html"]

@@ -10,10 +10,10 @@ from threading import Lock
 from PIL import Image
 
 from runtime.atomic import atomic_write, write_json, write_text
-from runtime.errors import DataError, GlimpseError, SettingError, shown
+from runtime.errors import DataError, GlimpseError, SettingError, printable
 
-MOST = 10_000  # corrections of a kind: no visitor fills the disk
-LONGEST = 500  # characters of a caption, a question or an answer
+MAX_CORRECTIONS = 10_000  # corrections of a kind: no visitor fills the disk
+MAX_CHARACTERS = 500  # characters of a caption, a question or an answer
 CAPTIONS, QUESTIONS, PHOTOS = "captions.json", "questions.jsonl", "photos"
 
 
@@ -94,21 +94,23 @@ class Corrections:
             raise
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
-            raise DataError(f"the correction cannot be kept in {shown(self.folder)} ({why}); look there.") from None
+            raise DataError(f"the correction cannot be kept in {printable(self.folder)} ({why}); look there.") from None
 
 
 def _text(given: str, what: str) -> str:
     text = " ".join(given.encode("utf-8", "replace").decode().split())
     if not text:
         raise SettingError(f"the {what} is empty; write one.")
-    if len(text) > LONGEST:
-        raise SettingError(f"the {what} has {len(text):,} characters; write at most {LONGEST}.")
+    if len(text) > MAX_CHARACTERS:
+        raise SettingError(f"the {what} has {len(text):,} characters; write at most {MAX_CHARACTERS}.")
     return text
 
 
 def _room_for_one(held: list) -> None:
-    if len(held) >= MOST:
-        raise SettingError(f"{MOST:,} corrections are kept already; train on them, then move their folder away.")
+    if len(held) >= MAX_CORRECTIONS:
+        raise SettingError(
+            f"{MAX_CORRECTIONS:,} corrections are kept already; train on them, then move their folder away."
+        )
 
 
 def _keep(photo: Image.Image, folder: Path) -> str:

@@ -11,13 +11,13 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from runtime.archive import ArchiveLimits, unpack
-from runtime.errors import DataError, SettingError, shown
+from runtime.errors import DataError, SettingError, printable
 from training.checks.check import Report
 
 from .corrections import Corrections
 
-KINDS = {"captioner": "captions", "vqa": "questions"}  # what each kind of model is trained on
-LONGEST_NAME = 60
+DATA_KINDS = {"captioner": "captions", "vqa": "questions"}  # what each kind of model is trained on
+MAX_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class DataSets:
         allowed = filter(None, (self.uploads, self.corrections.folder, self.data_root))
         if not any(path.is_relative_to(root.resolve()) for root in allowed):
             raise SettingError(
-                f"{shown(given)} is not among the data sets of this page; put it in the folder of --data-root."
+                f"{printable(given)} is not among the data sets of this page; put it in the folder of --data-root."
             )
         return path
 
@@ -68,14 +68,14 @@ class DataSets:
             DataError: as `unpack` does.
         """
         self.uploads.mkdir(parents=True, exist_ok=True)
-        name = re.sub(r"[^\w-]+", "-", Path(file).stem).strip("-")[:LONGEST_NAME] or "data"
+        name = re.sub(r"[^\w-]+", "-", Path(file).stem).strip("-")[:MAX_NAME] or "data"
         names = (name, *(f"{name}-{n}" for n in range(2, 1000)))
         most = min(ArchiveLimits.total_bytes, shutil.disk_usage(self.uploads).free // 2)
         free_name = next(name for name in names if not (self.uploads / name).exists())
         return unpack(file, self.uploads / free_name, limits=ArchiveLimits(total_bytes=most))
 
 
-def checked(data: Path, kind: str, start_from: str | Path | None, *, count: int, tune: bool) -> Report:
+def run_check(data: Path, kind: str, start_from: str | Path | None, *, count: int, tune: bool) -> Report:
     """What `python -m training check` finds in data that such a model would be trained on.
 
     A process of its own: its memory is measured, and given back.
@@ -88,17 +88,24 @@ def checked(data: Path, kind: str, start_from: str | Path | None, *, count: int,
     Raises:
         DataError: the data cannot be read.
     """
-    options = ["--json", "--kind", KINDS[kind], "--min-count", str(count), *(["--finetune-encoder"] if tune else [])]
+    options = [
+        "--json",
+        "--kind",
+        DATA_KINDS[kind],
+        "--min-count",
+        str(count),
+        *(["--finetune-encoder"] if tune else []),
+    ]
     options += ["--start-from", str(start_from)] if start_from else []
     command = [sys.executable, "-m", "training", "check", str(data), *options]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     try:
-        return report_from(done.stdout)
+        return parse_report(done.stdout)
     except ValidationError:
-        raise DataError(_why_not(done.stdout)) from None
+        raise DataError(_error_sentence(done.stdout)) from None
 
 
-def _why_not(line: str) -> str:
+def _error_sentence(line: str) -> str:
     """The sentence of `{"error": {"code", "sentence"}}`, which a check prints that found no report to give."""
     try:
         return json.loads(line)["error"]["sentence"]
@@ -106,6 +113,6 @@ def _why_not(line: str) -> str:
         return "this data set cannot be checked; run `python -m training check` on it to see why."
 
 
-def report_from(line: str) -> Report:
+def parse_report(line: str) -> Report:
     """A report from its JSON."""
     return TypeAdapter(Report).validate_json(line)

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime.checkpoint import CONFIG, read_config
-from runtime.errors import DataError, ModelError, SettingError, shown
+from runtime.errors import DataError, ModelError, SettingError, printable
 from runtime.process import is_running
 from training.loop.status import ENDED, read_status
 
 RUN, OUTPUT = "run.json", "output.txt"
-LAUNCH = 60  # seconds in which a process that was just started has said that it is there
+LAUNCH_TIMEOUT = 60  # seconds in which a process that was just started has said that it is there
 POINTS = 400  # of a curve
 
 
@@ -45,7 +45,7 @@ class Progress:
     scores: list[dict] = field(default_factory=list)
     samples: list[list[dict]] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
-    said: str = ""
+    last_line: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Run:
         try:
             return json.loads((self.folder / RUN).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise DataError(f"{shown(self.folder / RUN)} cannot be read ({error}); delete that run.") from None
+            raise DataError(f"{printable(self.folder / RUN)} cannot be read ({error}); delete that run.") from None
 
     @property
     def state(self) -> str:
@@ -73,7 +73,7 @@ class Run:
         about, status = self.about, read_status(self.folder)
         if self.process:
             return "running"
-        if about["pid"] is None and time.time() - (about.get("launched") or 0) < LAUNCH:
+        if about["pid"] is None and time.time() - (about.get("launched") or 0) < LAUNCH_TIMEOUT:
             return "running"  # the server ended while it started the run, which has not reported yet
         if status and status.state in ENDED:
             return status.state
@@ -97,10 +97,10 @@ class Run:
         """Why it failed, in a sentence; None where it did not."""
         if self.state != "failed":
             return None
-        status, said = read_status(self.folder), self._last_line()
+        status, last_line = read_status(self.folder), self._last_line()
         if status and status.error:
             return status.error.sentence
-        return f"the run ended before its time ({said or 'without a word'}); {self.name}/{OUTPUT} has the whole story."
+        return f"the run ended before its time ({last_line or 'without a word'}); {self.name}/{OUTPUT} has the whole story."
 
     def _is_finished(self) -> bool:
         """Whether a run that wrote no status, as those of Glimpse 0.2 and before, came to its end: it was scored."""
@@ -124,7 +124,7 @@ class Run:
             scores=[{"epoch": n, **_numbers(scores[n]["scores"])} for n in sorted(scores)],
             samples=[scores[n]["samples"] for n in sorted(scores) if scores[n].get("samples")],
             alarms=list(dict.fromkeys(record["sentence"] for record in log if "sentence" in record)),
-            said=self._last_line(),
+            last_line=self._last_line(),
         )
 
     def scores(self) -> dict[str, dict | None]:
@@ -163,7 +163,7 @@ class Run:
                 lines = file.read().decode("utf-8", "replace").strip().splitlines()
         except OSError:
             lines = []
-        return shown(lines[-1].strip()) if lines else ""
+        return printable(lines[-1].strip()) if lines else ""
 
 
 def _numbers(scores: dict) -> dict[str, float]:

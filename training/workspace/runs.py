@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from runtime.atomic import write_json
-from runtime.errors import DataError, SettingError, WriteError, shown
+from runtime.errors import DataError, SettingError, WriteError, printable
 from runtime.process import start_time
 from training.config.commands import CaptionerConfig, VqaConfig
 from training.loop.status import STATUS
@@ -56,7 +56,7 @@ class Runs:
         self._reap()
         known = name and re.fullmatch(r"[a-z]+-\d+", name) and (self.folder / name / RUN).is_file()
         if not known:
-            raise SettingError(f"there is no run {shown(name or '')!r}; choose one of the list.")
+            raise SettingError(f"there is no run {printable(name or '')!r}; choose one of the list.")
         return Run(self.folder / name)
 
     def start(self, kind: str, data: str | Path, *, start_from: str | Path | None = None, **settings) -> Run:
@@ -77,8 +77,8 @@ class Runs:
         options = {"data": Path(data).resolve(), "start_from": start_from, "cache": self.cache, **settings}
         options = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
         words = _options(kind, options)
-        with self._alone():
-            self._refuse_a_second()
+        with self._exclusive():
+            self._require_idle()
             folder = self._new_folder(kind)
             command = ["-m", "training", kind, *words, "--out", str(folder)]
             about = {"kind": kind, "data": options["data"], "start_from": options["start_from"],
@@ -92,15 +92,15 @@ class Runs:
 
     def resume(self, name: str) -> Run:
         """Go on with a run that was stopped or failed. Raises as `start` does."""
-        with self._alone():
-            self._refuse_a_second()
+        with self._exclusive():
+            self._require_idle()
             run = self.get(name)
             saved = (run.folder / "resume.pt").is_file()  # else it was stopped before its first step: begin again
             return self._launch(run, run.about, [*run.about["command"], *(["--resume"] if saved else [])])
 
     def stop(self, name: str) -> None:
         """Ask a run to save its state and end. Asked again after a while, it is killed; little is lost then too."""
-        with self._alone():
+        with self._exclusive():
             run = self.get(name)
             about, process = run.about, run.process
             if process is None:
@@ -114,7 +114,7 @@ class Runs:
                     os.kill(process, getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows has the one
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _exclusive(self) -> Iterator[None]:
         """Nobody else starts, resumes or stops a run meanwhile. Raises WriteError where nothing can be written."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -122,14 +122,14 @@ class Runs:
                 yield
         except OSError as error:
             raise WriteError(
-                f"{shown(self.folder)} cannot be written, or no process be started ({error.strerror or error}); make "
+                f"{printable(self.folder)} cannot be written, or no process be started ({error.strerror or error}); make "
                 "room, or start the page with another --workspace."
             ) from error
 
-    def _refuse_a_second(self) -> None:
-        going = next((run for run in self.list() if run.state == "running"), None)
-        if going:
-            raise SettingError(f"{going.name} is being trained; stop it, or wait until it is done.")
+    def _require_idle(self) -> None:
+        running = next((run for run in self.list() if run.state == "running"), None)
+        if running:
+            raise SettingError(f"{running.name} is being trained; stop it, or wait until it is done.")
 
     def _new_folder(self, kind: str) -> Path:
         numbers = [int(folder.name.rpartition("-")[2]) for folder in self.folder.glob("*-[0-9]*")]

@@ -10,12 +10,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from encoders.images import open_photo
 from runtime.errors import PhotoError
 from training.checks.check import Report
-from training.checks.show import clock, facts
+from training.checks.show import duration, facts
 
 from .run import Progress, Run
 
 THUMBNAIL = 96  # pixels
-MOVING = ("running", "stopped")  # states in which it may go further
+UNFINISHED = ("running", "stopped")  # states in which it may go further
 EPOCHS_SHOWN = 4  # of what the model said of a photo
 
 
@@ -38,25 +38,27 @@ def check_html(report: Report) -> str:
     return _html("check", {"Format": report.format, **facts(report)}, report.stops)
 
 
-def wrong_html(sentence: str) -> str:
+def error_html(sentence: str) -> str:
     """A sentence on what is wrong."""
-    return _html("wrong", sentence)
+    return _html("error", sentence)
 
 
-def standing_html(run: Run, now: Progress) -> str:
+def status_html(run: Run, progress: Progress) -> str:
     """How a run is doing: a sentence, a bar, and what looks wrong."""
-    state, steps = run.state, now.epochs * now.steps
-    percent = 100 * ((now.epoch - 1) * now.steps + now.step) / steps if steps else 0.0
-    notes = [*filter(None, [run.error]), *now.alarms]
+    state, steps = run.state, progress.epochs * progress.steps
+    percent = 100 * ((progress.epoch - 1) * progress.steps + progress.step) / steps if steps else 0.0
+    notes = [*filter(None, [run.error]), *progress.alarms]
     data = Path(run.about["data"]).name
-    return _html("standing", run.name, data, _doing(state, now), percent if state in MOVING else None, notes)
+    return _html(
+        "status", run.name, data, _state_text(state, progress), percent if state in UNFINISHED else None, notes
+    )
 
 
-def _doing(state: str, now: Progress) -> str:
-    if state == "running" and now.step:
-        place = f"epoch {now.epoch:,} of {now.epochs:,}, step {now.step:,} of {now.steps:,}"
-        return f"is training: {place}, {clock(now.left)} left" if now.left else "is being scored"
-    where = f"after epoch {now.epoch:,} of {now.epochs:,}" if now.epoch else "before its first epoch"
+def _state_text(state: str, progress: Progress) -> str:
+    if state == "running" and progress.step:
+        place = f"epoch {progress.epoch:,} of {progress.epochs:,}, step {progress.step:,} of {progress.steps:,}"
+        return f"is training: {place}, {duration(progress.left)} left" if progress.left else "is being scored"
+    where = f"after epoch {progress.epoch:,} of {progress.epochs:,}" if progress.epoch else "before its first epoch"
     return {
         "running": "is getting ready",
         "stopped": f"was stopped {where}",
@@ -65,21 +67,21 @@ def _doing(state: str, now: Progress) -> str:
     }[state]
 
 
-def learnt_html(now: Progress) -> str:
+def samples_html(progress: Progress) -> str:
     """What the model said of the same few photos as it learnt."""
-    if not now.samples:
+    if not progress.samples:
         return ""
-    last = len(now.samples) - 1
+    last = len(progress.samples) - 1
     epochs = sorted({round(n * last / (EPOCHS_SHOWN - 1)) for n in range(EPOCHS_SHOWN)})
     photos = [
         {
             "jpeg": thumbnail(sample["image"]),
             "question": sample.get("question"),
-            "said": {epoch + 1: _text(now.samples[epoch][photo]) for epoch in epochs},
+            "said": {epoch + 1: _text(progress.samples[epoch][photo]) for epoch in epochs},
         }
-        for photo, sample in enumerate(now.samples[-1])
+        for photo, sample in enumerate(progress.samples[-1])
     ]
-    return _html("learnt", photos)
+    return _html("samples", photos)
 
 
 def _text(sample: dict) -> str:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import captioner
 import vqa
-from runtime.bundled import folder_of
+from runtime.bundled import resolve_model
 from training.checks.check import Report
 
 from .corrections import Corrections
-from .data_sets import DataSets, checked
+from .data_sets import DataSets, run_check
 from .runs import Runs
 
-NEW, GIVEN = "new", "given"  # what a run can begin with, beside the models of earlier runs, which go by their names
+NEW, PAGE_MODEL = "new", "given"  # what a run can begin with, beside the models of earlier runs, by their names
 PACKAGES = {"captioner": captioner, "vqa": vqa}
 
 
@@ -28,7 +28,7 @@ class Workspace:
 
     folder: Path
     data_root: Path | None
-    given: dict[str, str]
+    initial_models: dict[str, str]
 
     @cached_property
     def corrections(self) -> Corrections:
@@ -42,23 +42,23 @@ class Workspace:
     def data_sets(self) -> DataSets:
         return DataSets(self.folder / "data", self.corrections, self.data_root)
 
-    def beginnings(self, kind: str) -> list[tuple[str, str]]:
+    def start_points(self, kind: str) -> list[tuple[str, str]]:
         """(label, value) of what a run can begin with, the best first."""
-        package, name = PACKAGES[kind], self.given[kind]
+        package, name = PACKAGES[kind], self.initial_models[kind]
         label = "The bundled model" if name == package.BUNDLED else "The model this page began with"
-        given = [(label, GIVEN)] if folder_of(name).exists() else []
+        current = [(label, PAGE_MODEL)] if resolve_model(name).exists() else []
         done = [run.name for run in self.runs.list() if run.about["kind"] == kind and run.state == "done"]
-        return [*given, *((name, name) for name in done), ("A new model that knows nothing yet", NEW)]
+        return [*current, *((name, name) for name in done), ("A new model that knows nothing yet", NEW)]
 
-    def options(self, kind: str, begin: str) -> dict:
+    def options(self, kind: str, start_point: str) -> dict:
         """Options of `python -m training` for such a beginning. Raises SettingError where it is none."""
-        if begin == GIVEN:
-            return {"start_from": self.given[kind]}
-        if begin != NEW:
-            return {"start_from": self.runs.get(begin).model}
-        return {"encoder_weights": str(folder_of(captioner.BUNDLED))} if kind == "captioner" else {}
+        if start_point == PAGE_MODEL:
+            return {"start_from": self.initial_models[kind]}
+        if start_point != NEW:
+            return {"start_from": self.runs.get(start_point).model}
+        return {"encoder_weights": str(resolve_model(captioner.BUNDLED))} if kind == "captioner" else {}
 
-    def check(self, kind: str, data: str | None, begin: str, *, count: int, tune: bool) -> Report:
-        """What is found in a data set. Raises as `DataSets.find` and `checked` do."""
-        start_from = self.options(kind, begin).get("start_from")
-        return checked(self.data_sets.find(data), kind, start_from, count=count, tune=tune)
+    def check(self, kind: str, data: str | None, start_point: str, *, count: int, tune: bool) -> Report:
+        """What is found in a data set. Raises as `DataSets.find` and `run_check` do."""
+        start_from = self.options(kind, start_point).get("start_from")
+        return run_check(self.data_sets.find(data), kind, start_from, count=count, tune=tune)

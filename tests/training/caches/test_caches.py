@@ -215,7 +215,7 @@ def test_rows_are_read_in_the_order_asked_for_and_by_numpy_too(tmp_path):
     array = ArrayFile.create(tmp_path / "a.npy", np.float16, (4, 2, 3))
     array.write(2, rows[2:])
     array.write(0, rows[:2])
-    array.keep()
+    array.sync()
     assert np.array_equal(np.load(tmp_path / "a.npy"), rows)
     assert np.array_equal(ArrayFile(tmp_path / "a.npy").read(torch.tensor([3, 0, 3])), rows[[3, 0, 3]])
     assert ArrayFile(tmp_path / "a.npy").read([]).shape == (0, 2, 3)
@@ -224,7 +224,7 @@ def test_rows_are_read_in_the_order_asked_for_and_by_numpy_too(tmp_path):
 def test_photos_are_opened_only_a_little_ahead():
     opened = []
     with ThreadPoolExecutor(2) as pool:
-        rows = photos.ahead(pool, lambda row: opened.append(row) or row, range(1000), most=8)
+        rows = photos.prefetch(pool, lambda row: opened.append(row) or row, range(1000), most=8)
         assert [next(rows) for _ in range(5)] == [0, 1, 2, 3, 4]
         assert len(opened) <= 14
         assert list(rows) == list(range(5, 1000))

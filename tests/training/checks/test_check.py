@@ -15,9 +15,16 @@ from encoders.text import Vocabulary
 from runtime.errors import DataError
 from training.checks import check as module
 from training.checks import estimate
-from training.checks.check import Report, Verdict, check, check_quickly, unopenable_fault
+from training.checks.check import QuickReport, Report, check, check_quickly, unopenable_photos_fault
 from training.checks.estimate import Needs, measure
-from training.checks.photo_files import AT_ONCE, Done, find_copies, find_unopenable, leak_sentence, photos_by_split
+from training.checks.photo_files import (
+    CHUNK,
+    CheckProgress,
+    find_duplicates,
+    find_unopenable,
+    leak_sentence,
+    photos_by_split,
+)
 from training.checks.wording import answering, unknown_share, wording
 from training.config.task import CaptionSettings
 from training.readers import read_captions
@@ -29,12 +36,12 @@ from vqa.answers import AnswerSet
 
 def result(generator):
     """What a generator returns, and what it yielded."""
-    told = []
+    progress = []
     while True:
         try:
-            told.append(next(generator))
+            progress.append(next(generator))
         except StopIteration as stop:
-            return stop.value, told
+            return stop.value, progress
 
 
 def captioner(texts, min_count=1):
@@ -64,7 +71,7 @@ def test_copies_are_found_by_content_whatever_their_names(tmp_path):
         for path in splits[split]:
             square("red", "left", shades[path.stem]).save(path, compress_level=0)  # so that all have the same size
     assert len({path.stat().st_size for photos in splits.values() for path in photos}) == 1
-    copies, told = result(find_copies(splits))
+    copies, progress = result(find_duplicates(splits))
     assert copies.within == {"train": 1}
     assert [(leak.split, leak.also_in, leak.photos, leak.examples) for leak in copies.leaks] == [
         ("test", "train", 1, (("b2.png", "b.png"),)),
@@ -74,14 +81,14 @@ def test_copies_are_found_by_content_whatever_their_names(tmp_path):
     assert leak_sentence(copies.leaks[0]) == (
         "1 of the 3 test photos (33.3%) are also in train, such as b2.png (there b.png)"
     )
-    assert told[-1] == Done("comparing photos", 9, 9)
+    assert progress[-1] == CheckProgress("comparing photos", 9, 9)
 
 
 def test_a_photo_that_is_in_two_splits_itself_is_a_leak_and_a_missing_file_is_none(tmp_path):
     square("red", "left").save(tmp_path / "a.png")
     splits = {"train": [tmp_path / "a.png", tmp_path / "gone.png"], "val": [tmp_path / "a.png", tmp_path / "gone2.png"]}
-    copies, told = result(find_copies(splits))
-    assert [leak.photos for leak in copies.leaks] == [1] and not told, "one file of its size need not be read"
+    copies, progress = result(find_duplicates(splits))
+    assert [leak.photos for leak in copies.leaks] == [1] and not progress, "one file of its size need not be read"
     assert leak_sentence(copies.leaks[0]).endswith("such as a.png")
 
 
@@ -98,28 +105,28 @@ def test_a_damaged_photo_is_found_even_when_it_is_decoded_small(tmp_path, kind):
         bad.write_bytes(bad.read_bytes()[: int(bad.stat().st_size * 0.8)])
     elif kind != "gone.jpg":
         bad.write_text("" if kind == "empty.jpg" else "not a photo")
-    found, told = result(find_unopenable([good, bad, good]))
-    assert list(found) == [bad] and kind in found[bad] and [d.done for d in told] == [1, 2, 3]
+    found, progress = result(find_unopenable([good, bad, good]))
+    assert list(found) == [bad] and kind in found[bad] and [d.done for d in progress] == [1, 2, 3]
 
 
 def test_more_photos_than_are_opened_at_once(tmp_path):
     square("red", "left").save(tmp_path / "a.png")
-    found, told = result(find_unopenable([tmp_path / "a.png"] * AT_ONCE + [tmp_path / "gone.png"]))
-    assert list(found) == [tmp_path / "gone.png"] and told[-1].done == AT_ONCE + 1
+    found, progress = result(find_unopenable([tmp_path / "a.png"] * CHUNK + [tmp_path / "gone.png"]))
+    assert list(found) == [tmp_path / "gone.png"] and progress[-1].done == CHUNK + 1
 
 
 # Words
 
 
-def said(*texts, split="train", image="a.jpg"):
+def caption_record(*texts, split="train", image="a.jpg"):
     return CaptionRecord(Path(image), image, texts, split)
 
 
 def test_words_lengths_and_what_a_vocabulary_would_not_know():
     records = [
-        said("a dog runs", "a dog"),
-        said("a cat runs fast", image="b.jpg"),
-        said("a dog sits down", split="val", image="c.jpg"),
+        caption_record("a dog runs", "a dog"),
+        caption_record("a cat runs fast", image="b.jpg"),
+        caption_record("a dog sits down", split="val", image="c.jpg"),
     ]
     found = wording(records)
     assert (found.texts, found.least, found.most, found.mean) == (4, 1, 2, pytest.approx(4 / 3))
@@ -135,7 +142,10 @@ def test_words_lengths_and_what_a_vocabulary_would_not_know():
 
 def test_the_unknown_share_by_count_and_by_size_is_that_of_the_vocabulary():
     texts = [f"w{n} " * (1 + n % 7) for n in range(1500)]
-    records = [said(*texts), said(*(f"w{n}" for n in range(0, 3000, 2)), split="test", image="b.jpg")]
+    records = [
+        caption_record(*texts),
+        caption_record(*(f"w{n}" for n in range(0, 3000, 2)), split="test", image="b.jpg"),
+    ]
     found = wording(records)
     for count, known in found.by_count.items():
         vocabulary = Vocabulary.build(texts, min_count=count)
@@ -147,10 +157,10 @@ def test_the_unknown_share_by_count_and_by_size_is_that_of_the_vocabulary():
 
 
 def test_scripts_are_counted_by_letters():
-    found = wording([said("собака 12!", "dogs", "狗")])
+    found = wording([caption_record("собака 12!", "dogs", "狗")])
     assert found.scripts == {"Cyrillic": pytest.approx(6 / 11), "Latin": pytest.approx(4 / 11), "Cjk": 1 / 11}
     assert found.other_scripts == pytest.approx(7 / 11)
-    assert wording([said("12 !")]).scripts == {}
+    assert wording([caption_record("12 !")]).scripts == {}
 
 
 def asked(number, answers, split="train"):
@@ -188,8 +198,8 @@ def test_a_whole_report(data, tmp_path):
         return CaptionTask(model, few, CaptionSettings(batch=batch, beam=1), epochs=1, seed=1, cache=cache)
 
     timing = measure(task_of, found.records, batch=8, disk=tmp_path)
-    *told, report = check(found, model, measure=timing)
-    assert {d.what for d in told} >= {"comparing photos", "opening photos", "measuring: steps"}
+    *progress, report = check(found, model, measure=timing)
+    assert {d.what for d in progress} >= {"comparing photos", "opening photos", "measuring: steps"}
     assert isinstance(report, Report) and (report.kind, report.format) == ("captions", "coco")
     photos = report.photos
     assert (photos.found, photos.splits) == (40, {"train": 24, "val": 8, "test": 8})
@@ -230,18 +240,18 @@ def test_a_model_that_cannot_be_made_is_a_reason_to_stop_and_the_rest_is_told(tm
 
 
 def lengthy(*lengths: int) -> list[CaptionRecord]:
-    return [said("x" * length, "x", image=f"{n}.jpg") for n, length in enumerate(lengths)]
+    return [caption_record("x" * length, "x", image=f"{n}.jpg") for n, length in enumerate(lengths)]
 
 
 def test_lengths_of_texts():
-    lengths = estimate.text_lengths([*lengthy(5, 900, 7), said("x" * 99, split="val", image="v.jpg")])
+    lengths = estimate.text_lengths([*lengthy(5, 900, 7), caption_record("x" * 99, split="val", image="v.jpg")])
     assert list(lengths.values()) == [5, 900, 7]
-    usual = estimate.typical(dict(zip("abcdefghijk", range(100, 111), strict=True)), 50)
+    usual = estimate.sample_typical(dict(zip("abcdefghijk", range(100, 111), strict=True)), 50)
     assert sorted(usual) == list("abcdefghi"), "all but the longest tenth"
-    assert estimate.shortened(said("abc", "d"), 2).captions == ("ab", "d")
-    assert estimate.shortened(asked(1, ["a"]), 3).question == "wha"
-    assert estimate.excess(dict.fromkeys(range(64), 10) | {3: 1000}, 10, 32) == 990
-    assert estimate.excess(dict.fromkeys(range(64), 20), 10, 32) == 20, "ten in each of two steps"
+    assert estimate.truncate_texts(caption_record("abc", "d"), 2).captions == ("ab", "d")
+    assert estimate.truncate_texts(asked(1, ["a"]), 3).question == "wha"
+    assert estimate.excess_length(dict.fromkeys(range(64), 10) | {3: 1000}, 10, 32) == 990
+    assert estimate.excess_length(dict.fromkeys(range(64), 20), 10, 32) == 20, "ten in each of two steps"
 
 
 def test_one_very_long_text_counts_once_an_epoch_and_is_not_waited_for(data, tmp_path, monkeypatch):
@@ -267,7 +277,7 @@ def test_one_very_long_text_counts_once_an_epoch_and_is_not_waited_for(data, tmp
         assert needs.epoch == pytest.approx(wanted)
 
 
-def verdict(found, model) -> Verdict:
+def verdict(found, model) -> QuickReport:
     *_, last = check_quickly(found, model)
     return last
 
@@ -296,7 +306,7 @@ def test_good_data_are_not_refused(data):
 
 @pytest.mark.parametrize(("share", "refused"), [(1, False), (3, True)])
 def test_a_leak_beyond_a_small_share_is_refused(data, monkeypatch, share, refused):
-    monkeypatch.setattr(module, "MOST_LEAKED", 0.2)
+    monkeypatch.setattr(module, "MAX_LEAKED", 0.2)
     for n in range(1, share + 1):
         copy = data / "train" / f"train_{n:03}.png"
         (data / "test" / f"test_{n:03}.png").write_bytes(copy.read_bytes())
@@ -328,7 +338,9 @@ def test_answers_that_do_not_come_again_are_refused(tmp_path):
 
 
 def test_photos_that_cannot_be_opened_are_refused_when_they_are_most():
-    assert unopenable_fault(5, 10) == () and "6 of 10 photos cannot be opened" in unopenable_fault(6, 10)[0]
+    assert (
+        unopenable_photos_fault(5, 10) == () and "6 of 10 photos cannot be opened" in unopenable_photos_fault(6, 10)[0]
+    )
 
 
 def test_the_splits_of_records():
@@ -338,6 +350,6 @@ def test_the_splits_of_records():
 
 def test_the_page_says_the_limits():
     page = (Path(__file__).resolve().parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
-    assert f"more than {module.MOST_LEAKED:.0%} of the split" in page
-    assert f"less than {module.LEAST_COVERED:.0%}" in page
-    assert module.MOST_MISSING == module.MOST_UNOPENABLE == module.MOST_UNKNOWN == 0.5 and "more than half" in page
+    assert f"more than {module.MAX_LEAKED:.0%} of the split" in page
+    assert f"less than {module.MIN_COVERED:.0%}" in page
+    assert module.MAX_MISSING == module.MAX_UNOPENABLE == module.MAX_UNKNOWN == 0.5 and "more than half" in page

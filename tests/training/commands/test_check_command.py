@@ -151,8 +151,8 @@ def test_training_refuses_a_leak_and_goes_on_when_told_to(leaking, tmp_path, com
     with pytest.raises(DataError, match=r"4 of the 8 test photos .50.0%. are also in train.*add --anyway"):
         call(command, "--data", leaking, "--out", tmp_path / "run", *options)
     assert not (tmp_path / "run" / "resume.pt").exists()
-    _, said = call(command, "--data", leaking, "--out", tmp_path / "run", *options, "--anyway", "--no-scores")
-    assert "warning: 4 of the 8 test photos" in said and (tmp_path / "run" / "best").is_dir()
+    _, output = call(command, "--data", leaking, "--out", tmp_path / "run", *options, "--anyway", "--no-scores")
+    assert "warning: 4 of the 8 test photos" in output and (tmp_path / "run" / "best").is_dir()
 
 
 def test_training_stops_when_most_photos_cannot_be_opened(data, tmp_path):
@@ -168,9 +168,9 @@ def test_training_says_what_it_finds(data, tmp_path):
     shutil.copytree(data, tmp_path / "data")
     photos = tmp_path / "data" / "train"
     shutil.copy(photos / "train_001.png", photos / "train_002.png")
-    _, said = call("captioner", "--data", tmp_path / "data", "--out", tmp_path / "run", *CAPTIONER, "--no-scores")
-    assert "copies of photos within train: 1" in said
-    assert "0.0% of the words held out for val and test are unknown" in said
+    _, output = call("captioner", "--data", tmp_path / "data", "--out", tmp_path / "run", *CAPTIONER, "--no-scores")
+    assert "copies of photos within train: 1" in output
+    assert "0.0% of the words held out for val and test are unknown" in output
 
 
 # Scores before and after
@@ -178,39 +178,39 @@ def test_training_says_what_it_finds(data, tmp_path):
 
 def test_a_new_captioner_and_the_one_it_started_from_are_scored_on_the_same_photos(data, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
-    _, said = call("captioner", "--data", data, "--out", first, *CAPTIONER)
+    _, output = call("captioner", "--data", data, "--out", first, *CAPTIONER)
     about = read_config(first)["about"]
     assert "before" not in about and about["after"]["images"] == 8 and about["after"]["split"] == "test"
-    assert "scores on the test split:" in said and "before" not in said
-    _, said = call("captioner", "--data", data, "--out", second, *QUICK, "--beam", 1, "--start-from", first)
+    assert "scores on the test split:" in output and "before" not in output
+    _, output = call("captioner", "--data", data, "--out", second, *QUICK, "--beam", 1, "--start-from", first)
     about = read_config(second)["about"]
     scores = {name: value for name, value in read_config(first)["about"]["after"].items() if name != "model"}
     assert {name: value for name, value in about["before"].items() if name != "model"} == scores
     assert about["before"]["model"] == str(first) and about["after"]["model"] == str(second)
-    assert about["validation"] and f"scores on the test split, of {first} and of the new model: before after" in said
+    assert about["validation"] and f"scores on the test split, of {first} and of the new model: before after" in output
 
 
 def test_a_new_answerer_and_the_one_it_started_from(questions, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     call("vqa", "--data", questions, "--out", first, *VQA, "--no-scores")
     assert "after" not in read_config(first)["about"]
-    _, said = call("vqa", "--data", questions, "--out", second, *QUICK, "--start-from", first)
+    _, output = call("vqa", "--data", questions, "--out", second, *QUICK, "--start-from", first)
     about = read_config(second)["about"]
     assert about["before"]["questions"] == about["after"]["questions"] == 24
     assert about["before"]["split"] == "test" and set(about["after"]["per_type"]) == {"what", "on", "is"}
-    assert "accuracy" in said and said.endswith(f"--model {second}"), "the last line says where the model is"
+    assert "accuracy" in output and output.endswith(f"--model {second}"), "the last line says where the model is"
 
 
 def test_a_worse_model_is_warned_of(monkeypatch, tmp_path, capsys):
     scores = {"old": {"images": 1, "cider": 50.0}, "new": {"images": 1, "cider": 49.0}}
     monkeypatch.setattr("training.commands.run.read_config", lambda folder: {"about": {}})
-    monkeypatch.setattr("training.commands.run.change_config", lambda folder, about: None)
+    monkeypatch.setattr("training.commands.run.update_config", lambda folder, about: None)
     monkeypatch.setattr("training.commands.run.scoring_split", lambda found: ("test", []))
     config = CaptionerConfig.of(data="data", start_from="old", out="new")
     found = SimpleNamespace(format="coco")
     score_before_and_after(lambda model, records: (scores[str(model)], {}), found, config, main="cider")
-    said = capsys.readouterr().err
-    assert "50.00     49.00" in said and "warning: cider is lower than before" in said
+    output = capsys.readouterr().err
+    assert "50.00     49.00" in output and "warning: cider is lower than before" in output
 
 
 def test_a_made_test_split_is_left_for_later(data):

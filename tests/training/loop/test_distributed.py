@@ -72,10 +72,10 @@ def test_the_command_is_heard_once_and_leaves_with_status_0(data, tmp_path):
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
-    monkeypatch.setattr(distributed, "launched", lambda: True)
+    monkeypatch.setattr(distributed, "is_distributed", lambda: True)
     monkeypatch.setattr(distributed, "best_device", lambda: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     monkeypatch.setenv("GROUP_WORLD_SIZE", "1")
     with pytest.raises(distributed.SettingError, match="--nproc-per-node is 2, and there are 1 GPUs"):
-        distributed.connected()
+        distributed.setup_fabric()

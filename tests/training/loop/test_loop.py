@@ -107,8 +107,8 @@ def test_a_run_is_drawn_with_its_alarms_and_its_stop(tmp_path):
     records = [Step(1, 2, 5, 1.5, 0.1, 10.0, 60.0), Epoch(1, 3, scores, best=True),
                Alarm("collapse", "all [captions] are the same.", 1)]  # fmt: skip
     assert draw_fit(records, drawn) == records[1]
-    said = drawn.file.getvalue()
-    assert "epoch 1/3  cider 3.00  * best\n" in said and "warning: all [captions] are the same.\n" in said
+    output = drawn.file.getvalue()
+    assert "epoch 1/3  cider 3.00  * best\n" in output and "warning: all [captions] are the same.\n" in output
     with pytest.raises(SystemExit) as left:
         draw_fit([*records, Stopped(2, 1, 5)], drawn)
     assert left.value.code == 130 and "stopped in epoch 2, step 1 of 5" in drawn.file.getvalue()
@@ -128,7 +128,7 @@ def test_a_clipped_gradient_hardly_moves_a_weight(tmp_path):
 
 def test_a_parameter_has_its_own_rate(tmp_path):
     class Frozen(Line):
-        def rate_scale(self, name):
+        def lr_scale(self, name):
             return 0.0 if name.startswith("layers.0") else 1.0
 
     went = moved(Frozen(), tmp_path)
@@ -163,7 +163,7 @@ def test_weights_decay_and_biases_do_not(tmp_path, optimiser):
     for name, old in before.model.named_parameters():
         new = dict(after.model.named_parameters())[name]
         if old.ndim > 1:
-            scale = after.rate_scale(name)
+            scale = after.lr_scale(name)
             assert 0 < (1 - new / old).mean().item() <= (3 if optimiser == "sgd" else 1.01) * 0.5 * rate * scale
         else:
             assert torch.equal(old, new)

@@ -54,18 +54,18 @@ def test_an_end_is_told_by_state_and_code_and_goes_on_as_it_was(tmp_path, error,
         assert read_status(tmp_path).error is None, "a run that goes on has no error yet"
 
 
-def _train(out, begun):
+def _train(out, started):
     with report_status(out):
-        begun.set()
+        started.set()
         time.sleep(60)
 
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path):
     processes = multiprocessing.get_context("forkserver")
-    begun = processes.Event()
-    first = processes.Process(target=_train, args=(tmp_path, begun))
+    started = processes.Event()
+    first = processes.Process(target=_train, args=(tmp_path, started))
     first.start()
-    assert begun.wait(60)
+    assert started.wait(60)
     with pytest.raises(SettingError, match="another run is training in"), report_status(tmp_path):
         pytest.fail("it began")
     assert read_status(tmp_path).pid == first.pid, "the refused one leaves no trace"

@@ -44,8 +44,8 @@ def test_rouge_l_by_hand():
 
 
 def test_a_perfect_match_has_the_highest_scores():
-    said = ["a dog runs on grass", "two men talk in town", "the red car stops here"]
-    scores = caption_scores(said, [[text] for text in said])
+    candidates = ["a dog runs on grass", "two men talk in town", "the red car stops here"]
+    scores = caption_scores(candidates, [[text] for text in candidates])
     for name in ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l"):
         assert scores[name] == pytest.approx(100)
     assert scores["cider"] == pytest.approx(1000)  # CIDEr-D runs to 10, and is printed times 100
@@ -105,9 +105,9 @@ def test_a_java_that_does_not_work_gives_none(tmp_path, monkeypatch, knows_of_it
 
 
 @pytest.mark.parametrize(("said", "references"), [([], []), (["a"], []), (["a"], [[]]), (["a"], [["b"], ["c"]])])
-def test_what_cannot_be_scored_is_refused(said, references):
+def test_what_cannot_be_scored_is_refused(candidates, references):
     with pytest.raises(SettingError, match="cannot be scored"):
-        caption_scores(said, references)
+        caption_scores(candidates, references)
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="METEOR needs Java")

@@ -123,11 +123,11 @@ def test_forms_of_words():
     assert [lexicon.plural(w) for w in ("dog", "puppy", "monkey", "woman", "bus", "bench")] == [
         "dogs", "puppies", "monkeys", "women", "buses", "benches",
     ]  # fmt: skip
-    assert [lexicon.ing(w) for w in ("run", "ride", "ski", "play", "lie")] == [
+    assert [lexicon.gerund(w) for w in ("run", "ride", "ski", "play", "lie")] == [
         "running", "riding", "skiing", "playing", "lying",
     ]  # fmt: skip
     assert lexicon.kinds_of("boy") == ("boy", "child", "person")
-    assert lexicon.spoken("bicycle", many=True) == "bikes" and lexicon.spoken("person", many=True) == "people"
+    assert lexicon.colloquial("bicycle", many=True) == "bikes" and lexicon.colloquial("person", many=True) == "people"
     assert all(name in lexicon.THING_OF for name in words.WORN | lexicon.STRIKING)
     assert set(words.SCENES) | words.STRIKING_PLACES <= set(lexicon.PLACE_OF.values())
 
@@ -290,7 +290,7 @@ def test_a_subject_that_captions_do_not_agree_on_gets_the_kind_they_do():
 
 
 def test_few_captions_must_all_agree_and_one_is_believed():
-    assert Photo(("a",)).most == 1 and Photo(("a",) * 2).most == 2 and Photo(("a",) * 5).most == 3
+    assert Photo(("a",)).quorum == 1 and Photo(("a",) * 2).quorum == 2 and Photo(("a",) * 5).quorum == 3
     assert asked("A dog runs .")["What is the dog doing?"] == "running"
     assert "What is the dog doing?" not in asked("A dog runs .", "A dog jumps .")
 
@@ -335,14 +335,14 @@ SEEN = ("dog", "boat", "black", "white", "snow", "beach")
 
 
 def test_a_no_is_true_of_its_photo():
-    said = {s.image: s.captions[0].lower() for s in scenes()}
+    parsed = {s.image: s.captions[0].lower() for s in scenes()}
     noes = [r for r in generate_questions(scenes()) if r.answers == ("no",)]
     for record in noes:
         about = set(record.question.lower().rstrip("?").split())
         subject = {"dog"} if record.question.startswith("Is the") else set()
-        assert not any(thing in said[record.image] for thing in about & set(SEEN) - subject)
+        assert not any(thing in parsed[record.image] for thing in about & set(SEEN) - subject)
         if "Is the person" in record.question:
-            assert (record.question.split()[-1].rstrip("?") == "man") == ("woman" in said[record.image])
+            assert (record.question.split()[-1].rstrip("?") == "man") == ("woman" in parsed[record.image])
     assert {"Is the dog black?", "Is the person a man?", "Is the dog running?"} <= {r.question for r in noes}
 
 

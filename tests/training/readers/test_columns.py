@@ -23,7 +23,7 @@ def write(path, content):
     return path
 
 
-def said(data):
+def captions_by_name(data):
     return {record.image.name: (record.split, record.captions) for record in data.records}
 
 
@@ -34,7 +34,7 @@ def test_columns_of_other_names(tmp_path):
     photos(tmp_path, "a.jpg", "b.jpg")
     write(tmp_path / "own.csv", "Photo,said_1,said_2,part\na.jpg,a dog,it runs,train\nb.jpg,a cat,,val\n")
     columns = Columns(image="photo", captions=("said_*",), split="part")
-    assert said(read_captions(tmp_path, columns=columns)) == {
+    assert captions_by_name(read_captions(tmp_path, columns=columns)) == {
         "a.jpg": ("train", ("a dog", "it runs")), "b.jpg": ("val", ("a cat",)),
     }  # fmt: skip
 
@@ -42,15 +42,17 @@ def test_columns_of_other_names(tmp_path):
 def test_numbered_columns_are_known_and_one_named_caption_goes_before(tmp_path):
     photos(tmp_path, "a.jpg")
     file = write(tmp_path / "own.csv", "image,caption_0,caption_1\na.jpg,a dog,it runs\n")
-    assert said(read_captions(tmp_path)) == {"a.jpg": ("train", ("a dog", "it runs"))}
+    assert captions_by_name(read_captions(tmp_path)) == {"a.jpg": ("train", ("a dog", "it runs"))}
     write(file, "image,caption_0,caption\na.jpg,a dog,it runs\n")
-    assert said(read_captions(tmp_path)) == {"a.jpg": ("train", ("it runs",))}
+    assert captions_by_name(read_captions(tmp_path)) == {"a.jpg": ("train", ("it runs",))}
 
 
 def test_captions_beside_questions_in_one_table_are_read_where_they_are_named(tmp_path):
     photos(tmp_path, "a.jpg")
     write(tmp_path / "own.csv", "image,question,answer,said\na.jpg,what?,a dog,a dog runs\n")
-    assert said(read_captions(tmp_path, columns=Columns(captions=("said",)))) == {"a.jpg": ("train", ("a dog runs",))}
+    assert captions_by_name(read_captions(tmp_path, columns=Columns(captions=("said",)))) == {
+        "a.jpg": ("train", ("a dog runs",))
+    }
 
 
 def test_columns_of_questions(tmp_path):
@@ -125,7 +127,7 @@ def test_text_files_beside_photos(tmp_path):
     write(tmp_path / "notes.txt", "no photo of this name")
     data = read_captions(tmp_path)
     assert data.format == "sidecar"
-    assert said(data) == {"a.jpg": ("train", ("a dog", "it runs")), "B.JPG": ("val", ("a cat",))}
+    assert captions_by_name(data) == {"a.jpg": ("train", ("a dog", "it runs")), "B.JPG": ("val", ("a cat",))}
     assert data.problems.counts == {"images have no captions": 1}
 
 
@@ -166,7 +168,7 @@ def test_fiftyone_s_export_and_other_coco_files(tmp_path):
     captions = [{"id": 1, "image_id": 1, "caption": "a dog"}, {"id": 2, "image_id": 2, "caption": "a cat"}]
     images = content["images"] + [{"id": n, "file_name": f"{n:099}.jpg"} for n in range(3, 1300)]
     write(tmp_path / "labels.json", content | {"images": images, "annotations": captions})
-    assert said(read_captions(tmp_path)) == {"a.jpg": ("train", ("a dog",)), "b.jpg": ("train", ("a cat",))}
+    assert captions_by_name(read_captions(tmp_path)) == {"a.jpg": ("train", ("a dog",)), "b.jpg": ("train", ("a cat",))}
 
 
 def test_what_vizwiz_sets_aside(tmp_path):
@@ -175,7 +177,7 @@ def test_what_vizwiz_sets_aside(tmp_path):
             for n in range(3)]  # fmt: skip
     write(tmp_path / "annotations/val.json", {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": rows})
     data = read_captions(tmp_path)
-    assert said(data) == {"1.jpg": ("val", ("caption 0",))}
+    assert captions_by_name(data) == {"1.jpg": ("val", ("caption 0",))}
     assert data.problems.counts == {"captions are set aside by the data set itself": 2}
 
 

@@ -69,7 +69,7 @@ def test_every_format_has_an_example():
 
 def test_made_splits_are_as_the_page_says():
     text = " ".join(chapter("Splits that are missing").split())
-    assert f"{splits.SHARE:.0%} of its training photos" in text and f"fewer than {splits.FEWEST} photos" in text
+    assert f"{splits.SHARE:.0%} of its training photos" in text and f"fewer than {splits.MIN_PHOTOS} photos" in text
 
 
 def test_every_problem_that_a_reader_counts_is_on_the_page():

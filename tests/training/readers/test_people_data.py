@@ -9,7 +9,7 @@ from PIL import Image
 
 from runtime.errors import DataError
 from training.readers import read_captions
-from training.readers.cells import listed, same_id, split_in, text_of
+from training.readers.cells import parse_list, same_id, split_in, text_of
 from training.readers.image_folder import ImageFolder
 from training.readers.questions import read_questions
 
@@ -103,9 +103,9 @@ def test_two_files_that_ask_the_same_of_a_photo_count_once_and_for_testing(folde
 )
 def test_a_quotation_mark_that_is_not_closed_is_told_with_its_line(folder, rows, line):
     write(folder / "captions.csv", "\n".join(["image,caption", *rows, ""]))
-    with pytest.raises(DataError, match=rf"captions\.csv cannot be read at line {line}: ") as told:
+    with pytest.raises(DataError, match=rf"captions\.csv cannot be read at line {line}: ") as caught:
         read_captions(folder)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_quotation_marks_that_are_closed(folder):
@@ -158,7 +158,7 @@ def test_an_empty_split_in_json_is_none(folder):
     ],
 )  # fmt: skip
 def test_lists_in_a_cell(cell, texts):
-    assert listed(cell) == texts
+    assert parse_list(cell) == texts
 
 
 @pytest.mark.parametrize(

@@ -184,9 +184,9 @@ def test_a_photo_tested_on_is_not_trained_on(tmp_path):
 @pytest.mark.parametrize("text", ["", "{", '{"images": [', "no json", '{"images": {}, "annotations": []}', "[" * 10**5])
 def test_a_damaged_file_is_one_sentence(tmp_path, text):
     (tmp_path / "captions_train.json").write_text(text)
-    with pytest.raises(DataError) as told:
+    with pytest.raises(DataError) as caught:
         read_captions(tmp_path / "captions_train.json")
-    assert "captions_train.json" in str(told.value) and "\n" not in str(told.value)
+    assert "captions_train.json" in str(caught.value) and "\n" not in str(caught.value)
 
 
 # Karpathy

@@ -7,8 +7,8 @@ import pytest
 
 from runtime.errors import DataError, SettingError
 from training.readers import daquar, questions, vqa_official
-from training.readers.checks import QuestionList
 from training.readers.image_folder import ImageFolder
+from training.readers.question_list import QuestionList
 from training.readers.questions import read_questions
 from training.readers.records import Problems
 

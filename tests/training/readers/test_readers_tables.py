@@ -319,6 +319,6 @@ def test_two_formats_are_not_guessed_between(tmp_path):
 )
 def test_a_table_that_cannot_be_read_is_one_sentence(tmp_path, text):
     (tmp_path / "own.csv").write_bytes(text)
-    with pytest.raises(DataError) as told:
+    with pytest.raises(DataError) as caught:
         read_captions(tmp_path)
-    assert "\n" not in str(told.value) and ("UTF-8" in str(told.value)) == (b"\xe0" in text)
+    assert "\n" not in str(caught.value) and ("UTF-8" in str(caught.value)) == (b"\xe0" in text)

@@ -10,7 +10,14 @@ from encoders.text import END, START
 from runtime.errors import SettingError
 from training.study import choices as choices_study
 from training.study import odyssey as odyssey_study
-from training.study.captioners import CaptionerSettings, said, scored, softly, some_records, trained
+from training.study.captioners import (
+    CaptionerSettings,
+    caption_metrics,
+    decode_captions,
+    decode_softmax,
+    sample_records,
+    train_case,
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +29,10 @@ def settings(tmp_path_factory):
 
 
 def test_every_captioner_sees_the_same_photos(settings):
-    records = some_records(settings.data, 12, 6)
+    records = sample_records(settings.data, 12, 6)
     assert [sum(r.split == name for r in records) for name in ("train", "val", "test")] == [12, 6, 0]
-    some_records.cache_clear()
-    assert some_records(settings.data, 12, 6) == records
+    sample_records.cache_clear()
+    assert sample_records(settings.data, 12, 6) == records
 
 
 @pytest.mark.parametrize("options", odyssey_study.NETWORKS.values(), ids=odyssey_study.NETWORKS)
@@ -44,7 +51,7 @@ def test_odyssey_trains_those_close_to_the_best_again(settings, tmp_path, monkey
         return None, row | {"recurrent_parameters": 7, "captions_a_second": 9.6}
 
     monkeypatch.setattr(odyssey_study, "NETWORKS", {name: {"cell": name} for name in ciders})
-    monkeypatch.setattr(odyssey_study, "trained", pretended)
+    monkeypatch.setattr(odyssey_study, "train_case", pretended)
     *done, table = odyssey_study.odyssey(settings, tmp_path)
     assert asked == [("rnn", 1), ("gru", 1), ("lstm", 1), ("gru", 2), ("lstm", 2)]
     assert table.splitlines()[2] == "| lstm | 2 | 42.5 | 1 | 7 | 10 |"
@@ -58,14 +65,16 @@ def test_choices_trains_and_speaks_in_each_way(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(choices_study, "NETWORKS", {"no attention": {"attention_size": 0}})
     *_, table = choices_study.choices(settings, tmp_path)
     lines = [line.split(" | ") for line in table.splitlines()[2:]]
-    assert [line[:3] for line in lines] == [["| no attention", way, "2"] for way in choices_study.WAYS]
+    assert [line[:3] for line in lines] == [["| no attention", way, "2"] for way in choices_study.DECODINGS]
     runs = sorted(path.name.rpartition(", ")[0] for path in (tmp_path / "runs").iterdir())
     assert runs == ["no attention, seed 1", "no attention, seed 2"]
     assert (tmp_path / "figure.png").is_file()
 
     case = settings.case("no attention", {"attention_size": 0}, 1)
-    task, row = trained(case, tmp_path)  # a finished run is read, not trained again
-    assert row["cider"] == scored(task, said(task, "argmax", 1))["cider"] and not task.model.training
+    task, row = train_case(case, tmp_path)  # a finished run is read, not trained again
+    assert (
+        row["cider"] == caption_metrics(task, decode_captions(task, "argmax", 1))["cider"] and not task.model.training
+    )
     assert row["captions_a_second"] == 0 and row["recurrent_parameters"] == 4 * 16 * (8 + 8 + 16 + 2)
 
 
@@ -75,7 +84,7 @@ def test_the_softmax_vector_is_what_is_fed_back():
     features = torch.randn(2, network.grid[0] * network.grid[1], network.encoder.feature_size)
     step = network.decoder.step
     network.decoder.step = lambda tokens, state: fed.append(tokens) or step(tokens, state)
-    texts = softly(captioner, features)
+    texts = decode_softmax(captioner, features)
     assert len(texts) == 2 and fed[0].tolist() == [START, START]
     for vector in fed[1:]:
         torch.testing.assert_close(vector.sum(dim=1), torch.ones(2))
@@ -83,7 +92,7 @@ def test_the_softmax_vector_is_what_is_fed_back():
 
     with torch.no_grad():
         network.decoder.bias[END] = 200.0
-    assert softly(captioner, features) == ["", ""]
+    assert decode_softmax(captioner, features) == ["", ""]
 
 
 def test_sizes_that_make_no_sense_are_refused():

@@ -16,9 +16,17 @@ from training.__main__ import app
 from training.commands.study import STUDIES
 from training.study import reach as reach_study
 from training.study.first_symbol import SYMBOLS, Reader, accuracy, learn, sequences
-from training.study.gradients import CLIPS, GradientSettings, clipped, gradient_norms, gradients, rnn_of_scale, scaled
+from training.study.gradients import (
+    CLIPS,
+    GradientSettings,
+    clipped_run,
+    gradient_norms,
+    gradients,
+    rnn_of_scale,
+    scaled_rnn,
+)
 from training.study.reach import NETWORKS, ReachSettings, reach, reach_of
-from training.study.results import measured, write_table
+from training.study.results import run_cases, write_table
 
 SMALL = GradientSettings(length=12, hidden=8, batch=4, steps=3, distance=4, clip_steps=5)
 SHORT = ReachSettings(distances=(2, 5), hidden=8, batch=8, steps=2, seeds=1)
@@ -69,7 +77,7 @@ def test_singular_values_are_the_scale(scale):
 
 def test_gradients_vanish_below_1_and_explode_above():
     how = {"hidden": 8, "batch": 4, "length": 12, "seed": 1}
-    last = {scale: scaled(scale=scale, **how)[-1]["norm"] for scale in (0.5, 1.0, 1.5)}
+    last = {scale: scaled_rnn(scale=scale, **how)[-1]["norm"] for scale in (0.5, 1.0, 1.5)}
     assert last[0.5] == pytest.approx(0.5**12, rel=0.01)
     assert last[1.0] == pytest.approx(1, rel=0.01)
     assert last[1.5] > 10
@@ -77,7 +85,7 @@ def test_gradients_vanish_below_1_and_explode_above():
 
 def test_clipping_tames_a_run_that_explodes():
     how = {"hidden": 32, "batch": 32, "distance": 10, "clip_steps": 100, "clip_scale": 1.2, "clip_rate": 0.5, "seed": 1}
-    last = {clip: clipped(clip=clip, **how)[-1]["loss"] for clip in CLIPS}
+    last = {clip: clipped_run(clip=clip, **how)[-1]["loss"] for clip in CLIPS}
     assert last["no clipping"] > 1.4 > 0.1 > last["clipped to norm 1"]  # ln 4 = 1.39 is chance
 
 
@@ -125,12 +133,12 @@ def test_reach_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
 
 
 def test_other_settings_are_other_cases(tmp_path):
-    found = [list(measured([{"a": a}], lambda a: [{"twice": 2 * a}], tmp_path)) for a in (1, 2, 1)]
+    found = [list(run_cases([{"a": a}], lambda a: [{"twice": 2 * a}], tmp_path)) for a in (1, 2, 1)]
     assert found == [[[{"twice": 2}]], [[{"twice": 4}]], [[{"twice": 2}]]]
     assert len((tmp_path / "cases.jsonl").read_text().splitlines()) == 2
     with (tmp_path / "cases.jsonl").open("a") as file:
         file.write('{"case": {"a": 3}, "ro')  # killed while it wrote
-    assert list(measured([{"a": 2}], None, tmp_path)) == [[{"twice": 4}]]
+    assert list(run_cases([{"a": 2}], None, tmp_path)) == [[{"twice": 4}]]
 
 
 def test_a_table_for_people_rounds_and_one_for_programs_does_not(tmp_path):

@@ -7,7 +7,7 @@ from toys import COLOURS, class_folders, square
 from encoders.images import Preprocessing
 from runtime.checkpoint import read_config
 from runtime.errors import DataError, SettingError
-from training.caches.augment import growing_size, random_views
+from training.caches.augment import progressive_size, random_views
 from training.config.fit import FitSettings
 from training.config.task import EncoderSettings
 from training.loop.fit import fit
@@ -26,12 +26,12 @@ def views(**how):
 
 
 def test_a_view_of_everything_is_the_photo_itself():
-    photo, same = views(smallest=1.0, stretch=1.0, light=0.0, mirror=False)
+    photo, same = views(smallest=1.0, max_ratio=1.0, jitter=0.0, mirror=False)
     torch.testing.assert_close(same, photo.float(), atol=0.01, rtol=0)
 
 
 def test_mirroring_swaps_left_and_right_and_never_top_and_bottom():
-    photo, seen = views(smallest=1.0, stretch=1.0, light=0.0, mirror=True)
+    photo, seen = views(smallest=1.0, max_ratio=1.0, jitter=0.0, mirror=True)
     for before, after in zip(photo.float(), seen, strict=True):
         assert torch.allclose(after, before, atol=0.01) or torch.allclose(after, before.flip(2), atol=0.01)
 
@@ -45,9 +45,9 @@ def test_views_differ_between_photos_stay_in_range_and_repeat_with_the_seed():
 
 
 def test_views_grow_from_the_first_size_to_the_last():
-    assert [growing_size(e, 6, first=32, last=64, stride=16) for e in range(6)] == [32, 32, 48, 48, 64, 64]
-    assert [growing_size(e, 2, first=40, last=64, stride=16) for e in range(2)] == [40, 56]
-    assert [growing_size(e, 3, first=0, last=64, stride=16) for e in range(3)] == [64] * 3
+    assert [progressive_size(e, 6, first=32, last=64, stride=16) for e in range(6)] == [32, 32, 48, 48, 64, 64]
+    assert [progressive_size(e, 2, first=40, last=64, stride=16) for e in range(2)] == [40, 56]
+    assert [progressive_size(e, 3, first=0, last=64, stride=16) for e in range(3)] == [64] * 3
 
 
 def test_class_folders_are_read_at_any_depth_and_refused_when_there_are_too_few(tmp_path):

@@ -10,7 +10,7 @@ import training.tasks.export
 import vqa
 from runtime.checkpoint import WEIGHTS, read_config
 from runtime.errors import ModelError, SettingError
-from training.tasks.export import CLOSE, export_model
+from training.tasks.export import TOLERANCE, export_model
 
 PHOTOS = [square(colour, "left") for colour in COLOURS]
 
@@ -20,7 +20,7 @@ def test_a_model_gets_graphs_in_place_or_in_a_copy(package, made, tmp_path):
     model = made().save(tmp_path / "run" / "best")
     weights = (model / WEIGHTS).read_bytes()
     folder, compared = export_model(tmp_path / "run", None, PHOTOS)
-    assert folder == model and compared.photos == len(PHOTOS) and 0 < compared.logits < CLOSE
+    assert folder == model and compared.photos == len(PHOTOS) and 0 < compared.logits < TOLERANCE
     copy, _ = export_model(model, tmp_path / "copy", PHOTOS)
     assert (model / WEIGHTS).read_bytes() == (copy / WEIGHTS).read_bytes() == weights
     for place in (model, copy):
@@ -30,7 +30,7 @@ def test_a_model_gets_graphs_in_place_or_in_a_copy(package, made, tmp_path):
 
 def test_graphs_that_differ_from_pytorch_are_not_used(tmp_path, monkeypatch):
     model = small_captioner().save(tmp_path / "model")
-    monkeypatch.setattr(training.tasks.export, "CLOSE", 0.0)
+    monkeypatch.setattr(training.tasks.export, "TOLERANCE", 0.0)
     with pytest.raises(ModelError, match=r"differ from PyTorch by .* in a logit, above 0\.0; use this model"):
         export_model(model, None, PHOTOS[:1])
     assert not read_config(model)["onnx"] and captioner.load(model).network

@@ -25,7 +25,7 @@ SETTINGS = CaptionSettings(batch=12, beam=1)
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory):
+def first_run(tmp_path_factory):
     """(its folder, its records) of a small run."""
     folder = tmp_path_factory.mktemp("run")
     records = read_captions(coco_folder(folder / "data")).records
@@ -62,15 +62,15 @@ def other_encoder(records):
     (lambda r: {"captioner": new(r), "records": r[::-1]}, "data"),
     (lambda r: {"weights": {"x": 2.0}}, "weights"),
 ])  # fmt: skip
-def test_another_run_is_refused_and_what_differs_is_named(begun, change, named):
-    folder, records = begun
+def test_another_run_is_refused_and_what_differs_is_named(first_run, change, named):
+    folder, records = first_run
     with pytest.raises(SettingError, match=named) as error:
         list(fit(task(folder, **{"records": records} | change(records)), HOW, folder, resume=True))
     assert str(error.value).count("(was") == 1 and "this run began with something else" in str(error.value)
 
 
-def test_the_same_run_goes_on_and_so_does_one_of_an_older_version(begun, tmp_path):
-    folder, records = begun
+def test_the_same_run_goes_on_and_so_does_one_of_an_older_version(first_run, tmp_path):
+    folder, records = first_run
     assert not list(fit(task(folder, records), HOW, folder, resume=True))
     saved = torch.load(folder / "resume.pt", weights_only=True)
     saved["state"]["settings"] = {name: saved["state"]["settings"][name] for name in ("epochs", "learning_rate")}

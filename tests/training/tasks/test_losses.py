@@ -123,7 +123,7 @@ class TableAnswers(nn.Module):
 # One photo with two questions: people's answers to the first were 3/4 answer 0 and 1/4 answer 2; to the second, 1.
 QUESTIONS = VqaBatch(
     torch.zeros(1, 1, 1), torch.ones(1, 2, 1, dtype=torch.long), torch.ones(1, 2, dtype=torch.long),
-    answers=torch.tensor([[[0, 2], [1, 0]]]), worth=torch.tensor([[[0.75, 0.25], [1.0, 0.0]]]),
+    answers=torch.tensor([[[0, 2], [1, 0]]]), soft_targets=torch.tensor([[[0.75, 0.25], [1.0, 0.0]]]),
 )  # fmt: skip
 PLAIN = -(0.75 * log(0.5) + 0.25 * log(0.2) + log(0.3)) / 2
 

@@ -84,7 +84,7 @@ def test_an_option_of_a_vqa_model_s_training_changes_the_loss(vqa_task, base, op
 @pytest.mark.parametrize("make", ["caption_task", "vqa_task"])
 def test_the_encoder_has_a_rate_of_its_own(request, make):
     task = request.getfixturevalue(make)(**TUNED, encoder_rate=0.3)
-    rates = {name: task.rate_scale(name) for name, p in task.model.named_parameters() if p.requires_grad}
+    rates = {name: task.lr_scale(name) for name, p in task.model.named_parameters() if p.requires_grad}
     trunk = [name for name in rates if "trunk" in name]
     assert trunk and all(rate == (0.3 if name in trunk else 1.0) for name, rate in rates.items())
 
@@ -106,7 +106,7 @@ def test_validation_searches_with_the_beam(caption_task):
 
 def test_views_are_stretched():
     photo = torch.arange(3 * 32 * 32).reshape(1, 3, 32, 32) % 255
-    plain, stretched = (random_views(photo, 32, generator("x"), smallest=0.5, stretch=s) for s in (1.0, 2.0))
+    plain, stretched = (random_views(photo, 32, generator("x"), smallest=0.5, max_ratio=s) for s in (1.0, 2.0))
     assert not torch.allclose(plain, stretched)
 
 

@@ -108,11 +108,11 @@ def test_validation_scores_each_set_and_their_mean_decides(two, tmp_path):
 
 def test_evaluate_scores_each_set(two):
     records = read_several(two).split("test")
-    said = [(r, r.captions[0] if r.data_set == "a" else "nothing of it") for r in records]
-    scores = score_captions(said)
+    captioned = [(r, r.captions[0] if r.data_set == "a" else "nothing of it") for r in records]
+    scores = score_captions(captioned)
     assert scores["per_data_set"]["a"]["bleu_4"] == pytest.approx(100, abs=0.1)
     assert scores["per_data_set"]["b"]["bleu_4"] < 1 < scores["bleu_4"] < 100
-    assert "per_data_set" not in score_captions([pair for pair in said if pair[0].data_set == "a"])
+    assert "per_data_set" not in score_captions([pair for pair in captioned if pair[0].data_set == "a"])
     json.dumps(scores)
 
 

@@ -81,7 +81,7 @@ def test_a_batch_holds_each_photo_once_with_its_own_questions(records, tmp_path)
     assert batch.photos.shape == (8, 4, 256) and len(batch) == 24
     for photo, tokens, answers in zip(batch.photos, batch.tokens, batch.answers, strict=True):
         [row] = [r for r in task.train_rows.tolist() if torch.equal(task.source[[r]].float()[0], photo)]
-        mine = [task.records[q] for q in task.asked["train"][row]]
+        mine = [task.records[q] for q in task.questions_by_row["train"][row]]
         asked = {task.answerer.vocabulary.decode(t): task.answerer.answers[a[0]]
                  for t, a in zip(tokens.tolist(), answers, strict=True)}  # fmt: skip
         assert asked == {r.question.rstrip("?"): r.answers[0] for r in mine}
@@ -95,7 +95,7 @@ def test_a_photo_with_many_questions_brings_others_every_epoch(records, tmp_path
     first, second = task.batch(0, 0), task.batch(1, 0)
     assert first.lengths.shape == (32, 2) and len(first) == 64
     assert first.lengths.sum() != second.lengths.sum()
-    assert len(task.ask("val").answers) == 24, "validation asks them all"
+    assert len(task.predict("val").answers) == 24, "validation asks them all"
 
 
 def test_questions_of_different_numbers_are_padded_and_change_nothing(records, tmp_path):
@@ -104,8 +104,8 @@ def test_questions_of_different_numbers_are_padded_and_change_nothing(records, t
     batch = task.batch(0, 0)
     assert batch.lengths.shape == (32, 3) and len(batch) == 32 * 3 - 4 * 2
     loss = task.model(batch)
-    keep = [(p, q) for p in range(32) for q in range(3) if batch.asked[p, q]]
-    block = (batch.tokens, batch.lengths, batch.answers, batch.worth)
+    keep = [(p, q) for p in range(32) for q in range(3) if batch.valid[p, q]]
+    block = (batch.tokens, batch.lengths, batch.answers, batch.soft_targets)
     alone = [task.model(VqaBatch(batch.photos[p : p + 1], *(x[p : p + 1, q : q + 1] for x in block))) for p, q in keep]
     assert loss.item() == pytest.approx(torch.stack(alone).mean().item(), abs=1e-5)
 
@@ -119,7 +119,7 @@ def test_the_loss_is_the_cross_entropy_against_what_answers_are_worth(tmp_path):
         tokens,
         lengths,
         answers=torch.tensor([[[2, 0], [7, 0]]]),
-        worth=torch.tensor([[[0.75, 0.25], [1.0, 0.0]]]),
+        soft_targets=torch.tensor([[[0.75, 0.25], [1.0, 0.0]]]),
     )
     logits, _ = answerer.network(photos, tokens, lengths)
     log_p = logits.log_softmax(2)[0]
@@ -136,7 +136,7 @@ def test_ten_answers_become_soft_targets(data, tmp_path):
     task = task_of(ten, tmp_path, VqaSettings(batch=1), answerer=small_answerer())
     batch = task.batch(0, 0)
     names = [task.answerer.answers[answer] for answer in batch.answers[0, 0].tolist()]
-    worth = dict(zip(names, batch.worth[0, 0].tolist(), strict=True))
+    worth = dict(zip(names, batch.soft_targets[0, 0].tolist(), strict=True))
     assert worth == pytest.approx({"red": 3 / 8, "left": 3 / 8, "blue": 2 / 8})
 
 
@@ -162,12 +162,16 @@ def test_it_learns_what_it_is_shown_end_to_end(records, tmp_path):
     answerer = load(tmp_path / "run")
     for colour in COLOURS:
         for side in SIDES:
-            said = answerer.look(square(colour, side, 25)).ask_all(QUESTIONS)
-            assert [answers[0].text for answers in said] == answers_to(colour, side)
+            texts = answerer.look(square(colour, side, 25)).ask_all(QUESTIONS)
+            assert [answers[0].text for answers in texts] == answers_to(colour, side)
     test = [r for r in records if r.split == "test"]
-    judged = score_answers([a for photo in answer_all(answerer, test) for a in photo])
-    assert judged["questions"] == 24 and judged["accuracy"] == 100 and judged["question_only_accuracy"] <= 60
-    assert judged["per_type"] == {"is": 100, "on": 100, "what": 100}
+    scores_of_all = score_answers([a for photo in answer_all(answerer, test) for a in photo])
+    assert (
+        scores_of_all["questions"] == 24
+        and scores_of_all["accuracy"] == 100
+        and scores_of_all["question_only_accuracy"] <= 60
+    )
+    assert scores_of_all["per_type"] == {"is": 100, "on": 100, "what": 100}
 
 
 def test_the_question_only_twin_cannot(records, tmp_path):
@@ -224,7 +228,7 @@ def test_a_photo_that_cannot_be_opened_is_left_out(records, tmp_path):
     more = [QuestionRecord(bad, f"bad-{split}", QUESTIONS[0], ("red",), split) for split in ("train", "val")]
     task = task_of([*records, *more], tmp_path)
     assert [*task.source.bad] == [task.row_of[bad]] and task.row_of[bad] not in task.train_rows
-    assert len(task.ask("val").answers) == 24
+    assert len(task.predict("val").answers) == 24
 
 
 def test_an_answer_outside_the_set_teaches_nothing_and_counts_as_wrong(records, tmp_path):
@@ -234,9 +238,9 @@ def test_an_answer_outside_the_set_teaches_nothing_and_counts_as_wrong(records, 
     strange = [QuestionRecord(r.image, f"s{r.split}", "what else?", ("zebra",), r.split) for r in (train_one, val_one)]
     task = task_of([*records, *strange], tmp_path, answerer=answerer)
     assert sum(len(task.batch(0, step)) for step in range(task.steps)) == 96
-    given = task.ask("val")
+    given = task.predict("val")
     assert len(given.answers) == 25
-    worth = dict(zip((r.question_id for r in given.records), given.worth(given.answers).tolist(), strict=True))
+    worth = dict(zip((r.question_id for r in given.records), given.accuracies(given.answers).tolist(), strict=True))
     assert worth["sval"] == 0
 
 
@@ -280,15 +284,15 @@ def test_the_threshold_is_where_two_of_three_answers_are_right():
 def test_calibration_draws_from_all_questions_by_seed(records, tmp_path, monkeypatch):
     task = task_of(records, tmp_path)
     task.model.eval()
-    whole = task.ask("val")
+    whole = task.predict("val")
     assert whole.drawn.all() and len(whole.logits) == 24
-    monkeypatch.setattr("training.tasks.vqa.CALIBRATED_ON", 8)
-    few, again = task.ask("val"), task.ask("val")
+    monkeypatch.setattr("training.tasks.vqa.CALIBRATION_QUESTIONS", 8)
+    few, again = task.predict("val"), task.predict("val")
     assert few.drawn.sum() == len(few.logits) == 8 and few.drawn[8:].any(), "not the first ones"
     torch.testing.assert_close(few.logits, whole.logits[few.drawn])
     assert torch.equal(few.drawn, again.drawn)
     task.seed = 2
-    assert not torch.equal(task.ask("val").drawn, few.drawn)
+    assert not torch.equal(task.predict("val").drawn, few.drawn)
 
 
 # Where a model starts
@@ -319,7 +323,7 @@ def test_the_default_encoder_is_the_bundled_captioner_s_and_can_be_shared(bundle
     share_encoder(made)
     saved = made.save(tmp_path / "m")
     assert not any(name.startswith("encoder.") for name in read_tensors(saved / WEIGHTS))
-    assert load(saved).sees_like(bundle)
+    assert load(saved).shares_encoder_with(bundle)
 
     larger, preprocessing = encoder_for(None, None, stride=None, image_size=48, fit="pad")
     assert (larger.grid, preprocessing.size, preprocessing.fit) == ((3, 3), 48, "pad")
@@ -345,8 +349,8 @@ def test_several_data_sets_and_captions_become_one(data, tmp_path):
 def test_questions_are_made_from_captions_too_where_there_are_both(tmp_path):
     rows = [{"image": f"{s}.png", "question": "what is it?", "answer": "dog", "split": s} for s in SPLITS]
     with table(tmp_path / "both", rows) as folder:
-        said = "".join(f"{s}.png,a red dog runs,{s}\n" for s in SPLITS)
-        (folder / "captions.csv").write_text("image,caption,split\n" + said)
+        texts = "".join(f"{s}.png,a red dog runs,{s}\n" for s in SPLITS)
+        (folder / "captions.csv").write_text("image,caption,split\n" + texts)
         for shade, split in enumerate(SPLITS):  # or a photo of train would be held out as the same one
             square("red", "left", shade).save(folder / f"{split}.png")
     alone, both = (read_all([folder], generate=generate) for generate in (False, True))

@@ -14,12 +14,12 @@ from captioner_toys import small_captioner
 from toys import coco_folder
 
 import captioner
-from runtime.checkpoint import change_config
+from runtime.checkpoint import update_config
 from runtime.errors import DataError, SettingError, WriteError
 from runtime.process import is_running, start_time
 from training.loop.status import Status, write_status
 from training.workspace import runs as runs_module
-from training.workspace.run import LAUNCH, POINTS, Run
+from training.workspace.run import LAUNCH_TIMEOUT, POINTS, Run
 from training.workspace.runs import NICENESS, Runs
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the stand-ins for a training are shell scripts")
@@ -37,17 +37,17 @@ def runs(tmp_path):
 
 
 @pytest.fixture
-def begin(runs, tmp_path, monkeypatch):
+def start_run(runs, tmp_path, monkeypatch):
     """Start a run whose command is this shell script."""
 
-    def begin(script: str, **options) -> Run:
+    def start_run(script: str, **options) -> Run:
         program = tmp_path / "program"
         program.write_text(f"#!/bin/sh\nfor folder; do :; done\n{script}\n")  # the last argument is the run's folder
         program.chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(program))
         return runs.start("captioner", tmp_path / "data", **options)
 
-    return begin
+    return start_run
 
 
 def wait_until(true, seconds: float = 240) -> None:
@@ -62,7 +62,7 @@ def ended(run: Run) -> Run:
     return run
 
 
-def says(state: str, error: dict | None = None) -> str:
+def write_status_as(state: str, error: dict | None = None) -> str:
     """The shell command of a run that writes this status."""
     status = {"state": state, "pid": 1, "process_started": 0.0, "step": None, "error": error, "updated": 1.0}
     return f"""echo '{json.dumps(status)}' > "$folder/status.json"; """
@@ -107,33 +107,37 @@ def test_a_run_is_trained_stopped_resumed_scored_and_downloaded(runs, tmp_path):
     assert captioner.load(tmp_path / "download" / run.name).vocabulary == captioner.load(run.model).vocabulary
 
 
-def test_the_command_is_that_of_the_readme_with_the_options_given(begin, runs, tmp_path):
-    run = begin(
+def test_the_command_is_that_of_the_readme_with_the_options_given(start_run, runs, tmp_path):
+    run = start_run(
         'echo "done: $*"', start_from="bundled-captioner", learning_rate=0.01, finetune_encoder=True, format=None
     )
-    assert ended(run).progress().said == (
+    assert ended(run).progress().last_line == (
         f"done: -m training captioner --data {tmp_path}/data --cache {runs.cache} --start-from bundled-captioner "
         f"--finetune-encoder --learning-rate 0.01 --out {run.folder}"
     )
 
 
-def test_states_are_told_by_the_run_s_status_and_not_by_what_it_printed(begin):
-    done = ended(begin("echo 'error: a photo is damaged.'; " + says("done")))
+def test_states_are_told_by_the_run_s_status_and_not_by_what_it_printed(start_run):
+    done = ended(start_run("echo 'error: a photo is damaged.'; " + write_status_as("done")))
     assert done.state == "done" and done.error is None
-    failed = ended(begin("echo 'done: best'; " + says("failed", {"code": "data", "sentence": "no val photo."})))
+    failed = ended(
+        start_run("echo 'done: best'; " + write_status_as("failed", {"code": "data", "sentence": "no val photo."}))
+    )
     assert failed.state == "failed" and failed.error == "no val photo."
-    assert ended(begin("echo 'done: best'")).state == "failed", "it ended without a word in its status"
-    assert ended(begin(says("stopped"))).state == "stopped"
-    assert ended(begin(says("running") + 'touch "$folder/resume.pt"')).state == "stopped", "killed, with a save"
+    assert ended(start_run("echo 'done: best'")).state == "failed", "it ended without a word in its status"
+    assert ended(start_run(write_status_as("stopped"))).state == "stopped"
+    assert ended(start_run(write_status_as("running") + 'touch "$folder/resume.pt"')).state == "stopped", (
+        "killed, with a save"
+    )
 
 
-def test_a_run_is_found_by_its_status_where_the_server_died_before_it_noted_the_process(begin, runs):
-    run = begin(FOREVER)
+def test_a_run_is_found_by_its_status_where_the_server_died_before_it_noted_the_process(start_run, runs):
+    run = start_run(FOREVER)
     pid = run.about["pid"]
     about = run.about | {"pid": None, "process_started": None, "launched": time.time()}
     (run.folder / "run.json").write_text(json.dumps(about))
     assert run.state == "running", "it was just launched, and may report any moment"
-    (run.folder / "run.json").write_text(json.dumps(about | {"launched": time.time() - LAUNCH}))
+    (run.folder / "run.json").write_text(json.dumps(about | {"launched": time.time() - LAUNCH_TIMEOUT}))
     assert run.state == "failed" and run.process is None
     write_status(run.folder, Status("starting", pid, start_time(pid)))
     assert run.state == "running" and run.process == pid
@@ -153,14 +157,14 @@ def test_a_run_from_before_there_was_a_status_still_opens(runs, old):
     if old == "stopped":
         (run.folder / "resume.pt").touch()
     if old == "done":
-        change_config(run.folder, about={"after": {"cider": 1.0}})
+        update_config(run.folder, about={"after": {"cider": 1.0}})
     assert [found.state for found in runs.list()] == [old]
-    assert run.progress().said == "error: the loss became nan."
+    assert run.progress().last_line == "error: the loss became nan."
     assert (old == "failed") == ("the loss became nan" in (run.error or ""))
 
 
 @pytest.mark.parametrize("fails_at", [1, 2])
-def test_a_run_that_cannot_be_recorded_is_ended_and_leaves_nothing(begin, runs, monkeypatch, fails_at):
+def test_a_run_that_cannot_be_recorded_is_ended_and_leaves_nothing(start_run, runs, monkeypatch, fails_at):
     written, spawned = [], []
     write, spawn = runs_module.write_json, Runs._spawn
 
@@ -173,15 +177,15 @@ def test_a_run_that_cannot_be_recorded_is_ended_and_leaves_nothing(begin, runs, 
     monkeypatch.setattr(runs_module, "write_json", fail)
     monkeypatch.setattr(Runs, "_spawn", staticmethod(lambda *a: spawned.append(spawn(*a)) or spawned[-1]))
     with pytest.raises(WriteError, match="no room"):
-        begin(FOREVER)
+        start_run(FOREVER)
     assert len(spawned) == fails_at - 1 and all(child.returncode == -signal.SIGKILL for child in spawned)
     assert runs.list() == [] and not list(runs.folder.glob("captioner-*"))
 
 
-def test_a_workspace_that_cannot_be_written_is_one_sentence(begin, runs, tmp_path, monkeypatch):
+def test_a_workspace_that_cannot_be_written_is_one_sentence(start_run, runs, tmp_path, monkeypatch):
     (tmp_path / "workspace").write_text("a file")
     with pytest.raises(WriteError, match=r"runs cannot be written.*\(.*\); make room, or .* another --workspace"):
-        begin("exit 0")
+        start_run("exit 0")
 
 
 def test_a_program_that_cannot_be_started_leaves_nothing(runs, tmp_path, monkeypatch):
@@ -217,42 +221,42 @@ def test_two_servers_that_start_at_once_start_one_run(tmp_path):
 @pytest.mark.parametrize(
     "script", ["exit 1", "echo MemoryError; exit 1", "kill -9 $$", "echo 'torch.cuda.OutOfMemoryError: x'"]
 )
-def test_a_run_that_ends_of_itself_before_its_first_save_has_failed(begin, script):
-    run = ended(begin(script))
+def test_a_run_that_ends_of_itself_before_its_first_save_has_failed(start_run, script):
+    run = ended(start_run(script))
     assert run.state == "failed" and "ended before its time" in run.error and "\n" not in run.error
 
 
-def test_a_run_that_was_killed_after_a_save_can_go_on(begin, runs):
-    run = ended(begin('touch "$folder/resume.pt"; kill -9 $$'))
+def test_a_run_that_was_killed_after_a_save_can_go_on(start_run, runs):
+    run = ended(start_run('touch "$folder/resume.pt"; kill -9 $$'))
     assert run.state == "stopped" and run.error is None
 
 
-def test_one_at_a_time(begin, runs):
-    run = begin(FOREVER)
+def test_one_at_a_time(start_run, runs):
+    run = start_run(FOREVER)
     with pytest.raises(SettingError, match="captioner-1 is being trained; stop it, or wait"):
-        begin(FOREVER)
+        start_run(FOREVER)
     with pytest.raises(SettingError, match="is being trained"):
         runs.resume(run.name)
     runs.stop(run.name)
     assert ended(run).state == "stopped"
-    assert begin("echo 'done: x'").name == "captioner-2"
+    assert start_run("echo 'done: x'").name == "captioner-2"
 
 
-def test_a_stopped_run_begins_again_without_a_save_and_goes_on_with_one(begin, runs, tmp_path):
-    run = begin(FOREVER)
+def test_a_stopped_run_begins_again_without_a_save_and_goes_on_with_one(start_run, runs, tmp_path):
+    run = start_run(FOREVER)
     runs.stop(run.name)
     ended(run)
     (tmp_path / "program").write_text('#!/bin/sh\necho "done: $*"\n')
     runs.resume(run.name)
-    assert "--resume" not in ended(run).progress().said
+    assert "--resume" not in ended(run).progress().last_line
     (run.folder / "resume.pt").touch()
     runs.resume(run.name)
-    assert ended(run).progress().said.endswith(f"--out {run.folder} --resume")
+    assert ended(run).progress().last_line.endswith(f"--out {run.folder} --resume")
     assert "--resume" not in run.about["command"]
 
 
-def test_a_server_that_starts_again_finds_its_run_and_can_stop_it(begin, runs):
-    run = begin(FOREVER)
+def test_a_server_that_starts_again_finds_its_run_and_can_stop_it(start_run, runs):
+    run = start_run(FOREVER)
     again = Runs(runs.folder.parent)
     assert [(r.name, r.state) for r in again.list()] == [(run.name, "running")]
     with pytest.raises(SettingError, match="is being trained"):
@@ -277,9 +281,9 @@ def test_a_run_outlives_the_server_that_began_it(tmp_path):
     ended(run)
 
 
-def test_a_stop_that_is_asked_again_kills_only_after_a_while(begin, runs, monkeypatch):
-    run = begin("trap '' TERM; echo ready; while :; do sleep 0.05; done")
-    wait_until(lambda: run.progress().said == "ready")
+def test_a_stop_that_is_asked_again_kills_only_after_a_while(start_run, runs, monkeypatch):
+    run = start_run("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+    wait_until(lambda: run.progress().last_line == "ready")
     runs.stop(run.name)
     runs.stop(run.name)
     time.sleep(0.2)
@@ -290,8 +294,8 @@ def test_a_stop_that_is_asked_again_kills_only_after_a_while(begin, runs, monkey
     runs.stop(run.name)  # nothing is left to stop
 
 
-def test_another_process_that_got_the_number_is_not_the_run(begin, runs):
-    run = ended(begin("exit 0"))
+def test_another_process_that_got_the_number_is_not_the_run(start_run, runs):
+    run = ended(start_run("exit 0"))
     about = run.about | {"pid": os.getpid(), "process_started": start_time() - 60}
     (run.folder / "run.json").write_text(json.dumps(about))
     assert run.state != "running"
@@ -300,8 +304,8 @@ def test_another_process_that_got_the_number_is_not_the_run(begin, runs):
     assert run.state == "running"
 
 
-def test_progress_is_read_from_the_records(begin):
-    run = ended(begin("exit 0", epochs=9))
+def test_progress_is_read_from_the_records(start_run):
+    run = ended(start_run("exit 0", epochs=9))
     assert run.progress().epochs == 9 and run.progress().losses == [] and run.progress().left is None
     (run.folder / "steps.jsonl").write_text(lines(step(1, 5, 3.0), step(1, 10, 2.0), step(2, 3, 1.0)) + '{"cut sh')
     alarm = {"name": "flat", "sentence": "the attention is flat.", "epoch": 1}
@@ -313,8 +317,8 @@ def test_progress_is_read_from_the_records(begin):
     assert now.samples == [[{"image": "/x/a.jpg", "caption": "a a a"}]] and now.alarms == ["the attention is flat."]
 
 
-def test_what_a_killed_run_did_again_is_drawn_once(begin):
-    run = ended(begin("exit 0"))
+def test_what_a_killed_run_did_again_is_drawn_once(start_run):
+    run = ended(start_run("exit 0"))
     (run.folder / "steps.jsonl").write_text(lines(step(1, 5, 3.0), step(1, 10, 2.0), step(1, 5, 2.9)))
     (run.folder / "log.jsonl").write_text(lines(epoch(1, 10.0), epoch(2, 20.0), epoch(2, 21.0)))
     now = run.progress()
@@ -322,38 +326,38 @@ def test_what_a_killed_run_did_again_is_drawn_once(begin):
     assert [s["cider"] for s in now.scores] == [10.0, 21.0] and len(now.samples) == 2
 
 
-def test_a_long_curve_is_thinned_and_keeps_both_ends(begin):
-    run = ended(begin("exit 0"))
+def test_a_long_curve_is_thinned_and_keeps_both_ends(start_run):
+    run = ended(start_run("exit 0"))
     (run.folder / "steps.jsonl").write_text(lines(*(step(1 + n // 10, n % 10, n) for n in range(10_000))))
     losses = run.progress().losses
     assert POINTS <= len(losses) <= POINTS + 2
     assert losses[0]["loss"] == 0 and losses[-1]["loss"] == 9999
 
 
-def test_scores_before_and_after_are_those_the_model_s_folder_tells(begin, tmp_path):
-    run = ended(begin("exit 0"))
+def test_scores_before_and_after_are_those_the_model_s_folder_tells(start_run, tmp_path):
+    run = ended(start_run("exit 0"))
     assert run.scores() == {"before": None, "after": None} and run.model is None
     small_captioner().save(run.folder / "best")
-    change_config(run.folder, about={"before": {"cider": 1.0}, "after": {"cider": 2.0}})
+    update_config(run.folder, about={"before": {"cider": 1.0}, "after": {"cider": 2.0}})
     assert run.scores() == {"before": {"cider": 1.0}, "after": {"cider": 2.0}}
 
 
-def test_there_is_nothing_to_download_before_there_is_a_model(begin, tmp_path):
+def test_there_is_nothing_to_download_before_there_is_a_model(start_run, tmp_path):
     with pytest.raises(SettingError, match="captioner-1 has no model yet"):
-        ended(begin("exit 0")).zip(tmp_path)
+        ended(start_run("exit 0")).zip(tmp_path)
 
 
 @pytest.mark.parametrize(
     "name", ["captioner-2", "../captioner-1", "", ".", "captioner-1/best", "/etc", "captioner-1\n", None]
 )
-def test_a_name_that_is_no_run_of_the_list_is_refused(begin, runs, name):
-    ended(begin("exit 0"))
+def test_a_name_that_is_no_run_of_the_list_is_refused(start_run, runs, name):
+    ended(start_run("exit 0"))
     with pytest.raises(SettingError, match="there is no run"):
         runs.get(name)
 
 
-def test_runs_are_listed_the_latest_first_and_a_damaged_one_hides_no_other(begin, runs):
-    names = [ended(begin("exit 0")).name for _ in range(3)]
+def test_runs_are_listed_the_latest_first_and_a_damaged_one_hides_no_other(start_run, runs):
+    names = [ended(start_run("exit 0")).name for _ in range(3)]
     assert [run.name for run in runs.list()] == names[::-1]
     (runs.folder / names[1] / "run.json").write_text("{")
     with pytest.raises(DataError, match=r"run\.json cannot be read"):

@@ -7,11 +7,11 @@ import pytest
 from captioner_toys import small_captioner
 from toys import coco_folder, square
 
-from training.checks.check import LeftOut, check
-from training.checks.show import clock, facts
+from training.checks.check import Skipped, check
+from training.checks.show import duration, facts
 from training.readers import read_captions
 from training.workspace.run import Progress
-from training.workspace.show_run import check_html, learnt_html, scores_html, standing_html, thumbnail
+from training.workspace.show_run import check_html, samples_html, scores_html, status_html, thumbnail
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_a_check_is_the_same_facts_as_on_the_command_line(report):
 
 
 def test_what_stops_training_is_said_and_nothing_is_markup(report):
-    bad = replace(report, left_out={"lines are bad": LeftOut(1_200, ("<script>", "b"))}, stops=("no <val> photo.",))
+    bad = replace(report, left_out={"lines are bad": Skipped(1_200, ("<script>", "b"))}, stops=("no <val> photo.",))
     page = check_html(bad)
     assert "<td>1,200 lines are bad, such as &lt;script&gt;, b</td>" in page
     assert "<p class='wrong'>no &lt;val&gt; photo.</p>" in page and "training can begin" not in page
@@ -48,7 +48,7 @@ def test_what_stops_training_is_said_and_nothing_is_markup(report):
     ("failed", Progress(epochs=4), "failed before its first epoch", None),
 ])  # fmt: skip
 def test_a_run_says_how_it_is_doing(state, now, text, width):
-    page = standing_html(run_of(state), now)
+    page = status_html(run_of(state), now)
     assert f"<b>captioner-1</b>, on &lt;b&gt;dogs, {text}.</p>" in page
     assert (f"width: {width}%" in page) if width else ("class='bar'" not in page)
 
@@ -56,7 +56,7 @@ def test_a_run_says_how_it_is_doing(state, now, text, width):
 def test_a_failure_and_alarms_are_sentences():
     run = run_of("failed")
     run.error = "no <disk>."
-    page = standing_html(run, Progress(alarms=["it says the same of all photos."]))
+    page = status_html(run, Progress(alarms=["it says the same of all photos."]))
     assert page.count("class='wrong'") == 2 and "no &lt;disk&gt;." in page and "of all photos." in page
 
 
@@ -64,12 +64,12 @@ def test_photos_are_shown_as_they_were_described_epoch_by_epoch(tmp_path):
     square("red", "left").save(tmp_path / "red.png")
     image = str(tmp_path / "red.png")
     samples = [[{"image": image, "caption": f"caption <{n}>"}] for n in range(1, 8)]
-    page = learnt_html(Progress(samples=samples))
+    page = samples_html(Progress(samples=samples))
     assert [n for n in range(1, 8) if f"<th>epoch {n}</th><td>caption &lt;{n}&gt;</td>" in page] == [1, 3, 5, 7]
     assert page.count("data:image/jpeg;base64,") == 1
-    asked = learnt_html(Progress(samples=[[{"image": image, "question": "is it <red>?", "answer": ""}]]))
+    asked = samples_html(Progress(samples=[[{"image": image, "question": "is it <red>?", "answer": ""}]]))
     assert "<p>is it &lt;red&gt;?</p>" in asked and "<td>(nothing)</td>" in asked
-    assert learnt_html(Progress()) == "" and thumbnail(str(tmp_path / "gone.png")) == ""
+    assert samples_html(Progress()) == "" and thumbnail(str(tmp_path / "gone.png")) == ""
 
 
 def test_scores_stand_beside_those_from_before():
@@ -83,4 +83,4 @@ def test_scores_stand_beside_those_from_before():
 
 @pytest.mark.parametrize("seconds, said", [(0.2, "0 s"), (119, "119 s"), (150, "2 min"), (9000, "2.5 h")])
 def test_a_time_is_said_in_its_unit(seconds, said):
-    assert clock(seconds) == said
+    assert duration(seconds) == said

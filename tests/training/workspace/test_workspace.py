@@ -14,9 +14,9 @@ from runtime.errors import DataError, SettingError
 from training.checks.check import Report, check
 from training.loop.status import Status, write_status
 from training.readers import read_captions
-from training.workspace.data_sets import checked, report_from
+from training.workspace.data_sets import parse_report, run_check
 from training.workspace.run import Run
-from training.workspace.workspace import GIVEN, NEW, Workspace
+from training.workspace.workspace import NEW, PAGE_MODEL, Workspace
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def workspace(tmp_path) -> Workspace:
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "root" / "notes.txt").write_text("no folder")
     (tmp_path / "root" / "link").symlink_to(tmp_path / "elsewhere")
-    given = {"captioner": str(small_captioner().save(tmp_path / "model")), "vqa": "nowhere"}
-    return Workspace(tmp_path / "work", tmp_path / "root", given)
+    initial_models = {"captioner": str(small_captioner().save(tmp_path / "model")), "vqa": "nowhere"}
+    return Workspace(tmp_path / "work", tmp_path / "root", initial_models)
 
 
 def test_data_sets_are_folders_of_the_root_uploads_and_corrections(workspace, tmp_path):
@@ -36,14 +36,14 @@ def test_data_sets_are_folders_of_the_root_uploads_and_corrections(workspace, tm
     assert label == "The corrections made on this page (1)"
     assert workspace.data_sets.find(path) == workspace.corrections.captions_folder.resolve()
     assert len(workspace.data_sets.list("vqa")) == 3
-    bare = Workspace(tmp_path / "new", None, workspace.given)
+    bare = Workspace(tmp_path / "new", None, workspace.initial_models)
     assert bare.data_sets.list("captioner") == [] and not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("inside", ["dogs", "{root}/dogs", "{work}/data/cats"])
 def test_a_data_set_is_found_by_name_or_path(workspace, inside):
-    given = inside.format(root=workspace.data_root, work=workspace.folder)
-    assert workspace.data_sets.find(given).name == given[-4:]
+    initial_models = inside.format(root=workspace.data_root, work=workspace.folder)
+    assert workspace.data_sets.find(initial_models).name == initial_models[-4:]
 
 
 @pytest.mark.parametrize("outside", ["/etc", "../elsewhere", "link", "dogs/../../elsewhere", "{work}", "{work}/runs"])
@@ -72,10 +72,10 @@ def test_a_run_begins_with_the_pages_model_an_earlier_run_or_nothing(workspace, 
     about = {"kind": "captioner", "began": 1, "pid": None, "process_started": None, "stop_asked": None}
     (run.folder / "run.json").write_text(json.dumps(about))
     write_status(run.folder, Status("done", 1, 0.0))
-    assert [value for _, value in workspace.beginnings("captioner")] == [GIVEN, "captioner-1", NEW]
-    assert workspace.beginnings("captioner")[0][0] == "The model this page began with"
-    assert [value for _, value in workspace.beginnings("vqa")] == [NEW]  # its model is not there
-    assert workspace.options("captioner", GIVEN) == {"start_from": str(tmp_path / "model")}
+    assert [value for _, value in workspace.start_points("captioner")] == [PAGE_MODEL, "captioner-1", NEW]
+    assert workspace.start_points("captioner")[0][0] == "The model this page began with"
+    assert [value for _, value in workspace.start_points("vqa")] == [NEW]  # its model is not there
+    assert workspace.options("captioner", PAGE_MODEL) == {"start_from": str(tmp_path / "model")}
     assert workspace.options("captioner", "captioner-1") == {"start_from": run.model}
     assert Path(workspace.options("captioner", NEW)["encoder_weights"]).is_dir() and workspace.options("vqa", NEW) == {}
     with pytest.raises(SettingError, match="there is no run"):
@@ -86,33 +86,33 @@ def test_a_report_survives_json(tmp_path):
     found = read_captions(coco_folder(tmp_path, copies=1))
     *_, report = check(found, small_captioner())
     assert isinstance(report, Report)
-    assert report_from(json.dumps({"data": ["x"], **asdict(report)})) == report
+    assert parse_report(json.dumps({"data": ["x"], **asdict(report)})) == report
 
 
 def test_what_a_check_refuses_is_its_sentence(tmp_path):
     with pytest.raises(DataError, match="is no data set of captions that is known") as error:
-        checked(tmp_path, "captioner", None, count=1, tune=False)
+        run_check(tmp_path, "captioner", None, count=1, tune=False)
     assert "error:" not in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_check_that_dies_without_a_word_is_a_sentence_too(tmp_path, monkeypatch):
     monkeypatch.setattr("training.workspace.data_sets.sys.executable", "false")
     with pytest.raises(DataError, match="cannot be checked; run `python -m training check`"):
-        checked(tmp_path, "captioner", None, count=1, tune=False)
+        run_check(tmp_path, "captioner", None, count=1, tune=False)
 
 
 @pytest.mark.parametrize("kind", ["captioner", "vqa"])
 @pytest.mark.parametrize("begin", ["given", "run", "new"])
 @pytest.mark.parametrize("tune", [False, True])
 def test_every_choice_of_starting_a_run_is_recorded(workspace, tmp_path, monkeypatch, kind, begin, tune):
-    workspace.given["vqa"] = workspace.given["captioner"]  # any folder: nothing is trained here
+    workspace.initial_models["vqa"] = workspace.initial_models["captioner"]  # any folder: nothing is trained here
     earlier = Run(tmp_path / "work" / "runs" / f"{kind}-1")
     shutil.copytree(tmp_path / "model", earlier.folder / "best")
     about = {"kind": kind, "began": 1, "pid": None, "process_started": None, "stop_asked": None}
     (earlier.folder / "run.json").write_text(json.dumps(about))
     write_status(earlier.folder, Status("done", 1, 0.0))
-    value = {"given": GIVEN, "run": earlier.name, "new": NEW}[begin]
-    assert value in [value for _, value in workspace.beginnings(kind)]
+    value = {"given": PAGE_MODEL, "run": earlier.name, "new": NEW}[begin]
+    assert value in [value for _, value in workspace.start_points(kind)]
     monkeypatch.setattr("training.workspace.runs.sys.executable", "/bin/echo")
     run = workspace.runs.start(
         kind, tmp_path / "root" / "dogs", epochs=1, learning_rate=0.1, min_count=2, finetune_encoder=tune, anyway=False,

@@ -14,13 +14,13 @@ from PIL import Image
 
 from encoders.images import Preprocessing, open_photo
 from runtime.errors import DataError, GlimpseError, PhotoError
-from training.caches.photos import PhotoCache, identity
-from training.checks.photo_files import find_copies, photos_by_split
+from training.caches.photos import PhotoCache, file_signature
+from training.checks.photo_files import find_duplicates, photos_by_split
 from training.readers import read_captions
 from training.readers.columns import Columns
 from training.readers.questions import read_questions
 from training.readers.records import Problems
-from training.readers.several import keep_apart, read_several
+from training.readers.several import drop_held_out, read_several
 
 
 def picture(shade: int) -> bytes:
@@ -146,9 +146,9 @@ def test_a_data_set_in_an_archive(tmp_path, make, suffix, top):
 
 def test_an_error_names_the_archive_and_not_where_its_texts_lie(tmp_path):
     archive = zip_of(tmp_path / "all.zip", {"a.png": picture(1), "own.csv": b'image,caption\na.png,"a dog\n'})
-    with pytest.raises(DataError, match="line 2") as told:
+    with pytest.raises(DataError, match="line 2") as caught:
         read_captions(archive)
-    assert str(told.value).startswith(f"{archive}/own.csv cannot be read")
+    assert str(caught.value).startswith(f"{archive}/own.csv cannot be read")
 
 
 def test_photos_may_be_in_archives_beside_the_captions(tmp_path):
@@ -243,9 +243,9 @@ def test_parquet_cut_short_is_one_sentence(tmp_path, end):
     parquet_of(tmp_path / "whole.parquet", {"image": pictures(1), "caption": ["a dog"]})
     file = parquet_of(tmp_path / "cut.parquet", {"image": pictures(2), "caption": ["a dog"]})
     file.write_bytes(file.read_bytes()[:end])
-    with pytest.raises(DataError, match=r"cut\.parquet is no Parquet file, or is cut short") as told:
+    with pytest.raises(DataError, match=r"cut\.parquet is no Parquet file, or is cut short") as caught:
         read_captions(tmp_path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_parquet_damaged_behind_the_index_is_a_photo_that_cannot_be_opened(tmp_path):
@@ -285,14 +285,14 @@ def test_a_photo_held_out_by_one_data_set_is_known_in_another_whatever_it_lies_i
     found = read_several([tmp_path / name for name in ("shards", "rows", "loose")])
     held = {shade_of(r.image) for r in found.records if r.split != "train"}
     assert {1, 2} <= held and not held & {shade_of(r.image) for r in found.split("train")}
-    assert keep_apart(found.records, Problems()) == found.records
+    assert drop_held_out(found.records, Problems()) == found.records
 
 
 def test_copies_are_found_in_whatever_they_lie(tmp_path):
     tar_of(tmp_path / "train-0.tar", {"a.png": picture(1), "a.txt": b"a dog"})
     parquet_of(tmp_path / "test.parquet", {"image": pictures(1, 2), "caption": ["a dog", "a cat"]})
     records = read_captions(tmp_path).records
-    looking = find_copies(photos_by_split(records))
+    looking = find_duplicates(photos_by_split(records))
     with pytest.raises(StopIteration) as stop:
         while True:
             next(looking)
@@ -347,10 +347,10 @@ def test_what_tells_photos_in_a_file_apart(tmp_path):
     tar_of(tmp_path / "0.tar", {"a.png": picture(1), "a.txt": b"a dog", "b.png": picture(2), "b.txt": b"a dog"})
     parquet_of(tmp_path / "0.parquet", {"image": pictures(1, 2), "caption": ["a dog", "a cat"]})
     photos = [record.image for record in read_captions(tmp_path).records]
-    told = [identity(photo) for photo in photos]
-    assert len(set(told)) == len(photos) == 4 and told == [identity(photo) for photo in photos]
+    caught = [file_signature(photo) for photo in photos]
+    assert len(set(caught)) == len(photos) == 4 and caught == [file_signature(photo) for photo in photos]
     for name in ("0.tar", "0.parquet"):
         (tmp_path / name).touch()
-    assert not set(told) & {identity(photo) for photo in photos}
+    assert not set(caught) & {file_signature(photo) for photo in photos}
     (tmp_path / "0.tar").unlink()
-    assert b"missing" in identity(next(photo for photo in photos if photo.archive.name == "0.tar"))
+    assert b"missing" in file_signature(next(photo for photo in photos if photo.archive.name == "0.tar"))

@@ -18,9 +18,9 @@ class QuestionList:
         self.records: list[QuestionRecord] = []
         self._file, self._ids = Path(), set()  # of the file that is read now
         self._all_ids: set[str] = set()
-        self._said: dict[tuple, tuple[Path, int]] = {}  # (photo, question, answers) -> its file and number
+        self._first_place: dict[tuple, tuple[Path, int]] = {}  # (photo, question, answers) -> its file and number
 
-    def begin(self, file: Path) -> None:
+    def start_file(self, file: Path) -> None:
         """Tell that the rows of a file follow: an id may come again in another file, a row that does counts once."""
         self._file, self._ids = file, set()
 
@@ -61,8 +61,8 @@ class QuestionList:
         return key
 
     def _keep(self, record: QuestionRecord) -> None:
-        said = record.image, record.question, record.answers
-        file, number = self._said.setdefault(said, (self._file, len(self.records)))
+        key = record.image, record.question, record.answers
+        file, number = self._first_place.setdefault(key, (self._file, len(self.records)))
         if file == self._file:  # there several people may have said it
             self.records.append(record)
             return
