@@ -75,9 +75,8 @@ def album(
         inside = root and isinstance(path, Path) and path.is_relative_to(root)
         name = printable(path.relative_to(root).as_posix() if inside else path.name)
         failed = isinstance(result, PhotoError)
-        error = (
-            str(result).replace(printable(path), name) if failed else None
-        )  # where it is on the disk is nobody's business
+        # Where it is on the disk is nobody's business.
+        error = str(result).replace(printable(path), name) if failed else None
         yield Entry(name, path, None if failed else result, error)
 
 

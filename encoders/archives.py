@@ -1,6 +1,6 @@
 """Files inside tar and zip archives, read in place: where each one's bytes are, and nothing unpacked.
 
-A `ArchivedFile` stands where the path of a photo does. It keeps no file open, so that processes and threads may share it.
+An `ArchivedFile` stands where the path of a photo does. It keeps no file open: processes and threads may share it.
 """
 
 import io

@@ -67,5 +67,5 @@ def many_panel(site: Site) -> None:
             yield gr.update(visible=True), report(entries), tiles, *map(str, paths)  # copied before this goes on
 
     folder.upload(lambda chosen: chosen, folder, files, **HIDDEN)
-    start.click(caption_album, files, [result, report_html, gallery, *downloads], show_progress_on=files, concurrency_limit=1,
-                **HIDDEN)  # fmt: skip
+    outputs = [result, report_html, gallery, *downloads]
+    start.click(caption_album, files, outputs, show_progress_on=files, concurrency_limit=1, **HIDDEN)

@@ -65,7 +65,7 @@ def endpoints(site: Site, blocks: gr.Blocks) -> None:
             seed: of sampling.
         """
         settings = SearchSettings(beam=beam, sample=sample, temperature=temperature, top_k=top_k, top_p=top_p,
-                             n=n if sample else min(n, beam), max_length=max_length, seed=seed)  # fmt: skip
+                                  n=n if sample else min(n, beam), max_length=max_length, seed=seed)  # fmt: skip
         path = Path(uploaded(photo.get("path") if isinstance(photo, dict) else None))
         return {"image": path.name, **site.models.captioner(path, settings).to_json()}
 

@@ -71,8 +71,8 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
         )  # fmt: skip
         return run_choices(site, run.name)
 
-    gr.on([data.change, start_point.change, tune.change], check, [kind, data, start_point, count, tune], [report, anyway, start],
-          concurrency_limit=1, trigger_mode="always_last", **HIDDEN)  # fmt: skip
+    gr.on([data.change, start_point.change, tune.change], check, [kind, data, start_point, count, tune],
+          [report, anyway, start], concurrency_limit=1, trigger_mode="always_last", **HIDDEN)  # fmt: skip
     start.click(train, [kind, data, start_point, anyway, epochs, rate, count, tune], chosen, **HIDDEN)
     keep_choices(site, blocks, kind, given_zip, data, start_point, chosen, elsewhere)
 

@@ -60,8 +60,9 @@ def watch_panel(site: Site) -> gr.Dropdown:
         run = site.storage.runs.get(name)
         progress, running, model = run.progress(), run.state == "running", run.model
         buttons = (running, run.state in ("stopped", "failed"), model and not running, model and not running)
+        buttons = [gr.update(visible=bool(button)) for button in buttons]
         return (gr.update(visible=True), status_html(run, progress), scores_html(run), *curves(run, progress),
-                samples_html(progress), *(gr.update(visible=bool(b)) for b in buttons), gr.Timer(active=running))  # fmt: skip
+                samples_html(progress), *buttons, gr.Timer(active=running))  # fmt: skip
 
     @user_errors()
     def swap(name: str) -> None:

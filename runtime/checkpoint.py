@@ -118,7 +118,8 @@ def building_from_config(folder) -> Iterator[None]:
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error) if isinstance(error, SettingError) else repr(error)
         raise ModelError(
-            f"{printable(model_folder(folder) / CONFIG)} is incomplete or damaged ({reason}); copy the model folder again."
+            f"{printable(model_folder(folder) / CONFIG)} is incomplete or damaged ({reason}); copy the model folder "
+            "again."
         ) from None
 
 

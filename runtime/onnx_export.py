@@ -116,6 +116,6 @@ def require_writable(folder: Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise SettingError(f"{printable(folder)} cannot be written to ({error.strerror}); give a folder to write the model "
-                           "and its graphs to: python -m training export MODEL OUT") from None  # fmt: skip
+        raise SettingError(f"{printable(folder)} cannot be written to ({error.strerror}); give a folder to write the "
+                           "model and its graphs to: python -m training export MODEL OUT") from None  # fmt: skip
     return folder

@@ -55,7 +55,8 @@ class ArrayFile:
                 if _preallocate(file):
                     return cls(file, write=True)
         raise DataError(
-            f"{printable(file.parent)} has {free / 1e9:.1f} GB free and the cache needs {size * 1.1 / 1e9:.1f} GB; {FREE_SPACE_HINT}"
+            f"{printable(file.parent)} has {free / 1e9:.1f} GB free and the cache needs {size * 1.1 / 1e9:.1f} GB; "
+            f"{FREE_SPACE_HINT}"
         )
 
     def write(self, first: int, rows: np.ndarray) -> None:

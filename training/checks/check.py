@@ -203,8 +203,8 @@ def faults(found: Dataset | Questions, copies: Duplicates, prospect: ModelFit | 
     if missing > MAX_MISSING * (missing + records):
         example = next(found.problems.examples[fault][0] for fault in MISSING if found.problems.counts[fault])
         sentences.append(
-            f"{missing:,} of {what} were not found, such as {printable(example)}; give the folder that has them, or mend "
-            "their names."
+            f"{missing:,} of {what} were not found, such as {printable(example)}; give the folder that has them, or "
+            "mend their names."
         )
     for split in ("train", "val"):
         if not found.split(split):

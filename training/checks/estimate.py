@@ -87,9 +87,7 @@ def measure(
         return task_of(subset, Path(root) / folder, small_batch)
 
     with TemporaryDirectory(ignore_cleanup_errors=True) as root:  # Windows deletes no file that is mapped
-        yield from _prepare(
-            task([*typical_photos, *held_out], "first")
-        )  # what takes longer the first time is behind it then
+        yield from _prepare(task([*typical_photos, *held_out], "first"))  # not timed: the first takes longer
         ordinary = task([*typical_photos, *held_out], "typical")
         caching = yield from _prepare(ordinary)
         each = np.load(ordinary.source.file, mmap_mode="r")[0].nbytes

@@ -37,7 +37,7 @@ def train(config: CaptionerConfig) -> Path:
     task = CaptionTask(model, found.records, config.task, epochs=fit.epochs, seed=fit.seed, cache=run.cache_folder,
                        precision=fit.precision, weights=weights)  # fmt: skip
     print_error(f"{len(task.train_rows):,} photos to train on, {len(task.val_rows):,} to validate on, "
-        f"{len(model.vocabulary):,} words.")  # fmt: skip
+                f"{len(model.vocabulary):,} words.")  # fmt: skip
     train_task(task, config)
     if run.scores:
         score = partial(score_captioner, search=SearchSettings(beam=config.task.beam))

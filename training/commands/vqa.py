@@ -29,8 +29,9 @@ def train(config: VqaConfig) -> Path:
     prospect = check_data(found, answerer, anyway=run.anyway)
     task = VqaTask(answerer, found.records, config.task, epochs=fit.epochs, seed=fit.seed, cache=run.cache_folder,
                    precision=fit.precision)  # fmt: skip
-    print_error(f"{len(task.train_rows):,} photos to train on; {len(answerer.vocabulary):,} words; {len(answerer.answers):,} "
-        f"answers, with which {prospect.covered:.1%} of the val questions could be answered right.")  # fmt: skip
+    print_error(f"{len(task.train_rows):,} photos to train on; {len(answerer.vocabulary):,} words; "
+                f"{len(answerer.answers):,} answers, with which {prospect.covered:.1%} of the val questions could be "
+                "answered right.")  # fmt: skip
     train_task(task, config)
     if run.scores:
         score_before_and_after(score_answerer, found, config, main="accuracy")

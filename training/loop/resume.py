@@ -96,7 +96,8 @@ def disk_full_as_error(out: Path) -> Iterator[None]:
         cause = error if isinstance(error, OSError) else error.__cause__
         if cause is None:  # not the disk's fault
             raise
+        reason = getattr(cause, "strerror", None) or cause
         raise GlimpseError(
-            f"the run stopped because {printable(out)} cannot be written ({getattr(cause, 'strerror', None) or cause}); "
+            f"the run stopped because {printable(out)} cannot be written ({reason}); "
             "what it had saved is whole: make room and go on with --resume."
         ) from None

@@ -227,7 +227,8 @@ def _be_subject(subject: Subject) -> str:
 
 
 RULES: list[Callable[[Photo, random.Random], Iterator[GeneratedQuestion]]] = [
-    animal_question, sport_question, object_questions, mouth_question, who_question, number_questions, colour_questions, place_question, doing_question,
+    animal_question, sport_question, object_questions, mouth_question, who_question, number_questions,
+    colour_questions, place_question, doing_question,
 ]  # fmt: skip
 
 

@@ -57,8 +57,8 @@ def _read(path: Path, photos: ImageFolder, format: str | None, columns: Columns)
         FORMATS[name].read(file, captions)
     if not captions.records:
         why = "; ".join(captions.problems.sentences()) or "it has no photo with a caption"
-        raise DataError(f"{printable(path)} gives no caption that can be used ({why}); give the folder that has both the "
-                        "captions and the photos in it.")  # fmt: skip
+        raise DataError(f"{printable(path)} gives no caption that can be used ({why}); give the folder that has both "
+                        "the captions and the photos in it.")  # fmt: skip
     records, made = with_missing_splits(captions.records)
     return Dataset(name, records, captions.problems, made, tuple(photos.unused()))
 
@@ -86,8 +86,8 @@ def _recognised(path: Path, formats: list[str], columns: Columns) -> tuple[str, 
         wanted = FORMATS[formats[0]].LOOKED_FOR if len(formats) == 1 else f"one of {len(formats)} formats"
         raise DataError(
             caption_tables.missing_columns(path, columns)
-            or f"{printable(path)} is no data set of captions that is known; looked for {wanted}. The simplest is a CSV "
-            "file with the columns image and caption beside the photos; docs/data.md shows them all."
+            or f"{printable(path)} is no data set of captions that is known; looked for {wanted}. The simplest is a "
+            "CSV file with the columns image and caption beside the photos; docs/data.md shows them all."
         )
     if len(found) > 1:
         files = " and ".join(f"{name} ({printable(files[0].name)})" for name, files in found.items())

@@ -55,8 +55,8 @@ def _read(path: Path, photos: ImageFolder, format: str | None, columns: Columns)
     if not names:
         raise DataError(
             tables.missing_columns(path, columns)
-            or f"{printable(path)} is no data set of questions that is known; give a folder of VQA JSON, COCO-QA, DAQUAR, "
-            "easy-VQA or GQA, a CSV or JSONL file with the columns image, question and answer, or captions."
+            or f"{printable(path)} is no data set of questions that is known; give a folder of VQA JSON, COCO-QA, "
+            "DAQUAR, easy-VQA or GQA, a CSV or JSONL file with the columns image, question and answer, or captions."
         )
     for file in model_outputs_in(path):
         problems.add("files are what a model said, and nothing to learn from", file.name)

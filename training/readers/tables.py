@@ -51,7 +51,8 @@ def read(path: Path, questions: QuestionList) -> None:
         has = ", ".join(sorted(columns(path))) or "no readable rows" if path.is_file() else "no such table"
         raise DataError(
             missing_columns(path, questions.columns)
-            or f"{printable(path)} has {printable(has)}; a table of questions has the columns image, question and answer."
+            or f"{printable(path)} has {printable(has)}; a table of questions has the columns image, question and "
+            "answer."
         )
     for file in files:
         add_rows(file, questions)

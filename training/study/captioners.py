@@ -124,13 +124,14 @@ def train_case(case: dict, out: Path) -> tuple[CaptionTask, Row]:
             raise KeyboardInterrupt
     task.model.eval()
     size = sum(weight.numel() for weight in captioner.network.decoder.recurrent.parameters())
-    row = {"network": case["network"], "seed": case["seed"], **caption_metrics(task, decode_captions(task, "argmax", case["seed"])),
+    scores = caption_metrics(task, decode_captions(task, "argmax", case["seed"]))
+    row = {"network": case["network"], "seed": case["seed"], **scores,
            "recurrent_parameters": size, "captions_a_second": median(rates or [0.0])}  # fmt: skip
     return task, row
 
 
 def decode_captions(task: CaptionTask, method: str, seed: int) -> list[str]:
-    """Captions of the val photos by `argmax`, by `sampling`, or with the `softmax` vector fed back; see `decode_softmax`."""
+    """Captions of the val photos by `argmax`, by `sampling`, or by `softmax`, which is `decode_softmax`."""
     captions: list[str] = []
     for rows in task.val_rows.split(64):
         features = task.source[rows].float()

@@ -215,7 +215,7 @@ class CaptionTask:
         texts = [caption.text for caption in captions]
         records = [self.records[row] for row in self.val_rows.tolist()]
         self.samples = [{"image": str(record.image), "caption": caption}
-                     for record, caption in zip(records, texts, strict=True)]  # fmt: skip
+                        for record, caption in zip(records, texts, strict=True)]  # fmt: skip
         scores, each = scores_by_set(records, texts)
         decides = sum(s["cider"] for s in each.values()) / len(each) if each else scores["cider"]
         named = {f"{name}/{score}": s[score] for name, s in each.items() for score in ("bleu_4", "cider")}

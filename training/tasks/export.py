@@ -92,8 +92,8 @@ def export_model(model: str | Path, out: Path | None, photos: Sequence[Image.Ima
     if not compared.logits < TOLERANCE:  # nan too
         unregister_graphs(folder)
         raise ModelError(
-            f"the graphs of {printable(folder)} differ from PyTorch by {compared.logits:.2g} in a logit, above {TOLERANCE}; "
-            "use this model with PyTorch."
+            f"the graphs of {printable(folder)} differ from PyTorch by {compared.logits:.2g} in a logit, above "
+            f"{TOLERANCE}; use this model with PyTorch."
         )
     return folder, compared
 
@@ -122,7 +122,7 @@ def _export_captioner(folder: Path, photos: Sequence[Image.Image]) -> Comparison
     for photo in photos:
         square = model_under_test.preprocessing(photo)[None]
         captions = [(c, [model_under_test.vocabulary.ids[w.text] for w in c.words])
-                for c in (model.describe(model.encode(square), how)[0] for model in (exact, made))]  # fmt: skip
+                    for c in (model.describe(model.encode(square), how)[0] for model in (exact, made))]  # fmt: skip
         if captions[0][0].text != captions[1][0].text:
             return Comparison(len(photos), float("inf"))
         logits.append(_caption_difference(exact.engine, made.engine, square, captions[0][1]))

@@ -146,7 +146,7 @@ def share_encoder(answerer: Answerer) -> None:
     load_tensors(shared_encoder, shared_tensors(BUNDLED_CAPTIONER), BUNDLED_CAPTIONER)
     if encoder_fingerprint(shared_encoder) != encoder_fingerprint(answerer.network.encoder):
         raise SettingError(
-            f"this model's encoder is not the one of {BUNDLED_CAPTIONER} at {shared_encoder.image_size} pixels; leave out "
-            f"--share-encoder, or train with --encoder-weights {BUNDLED_CAPTIONER} and without --finetune-encoder."
+            f"this model's encoder is not the one of {BUNDLED_CAPTIONER} at {shared_encoder.image_size} pixels; leave "
+            f"out --share-encoder, or train with --encoder-weights {BUNDLED_CAPTIONER} and without --finetune-encoder."
         )
     answerer.encoder_from = BUNDLED_CAPTIONER

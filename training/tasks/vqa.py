@@ -183,7 +183,8 @@ class VqaTask:
     def predict(self, split: str) -> Predictions:
         """The model's answers to all questions of a split, with and without the photo."""
         most = self.settings.most_questions
-        chunks = [(row, questions[first : first + most]) for row, questions in self.questions_by_row.get(split, {}).items()
+        by_row = self.questions_by_row.get(split, {})
+        chunks = [(row, questions[first : first + most]) for row, questions in by_row.items()
                   for first in range(0, len(questions), most)]  # fmt: skip
         drawn = self._draw_calibration(sum(len(questions) for _, questions in chunks))
         asked, best, calibration_logits, flat = [], ([], []), [], []
@@ -205,7 +206,7 @@ class VqaTask:
         return Predictions([self.records[q] for q in asked], *best, drawn, torch.cat(calibration_logits), mean)
 
     def _draw_calibration(self, questions: int) -> Tensor:
-        """bool (questions,): `CALIBRATION_QUESTIONS` of them at random, the same each time, or all where there are fewer."""
+        """bool (questions,): true for `CALIBRATION_QUESTIONS` of them, drawn by the seed; for all where fewer."""
         drawn = torch.zeros(questions, dtype=torch.bool)
         drawn[torch.randperm(questions, generator=generator(self.seed, "calibration"))[:CALIBRATION_QUESTIONS]] = True
         return drawn
@@ -225,7 +226,7 @@ class VqaTask:
         """
         predictions = self.predict("val")
         self.samples = [{"image": str(r.image), "question": r.question, "answer": answer}
-                     for r, answer in zip(predictions.records, predictions.answers, strict=True)]  # fmt: skip
+                        for r, answer in zip(predictions.records, predictions.answers, strict=True)]  # fmt: skip
         correct = predictions.accuracies(predictions.answers)[predictions.drawn]
         self.answerer.temperature = fit_temperature(predictions.logits, correct)
         self.answerer.threshold = fit_threshold(confidence(predictions.logits, self.answerer.temperature), correct)

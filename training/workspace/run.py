@@ -100,7 +100,8 @@ class Run:
         status, last_line = read_status(self.folder), self._last_line()
         if status and status.error:
             return status.error.sentence
-        return f"the run ended before its time ({last_line or 'without a word'}); {self.name}/{OUTPUT} has the whole story."
+        why = last_line or "without a word"
+        return f"the run ended before its time ({why}); {self.name}/{OUTPUT} has the whole story."
 
     def _is_finished(self) -> bool:
         """Whether a run that wrote no status, as those of Glimpse 0.2 and before, came to its end: it was scored."""

@@ -122,8 +122,8 @@ class Runs:
                 yield
         except OSError as error:
             raise WriteError(
-                f"{printable(self.folder)} cannot be written, or no process be started ({error.strerror or error}); make "
-                "room, or start the page with another --workspace."
+                f"{printable(self.folder)} cannot be written, or no process be started ({error.strerror or error}); "
+                "make room, or start the page with another --workspace."
             ) from error
 
     def _require_idle(self) -> None:
