@@ -54,7 +54,7 @@ def application(
     patch_gradio_calls()
     blocks.state_session_capacity = SESSIONS
     blocks.max_threads = THREADS
-    blocks.queue(max_size=QUEUE, default_concurrency_limit=4)
+    blocks.queue(max_size=QUEUE, default_concurrency_limit=4, api_open=False)  # `/run` would compute past the queue
     # Where an application has rules of its own for other origins, Gradio adds none; these let no other origin in.
     outer = Starlette(middleware=[Middleware(CORSMiddleware)])
     gr.mount_gradio_app(

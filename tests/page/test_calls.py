@@ -1,5 +1,7 @@
 """Calls of what is not there, or that cannot be: 4xx with a sentence, whichever way they come."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from captioner_toys import small_captioner
 from page_visit import opened
@@ -56,11 +58,28 @@ def test_a_failure_is_told_without_what_it_was(visit, monkeypatch, capsys):
         raise RuntimeError("/home/ann/secret")
 
     monkeypatch.setattr(visit.event("choices"), "fn", fails)
-    answer = visit.client.post("/gradio_api/run/choices", json={"data": ["captioner"]})
-    assert answer.json()["error"] == FAILED and "secret" not in answer.text and "secret" in capsys.readouterr().err
+    with pytest.raises(AssertionError, match=FAILED) as user_errors:
+        visit.call("choices", "captioner")
+    assert "secret" not in str(user_errors.value) and "secret" in capsys.readouterr().err
     monkeypatch.setattr(visit.blocks, "get_api_info", fails)
     answer = visit.client.get("/gradio_api/info?all_endpoints=1")
     assert (answer.status_code, answer.json()["detail"]) == (500, FAILED)
+
+
+def test_no_route_computes_past_the_queue(visit, tmp_path, monkeypatch):
+    """`/run` and `/api` would: 50 posts at once computed 12 at a time, where the models' turn is 2."""
+    square("red", "left").save(tmp_path / "photo.png")
+    photo, asked = visit.upload(tmp_path / "photo.png"), []
+    monkeypatch.setattr(visit.site.models, "captioner", lambda *_: asked.append(1))
+
+    def post(n: int) -> int:
+        route = ("run/caption", "api/caption", "run/look", "run/caption/")[n % 4]
+        index = {"fn_index": visit.event("caption")._id} if n % 3 else {}
+        data = {"data": [photo, 3, False, 1.0, 0, 1.0, 3, 30, 1]} | index
+        return visit.client.post(f"/gradio_api/{route}", json=data).status_code
+
+    with ThreadPoolExecutor(50) as pool:
+        assert set(pool.map(post, range(50))) == {404} and not asked
 
 
 @pytest.mark.parametrize("header", ["x-forwarded-for", "via"])
