@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 
+from filelock import FileLock
 from PIL import Image
 
 from runtime.atomic import atomic_write, write_json, write_text
@@ -22,7 +22,8 @@ class Corrections:
 
     A photo is known by its pixels: corrected twice, it is one photo of the data set. A second caption of it is kept
     beside the first, as COCO has five of each; a second answer to a question takes the place of the first. Files are
-    written aside and renamed, so whoever reads them finds the old ones or the new ones whole. Threads may share it.
+    written aside and renamed, so whoever reads them finds the old ones or the new ones whole. Threads and processes may
+    share it.
 
     Args:
         folder: where both data sets are; made with the first correction.
@@ -30,7 +31,7 @@ class Corrections:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        self._lock = Lock()
+        self._lock = FileLock(self.folder / ".lock")  # of threads and processes
 
     @property
     def captions_folder(self) -> Path:
@@ -88,6 +89,7 @@ class Corrections:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             with self._lock:
                 yield
         except GlimpseError:

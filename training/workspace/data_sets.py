@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from runtime.archive import ArchiveLimits, unpack
@@ -70,9 +71,10 @@ class DataSets:
         self.uploads.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^\w-]+", "-", Path(file).stem).strip("-")[:MAX_NAME] or "data"
         names = (name, *(f"{name}-{n}" for n in range(2, 1000)))
-        most = min(ArchiveLimits.total_bytes, shutil.disk_usage(self.uploads).free // 2)
-        free_name = next(name for name in names if not (self.uploads / name).exists())
-        return unpack(file, self.uploads / free_name, limits=ArchiveLimits(total_bytes=most))
+        with FileLock(self.uploads / ".lock"):  # or another server takes the same name meanwhile
+            most = min(ArchiveLimits.total_bytes, shutil.disk_usage(self.uploads).free // 2)
+            free_name = next(name for name in names if not (self.uploads / name).exists())
+            return unpack(file, self.uploads / free_name, limits=ArchiveLimits(total_bytes=most))
 
 
 def run_check(data: Path, kind: str, start_from: str | Path | None, *, count: int, tune: bool) -> Report:

@@ -1,6 +1,7 @@
 """Corrections: kept, and read again by the readers that training uses."""
 
 import json
+import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -99,6 +100,31 @@ def test_threads_lose_nothing(corrections):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(correct, range(40)))
     assert len(corrections) == 80 and sorted(map(len, captions_of(corrections))) == [8] * 5
+    assert not list(corrections.folder.rglob("*.writing"))
+
+
+def _correct_many(folder: Path, name: str, count: int, ready) -> None:
+    """In a process of its own: so many corrections, half of them captions."""
+    corrections = Corrections(folder)
+    ready.wait()
+    for n in range(count // 2):
+        corrections.add_caption(square("red", "left", n % 5), f"caption {n} of {name}")
+        corrections.add_answer(square("red", "left", n % 5), f"question {n} of {name}?", "yes")
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_two_processes_lose_nothing(corrections, count):
+    processes = multiprocessing.get_context("forkserver")  # imports once, and forks for each process
+    processes.set_forkserver_preload(["training.workspace.corrections"])
+    ready = processes.Barrier(2)
+    both = [processes.Process(target=_correct_many, args=(corrections.folder, name, count, ready)) for name in "ab"]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    assert len(corrections) == 2 * count and sorted(map(len, captions_of(corrections))) == [count // 5] * 5
+    assert len(read_questions(corrections.questions_folder).records) == count
     assert not list(corrections.folder.rglob("*.writing"))
 
 

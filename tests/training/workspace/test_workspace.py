@@ -1,6 +1,7 @@
 """The page's workspace: which data may be trained on, what a run can begin with, and how data are checked."""
 
 import json
+import multiprocessing
 import shutil
 import zipfile
 from dataclasses import asdict
@@ -14,7 +15,8 @@ from runtime.errors import DataError, SettingError
 from training.checks.check import Report, check
 from training.loop.status import Status, write_status
 from training.readers import read_captions
-from training.workspace.data_sets import parse_report, run_check
+from training.workspace.corrections import Corrections
+from training.workspace.data_sets import DataSets, parse_report, run_check
 from training.workspace.run import Run
 from training.workspace.workspace import NEW, PAGE_MODEL, Workspace
 
@@ -64,6 +66,31 @@ def test_an_uploaded_zip_takes_the_next_free_name(workspace, tmp_path):
     names = [workspace.data_sets.add(tmp_path / "my cats!.zip").name for _ in range(2)]
     assert names == ["my-cats", "my-cats-2"]
     assert {"my-cats", "my-cats-2"} < {name for name, _ in workspace.data_sets.list("captioner")}
+
+
+def _add(folder: Path, file: Path, ready) -> None:
+    """In a process of its own."""
+    data_sets = DataSets(folder, Corrections(folder / "corrections"))
+    ready.wait()
+    for _ in range(5):
+        data_sets.add(file)
+
+
+def test_two_servers_that_unpack_at_once_take_names_of_their_own(tmp_path):
+    with zipfile.ZipFile(tmp_path / "cats.zip", "w") as archive:
+        for n in range(20):
+            archive.writestr(f"{n}.txt", "a cat")
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["training.workspace.data_sets"])
+    ready = processes.Barrier(2)
+    both = [processes.Process(target=_add, args=(tmp_path / "data", tmp_path / "cats.zip", ready)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    made = [folder for folder in (tmp_path / "data").iterdir() if folder.is_dir()]
+    assert len(made) == 10 and all(len(list(folder.iterdir())) == 20 for folder in made)
 
 
 def test_a_run_begins_with_the_pages_model_an_earlier_run_or_nothing(workspace, tmp_path, monkeypatch):
