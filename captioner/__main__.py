@@ -14,31 +14,9 @@ from runtime.command import SOME_FAILED, print_error, run
 from runtime.errors import PhotoError, SettingError, printable
 
 from .album import photos_in
+from .said_file import SaidFile
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-
-
-def completed_photos(out: Path | None) -> set[str]:
-    """The photos that an earlier run's `--out` file already holds. The file is made now if there is none."""
-    if out is None:
-        return set()
-    try:
-        with out.open("a+", encoding="utf-8") as file:  # better to fail now than after the first batch of photos
-            file.seek(0)
-            lines = file.readlines()
-    except (OSError, ValueError) as error:
-        raise SettingError(f"{printable(out)} cannot be added to ({error}); choose another --out.") from None
-    return {_image_of(line, f"line {number} of {printable(out)}") for number, line in enumerate(lines, 1)}
-
-
-def _image_of(line: str, where: str) -> str:
-    try:
-        image = json.loads(line)["image"]
-        if isinstance(image, str) and line.endswith("\n"):
-            return image
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise SettingError(f"{where} is not a whole caption of an earlier run; delete that line or choose another --out.")
 
 
 @app.command()
@@ -77,7 +55,8 @@ def main(
     sources = photos_in(photos)
     if attention and len(sources) > 1:
         raise SettingError(f"--attention draws one photo, not {len(sources)}; name a single one.")
-    held = completed_photos(out)
+    said_file = SaidFile(out) if out else None  # better to fail now than after the first batch of photos
+    held = said_file.images if said_file else set()
     todo = [photo for photo in sources if printable(photo) not in held]
     if held:
         print_error(f"{len(sources) - len(todo):,} of {len(sources):,} photos are in {printable(out)} already.")
@@ -86,7 +65,7 @@ def main(
     stream = captioner.stream(todo, settings)
     for photo, result in _with_bar(stream, len(todo)):
         failed += isinstance(result, PhotoError)
-        _report(printable(photo), result, json_lines=json_lines, out=out, alone=len(todo) == 1)
+        _report(printable(photo), result, json_lines=json_lines, out=said_file, alone=len(todo) == 1)
         if attention and not isinstance(result, PhotoError):
             _draw(photo, result, captioner.preprocessing, attention)
     if failed:
@@ -105,14 +84,13 @@ def _with_bar(stream: Iterator, total: int) -> Iterator:
         yield from bar.track(stream, total, description="captioning")
 
 
-def _report(name: str, result, *, json_lines: bool, out: Path | None, alone: bool) -> None:
+def _report(name: str, result, *, json_lines: bool, out: SaidFile | None, alone: bool) -> None:
     line = json.dumps(
         {"image": name, **({"error": str(result)} if isinstance(result, PhotoError) else result.to_json())}
     )
     if out:
         if not isinstance(result, PhotoError):  # a bad file is tried again by the next run
-            with out.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            out.add(line)
     elif json_lines:
         print(line, flush=True)
     if isinstance(result, PhotoError):

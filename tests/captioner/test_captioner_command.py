@@ -13,6 +13,7 @@ from toys import COLOURS, square
 
 import captioner.model
 from captioner.__main__ import app
+from captioner.said_file import SaidFile
 from runtime.command import exit_status
 
 
@@ -117,21 +118,49 @@ def test_out_is_resumed(command, folder, tmp_path):
     assert out.read_text() == before
 
 
-@pytest.mark.parametrize("last", ['{"image": "b.p', '{"image": "b.png"}', '{"photo": 1}\n', "[1]\n", '{"image": []}\n'])
-def test_a_half_written_line_is_a_sentence(command, folder, tmp_path, last):
+FIRST = '{"image": "a.png", "caption": "a"}\n'
+
+
+@pytest.mark.parametrize("last", ['{"photo": 1}\n', "[1]\n", '{"image": []}\n', "dear Ann", '{"photo": 1}', "[" * 9999])
+def test_a_line_that_is_no_caption_is_a_sentence_and_stays(command, folder, tmp_path, last):
     out = tmp_path / "said.jsonl"
-    out.write_text('{"image": "a.png", "caption": "a"}\n' + last)
+    out.write_text(FIRST + last)
     status, printed, err = command(folder, "--out", out)
     assert (status, printed) == (2, "")
     assert err == (f"error: line 2 of {out} is not a whole caption of an earlier run; "
                    "delete that line or choose another --out.\n")  # fmt: skip
+    assert out.read_text() == FIRST + last
+
+
+@pytest.mark.parametrize("last", ["{", '{"image": "b.p', '{"image": "b.png"}'])
+def test_a_line_that_a_killed_run_did_not_finish_is_written_anew(command, folder, tmp_path, last):
+    out = tmp_path / "said.jsonl"
+    out.write_text(FIRST + last)
+    assert command(folder / "a.png", "--out", out)[0] == 0
+    assert [results["image"] for results in lines(out.read_text())] == ["a.png", str(folder / "a.png")]
+
+
+def test_two_runs_do_not_add_to_one_file(command, folder, tmp_path):
+    out = tmp_path / "said.jsonl"
+    first = SaidFile(out)
+    refused = f"error: another run is adding to {out}; wait for its end or choose another --out.\n"
+    assert command(folder / "a.png", "--out", out) == (2, "", refused)
+    first.close()  # as its process's end does, whatever ended it
+    assert command(folder / "a.png", "--out", out)[0] == 0
 
 
 def test_an_out_that_cannot_be_written_is_a_sentence(command, folder, tmp_path):
-    for bad in (tmp_path, tmp_path / "nowhere" / "said.jsonl", folder / "a.png"):
+    for bad in (tmp_path, tmp_path / "nowhere" / "said.jsonl"):
         status, _, err = command(folder, "--out", bad)
         assert (status, err.count("\n")) == (2, 1)
         assert f"{bad} cannot be added to" in err
+
+
+def test_a_photo_is_no_file_to_add_to(command, folder):
+    before = (folder / "a.png").read_bytes()
+    status, _, err = command(folder, "--out", folder / "a.png")
+    assert (status, err.count("\n")) == (2, 1) and "line 1 of" in err
+    assert (folder / "a.png").read_bytes() == before
 
 
 def test_attention_writes_a_picture(command, folder, tmp_path):
