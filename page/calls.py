@@ -3,9 +3,10 @@
 import gradio as gr
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from gradio import queueing, route_utils, utils
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 
 from .site import FAILED
 from .uploads import NOT_UPLOADED
@@ -72,4 +73,16 @@ async def failed(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": FAILED}, 500)
 
 
-HANDLERS = {503: busy, RequestValidationError: misshapen, KeyError: unknown, TypeError: misnamed, Exception: failed}
+async def gone(request: Request, error: ClientDisconnect) -> Response:
+    """Whoever left in the middle of a request hears nothing, and the log is not told either."""
+    return Response(status_code=400)
+
+
+HANDLERS = {
+    503: busy,
+    ClientDisconnect: gone,
+    RequestValidationError: misshapen,
+    KeyError: unknown,
+    TypeError: misnamed,
+    Exception: failed,
+}
