@@ -145,7 +145,7 @@ def test_a_forbidden_arrow_is_seen(module: str, source: str):
     ("captioner.model", "from encoders.text import PAD\nfrom .search import search\nimport captioner.search"),
     ("training.tasks.vqa", "import captioner, vqa, encoders.cnn\nfrom training.caches.photos import PhotoCache"),
     ("training.caches.photos", "from training.loop.distributed import first_alone\nfrom . import array_file"),
-    ("training.workspace", "from .runs import Runs\nfrom training.checks.check import Report"),
+    ("training.workspace", "from .runs import Runs\nfrom training.checks.report import Report"),
     ("page.watch", "import vqa\ndef retrain():\n    from training.workspace import Workspace"),
 ])  # fmt: skip
 def test_an_allowed_arrow_is_let_pass(module: str, source: str):

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from PIL import Image
+from served import asked, served
 
 ROOT = __file__.rsplit("/", 2)[0]
 HEAVY = "{'torch', 'torchvision', 'timm'} & {*sys.modules}"
@@ -45,6 +46,15 @@ def test_the_page_is_built_without_torch(tmp_path):
     )
     done = python(code, str(tmp_path))
     assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr
+
+
+def test_the_page_serves_without_torch_where_it_is_installed(photo, tmp_path):
+    (said := tmp_path / "tmp").mkdir()
+    at_the_end = f"import atexit, sys; atexit.register(lambda: print('loaded:', {HEAVY}, file=sys.stderr))"
+    with served("--workspace", tmp_path / "kept", temporary=said, before=at_the_end) as url:
+        caption, answer = asked(url, (photo, {}, "/caption"), (photo, {"question": "what is it?"}, "/ask"))
+    assert caption["caption"] and answer["answers"]
+    assert "loaded: set()" in (said / "server.txt").read_text()
 
 
 @pytest.mark.parametrize("arguments", [

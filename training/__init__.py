@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .checks.check import Report
+    from .checks.report import Report
 
 __all__ = ["check", "evaluate", "train"]
 

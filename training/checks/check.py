@@ -9,17 +9,9 @@ from training.readers.records import Dataset, QuestionRecord
 from training.tasks.question_data import Questions
 from vqa.answers import AnswerSet
 
-from .estimate import Needs
-from .photo_files import (
-    MAX_EXAMPLES,
-    CheckProgress,
-    Duplicates,
-    find_duplicates,
-    find_unopenable,
-    leak_sentence,
-    photos_by_split,
-)  # fmt: skip
-from .wording import Answering, Wording, answering, texts_of, unknown_share, wording
+from .photo_files import MAX_EXAMPLES, CheckProgress, find_duplicates, find_unopenable, photos_by_split
+from .report import Copies, ModelFit, Needs, Photos, Report, Skipped, leak_sentence
+from .wording import answering, texts_of, unknown_share, wording
 
 MAX_MISSING = 0.5  # of the photos, or of the questions; beyond these shares a run would be ruined
 MAX_UNOPENABLE = 0.5  # of the photos
@@ -31,80 +23,10 @@ MISSING = ("images are missing", "image names fit more than one photo", "image n
 
 
 @dataclass(frozen=True)
-class Skipped:
-    """A fault that readers found: how often, and the first examples."""
-
-    count: int
-    examples: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Photos:
-    """The photos of a data set.
-
-    Attributes:
-        splits: split -> how many; made: those splits that the data set did not have.
-        missing: names in the data set's files for which there is no one photo: of captions counted once a photo,
-            of questions once a question.
-        undecodable: how many cannot be opened, None where that was not tried; why: name -> reason, the first few.
-        unused: how many photos of the folder no row names, where many a mistake shows first; examples: the first few.
-    """
-
-    found: int
-    splits: dict[str, int]
-    made: tuple[str, ...]
-    missing: int
-    undecodable: int | None
-    why: dict[str, str]
-    unused: int = 0
-    unused_examples: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ModelFit:
-    """How the data suit the model that would be trained.
-
-    Attributes:
-        words: it would know; answers: it could give (None for a captioner).
-        unknown: share of the words of val and test texts that it would read as <unk>, 0..1.
-        covered: the best accuracy it could reach on the val questions, 0..1.
-    """
-
-    words: int
-    answers: int | None
-    unknown: float | None
-    covered: float | None
-
-
-@dataclass(frozen=True)
-class Report:
-    """What `python -m training check` tells.
-
-    Attributes:
-        kind: `captions` or `questions`; format: as `--format` names it.
-        left_out: fault -> what readers left out for it.
-        prospect: None where no model could be made of the data.
-        needs: of training; None where that was not measured.
-        stops: the sentences with which training would refuse this data set.
-    """
-
-    kind: str
-    format: str
-    photos: Photos
-    left_out: dict[str, Skipped]
-    copies: Duplicates
-    wording: Wording
-    answering: Answering | None
-    prospect: ModelFit | None
-    needs: Needs | None
-    stops: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class QuickReport:
     """Of `check_quickly`: the same as in a `Report`."""
 
-    copies: Duplicates
+    copies: Copies
     prospect: ModelFit
     stops: tuple[str, ...]
 
@@ -194,7 +116,7 @@ def _prospect(found: Dataset | Questions, model) -> ModelFit:
     )
 
 
-def faults(found: Dataset | Questions, copies: Duplicates, prospect: ModelFit | None) -> list[str]:
+def faults(found: Dataset | Questions, copies: Copies, prospect: ModelFit | None) -> list[str]:
     """Sentences on what would ruin a run: what it is, how much, what to do."""
     sentences, missing, records = [], _missing(found), len(found.records)
     what = f"{missing + records:,} photos"

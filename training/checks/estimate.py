@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -20,6 +20,7 @@ from training.loop.seed import generator
 from training.readers.records import CaptionRecord
 
 from .photo_files import CheckProgress, photos_by_split
+from .report import Needs
 from .wording import texts_of
 
 STEPS = 5  # measured, and one more before them that is not
@@ -28,29 +29,6 @@ BATCH = 4  # photos a step on the CPU, so that a check needs less memory than tr
 VALIDATION_PHOTOS = 8  # photos
 ENCODER_PHOTOS = 8  # photos, to measure the encoder by
 TYPICAL_SHARE = 0.9  # of the photos, by the length of their texts, are typical
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a run on the train and val photos would take on this machine.
-
-    Attributes:
-        disk: bytes of the cache of features (of decoded photos, where the encoder is trained too).
-        disk_free: bytes there are where it would stand.
-        memory: bytes, reckoned from the growth of this process while it measured; None where the system does not tell.
-        gpu_memory: bytes on the GPU, reckoned in the same way; None without one.
-        caching: seconds to fill the cache, once.
-        epoch: seconds of an epoch at most, for the few photos a step that are measured take longer each than many do.
-        validation: seconds of the validation after it.
-    """
-
-    disk: int
-    disk_free: int
-    memory: int | None
-    gpu_memory: int | None
-    caching: float
-    epoch: float
-    validation: float
 
 
 def measure(

@@ -8,9 +8,11 @@ from hashlib import blake2b
 from pathlib import Path
 
 from encoders.images import open_photo
-from runtime.errors import PhotoError, printable
+from runtime.errors import PhotoError
 from training.caches.photos import DECODERS
 from training.readers.records import SPLITS, CaptionRecord, QuestionRecord
+
+from .report import Duplicates, Leak
 
 SIDE = 16  # pixels: a JPEG is decoded at an eighth, and still read to its last byte
 CHUNK = 512  # photos handed to the threads together: memory does not grow with the data set
@@ -24,35 +26,6 @@ class CheckProgress:
     what: str
     done: int
     total: int
-
-
-@dataclass(frozen=True)
-class Leak:
-    """Photos of one split that are also in an earlier one.
-
-    Attributes:
-        photos: how many; share: of the split's photos, 0..1.
-        examples: (name, name of the same photo in the earlier split), the first few.
-    """
-
-    split: str
-    also_in: str
-    photos: int
-    share: float
-    examples: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Duplicates:
-    """Photos that are the same file, byte for byte, whatever their names.
-
-    Attributes:
-        within: split -> how many of its photos repeat another of it.
-        leaks: for each two splits that share photos.
-    """
-
-    within: dict[str, int]
-    leaks: tuple[Leak, ...]
 
 
 def photos_by_split(records: Sequence[CaptionRecord | QuestionRecord]) -> dict[str, list[Path]]:
@@ -85,17 +58,6 @@ def _leak(pair: tuple[str, str], splits: dict, content: dict, by_content: dict) 
     shared = [photo for photo in splits[split] if content[photo] in by_content[earlier]]
     examples = tuple((photo.name, by_content[earlier][content[photo]].name) for photo in shared[:MAX_EXAMPLES])
     return Leak(split, earlier, len(shared), len(shared) / len(splits[split]), examples)
-
-
-def leak_sentence(leak: Leak) -> str:
-    """`31 of the 100 test photos (31.0%) are also in train, such as a.jpg (there b.jpg)`."""
-    total = round(leak.photos / leak.share)
-    name, other = leak.examples[0]
-    there = "" if name == other else f" (there {printable(other)})"
-    return (
-        f"{leak.photos:,} of the {total:,} {leak.split} photos ({leak.share:.1%}) are also in {leak.also_in}, such as "
-        f"{printable(name)}{there}"
-    )
 
 
 def find_unopenable(photos: Sequence[Path]) -> Generator[CheckProgress, None, dict[Path, str]]:

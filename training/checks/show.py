@@ -9,8 +9,7 @@ from rich.text import Text
 from runtime.errors import printable
 from training.readers.records import REMEDIES
 
-from .check import Report
-from .photo_files import leak_sentence
+from .report import Report, leak_sentence
 
 BAR = 30  # characters of the longest bar
 BARS = 10  # of a histogram, about

@@ -3,65 +3,17 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 from encoders.text import SPECIALS, UNK, Vocabulary, tokenize
 from training.readers.records import CaptionRecord, QuestionRecord
 from vqa.answers import AnswerSet
 
+from .report import Answering, KnownWords, Wording
+
 MIN_COUNTS = (1, 2, 3, 5, 10)
 SIZES = (1_000, 2_000, 5_000, 10_000, 20_000)
 ANSWER_SIZES = (10, 100, 300, 1_000, 2_000, 3_000, 5_000)
-
-
-@dataclass(frozen=True)
-class KnownWords:
-    """A vocabulary made of the training texts: its size, and the share of the held-out words outside it, 0..1."""
-
-    words: int
-    unknown: float | None
-
-
-@dataclass(frozen=True)
-class Wording:
-    """The captions, or the questions, of a data set.
-
-    Attributes:
-        texts: how many; least, mean, most: how many a photo has.
-        lengths: words in a text -> how many texts.
-        longest: `{"words", "text", "image"}`.
-        words: different words in all.
-        by_count: how often a word must occur to be learnt -> the vocabulary; by_size: of the most frequent words.
-        scripts: script -> share of the letters, 0..1, the most frequent first; other_scripts: of those not Latin.
-    """
-
-    texts: int
-    least: int
-    mean: float
-    most: int
-    lengths: dict[int, int]
-    longest: dict
-    words: int
-    by_count: dict[int, KnownWords]
-    by_size: dict[int, KnownWords]
-    scripts: dict[str, float]
-    other_scripts: float
-
-
-@dataclass(frozen=True)
-class Answering:
-    """The answers of a data set of questions.
-
-    Attributes:
-        answers: how many different ones the training questions have.
-        unanswered: questions that have none.
-        coverage: split -> so many most frequent answers -> the best accuracy that is possible with them, 0..1.
-    """
-
-    answers: int
-    unanswered: int
-    coverage: dict[str, dict[int, float]]
 
 
 def texts_of(record: CaptionRecord | QuestionRecord) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from runtime.command import SOME_FAILED
 from runtime.errors import DataError, GlimpseError, SettingError, printable
-from training.checks.check import Report
 from training.checks.check import check as check_records
 from training.checks.estimate import measure
+from training.checks.report import Report
 from training.checks.show import draw_report
 from training.config.commands import CheckConfig
 from training.config.model import CaptionerModel, VqaModel

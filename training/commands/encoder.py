@@ -5,7 +5,7 @@ from pathlib import Path
 from runtime.command import print_error
 from training.config.commands import EncoderConfig
 from training.loop.fit import fit
-from training.loop.status import report_progress
+from training.loop.report import report_progress
 from training.tasks.encoder import EncoderTask
 
 from .report import reporting

@@ -5,7 +5,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TypeVar
 
-from training.loop.status import report_status
+from training.loop.report import report_status
 
 C = TypeVar("C")
 

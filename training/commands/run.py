@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from runtime.checkpoint import read_config, update_config
 from runtime.command import print_error
 from runtime.errors import DataError
-from training.checks.check import ModelFit, check_quickly, unopenable_photos_fault
-from training.checks.photo_files import leak_sentence
+from training.checks.check import check_quickly, unopenable_photos_fault
+from training.checks.report import ModelFit, leak_sentence
 from training.config.commands import CaptionerConfig, VqaConfig
 from training.loop.distributed import is_main_process
 from training.loop.fit import fit
-from training.loop.status import report_progress
+from training.loop.report import report_progress
 
 from .show import console, draw_check, draw_fill, draw_fit, report_bad_photos, table
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from runtime.archive import ArchiveLimits, unpack
 from runtime.errors import DataError, SettingError, printable
-from training.checks.check import Report
+from training.checks.report import Report
 
 from .corrections import Corrections
 

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from encoders.images import open_photo
 from runtime.errors import PhotoError
-from training.checks.check import Report
+from training.checks.report import Report
 from training.checks.show import duration, facts
 
 from .run import Progress, Run

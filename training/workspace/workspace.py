@@ -7,7 +7,7 @@ from pathlib import Path
 import captioner
 import vqa
 from runtime.bundled import resolve_model
-from training.checks.check import Report
+from training.checks.report import Report
 
 from .corrections import Corrections
 from .data_sets import DataSets, run_check

@@ -15,16 +15,10 @@ from encoders.text import Vocabulary
 from runtime.errors import DataError
 from training.checks import check as module
 from training.checks import estimate
-from training.checks.check import QuickReport, Report, check, check_quickly, unopenable_photos_fault
-from training.checks.estimate import Needs, measure
-from training.checks.photo_files import (
-    CHUNK,
-    CheckProgress,
-    find_duplicates,
-    find_unopenable,
-    leak_sentence,
-    photos_by_split,
-)
+from training.checks.check import QuickReport, check, check_quickly, unopenable_photos_fault
+from training.checks.estimate import measure
+from training.checks.photo_files import CHUNK, CheckProgress, find_duplicates, find_unopenable, photos_by_split
+from training.checks.report import Needs, Report, leak_sentence
 from training.checks.wording import answering, unknown_share, wording
 from training.config.task import CaptionSettings
 from training.readers import read_captions

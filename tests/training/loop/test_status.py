@@ -10,7 +10,8 @@ import pytest
 from runtime.errors import DataError, SettingError, WriteError
 from runtime.process import start_time
 from training.loop import status
-from training.loop.status import STATUS, RunError, Status, read_status, report_progress, report_status, write_status
+from training.loop.report import report_progress, report_status
+from training.loop.status import STATUS, RunError, Status, read_status, write_status
 from training.loop.task import Epoch, Step
 
 STEP = Step(1, 3, 10, 2.5, 0.1, 5.0, 70.0)

@@ -7,7 +7,8 @@ import pytest
 from captioner_toys import small_captioner
 from toys import coco_folder, square
 
-from training.checks.check import Skipped, check
+from training.checks.check import check
+from training.checks.report import Skipped
 from training.checks.show import duration, facts
 from training.readers import read_captions
 from training.workspace.run import Progress

@@ -12,7 +12,8 @@ from captioner_toys import small_captioner
 from toys import coco_folder, square
 
 from runtime.errors import DataError, SettingError
-from training.checks.check import Report, check
+from training.checks.check import check
+from training.checks.report import Report
 from training.loop.status import Status, write_status
 from training.readers import read_captions
 from training.workspace.corrections import Corrections
