@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from page_server import page
+from page_server import page, processor_seconds
 from serving import blobs
 
 SETTLE = 5  # seconds
@@ -86,9 +86,9 @@ def main() -> None:
         photos = blobs(Path(folder), options.requests)
         load_test(url, photos[: 2 * options.clients], options.clients)
         time.sleep(SETTLE)
-        before, start = memory_mb(server.pid), time.perf_counter()
+        before, taken, start = memory_mb(server.pid), processor_seconds(server.pid), time.perf_counter()
         outcomes = load_test(url, photos, options.clients)
-        seconds = time.perf_counter() - start
+        seconds, taken = time.perf_counter() - start, processor_seconds(server.pid) - taken
         time.sleep(SETTLE)
         after = memory_mb(server.pid)
     waits = [wait for outcome, wait in outcomes if outcome == "answered"]
@@ -100,6 +100,7 @@ def main() -> None:
         "p95_seconds": round(statistics.quantiles(waits, n=20)[-1], 3) if len(waits) > 1 else None,
         "slowest_seconds": round(max(waits), 3) if waits else None,
         "requests_per_second": round(len(outcomes) / seconds, 1),
+        "processor_ms_per_request": round(1000 * taken / len(outcomes), 1),
         "memory_mb_before": round(before), "memory_mb_after": round(after), "memory_ratio": round(after / before, 3),
     }))  # fmt: skip
 
