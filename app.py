@@ -1,7 +1,7 @@
 """The page: upload a photo, read what Glimpse sees in it, ask about it, caption many, correct what is wrong, retrain.
 
 python app.py [--host H] [--port P] [--captioner DIR] [--vqa DIR] [--workspace DIR] [--data-root DIR]
-              [--auth USER:PASSWORD | --auth-file FILE] [--allowed-host NAME] [--behind-proxy] [--mcp]
+              [--compare DIR] [--auth USER:PASSWORD | --auth-file FILE] [--allowed-host NAME] [--behind-proxy] [--mcp]
 """
 
 import os
@@ -16,6 +16,7 @@ import typer
 
 import captioner
 import vqa
+from page.compare import load_captioners
 from page.guard import Hosts, is_loopback
 from page.login import read_login
 from page.page import page
@@ -51,6 +52,9 @@ def main(
     vqa: Annotated[str, typer.Option(help="The folder of a model for questions, or bundled-vqa.")] = vqa.BUNDLED,
     workspace: Annotated[Path, typer.Option(help="Folder for corrections and runs.")] = Path("glimpse-workspace"),
     data_root: Annotated[Path | None, typer.Option(help="Folder of data sets that may be trained on.")] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="A study's folder, or any of captioners: the tab Inside shows what each says.")
+    ] = None,
     auth: Annotated[
         str | None,
         typer.Option(
@@ -79,6 +83,7 @@ def main(
         only_here=not login,
         data_root=data_root and data_root.resolve(),
         initial_models={"captioner": _absolute(captioner), "vqa": _absolute(vqa)},
+        compared=load_captioners(compare) if compare else {},
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the temporary folder goes
     with tempfile.TemporaryDirectory(prefix="glimpse-") as uploads:

@@ -3,18 +3,21 @@
 import base64
 import html
 import io
+from collections.abc import Mapping
 
 import gradio as gr
 import numpy as np
 from PIL import Image, ImageOps
 
+from captioner import Captioner
 from captioner.caption import Word
 from encoders.heatmap import overlay
 from runtime.errors import SettingError
 from runtime.installed import has_torch
 
+from .compare import comparison_html
 from .session import PhotoSession
-from .site import HIDDEN, MODEL_TURN, user_errors
+from .site import HIDDEN, MODEL_TURN, Site, user_errors
 
 THUMBNAIL, STRIP_ROWS = 200, 4  # pixels; rows of units in a gate's strip
 NO_PHOTO = "<p>Choose a photo on the tab “One photo” first; then see here what happens in the model at each word.</p>"
@@ -88,8 +91,8 @@ def reach_html(words: list[str], gradient: np.ndarray) -> str:
             f"<div class='reach'>{bars}</div>")  # fmt: skip
 
 
-def inside_html(session: PhotoSession | None) -> str:
-    """The whole tab, for the caption that is on the page."""
+def inside_html(session: PhotoSession | None, compared: Mapping[str, Captioner] | None = None) -> str:
+    """The whole tab, for the caption that is on the page; `compared` caption the photo too."""
     if not session or not session.caption.words:
         return NO_PHOTO
     if not has_torch():
@@ -112,10 +115,16 @@ def inside_html(session: PhotoSession | None) -> str:
     words = [word.text for word in session.caption.words]
     return (f"{STYLE}<h2>“{html.escape(session.caption.text)}”, as its {found.cell.upper()} said it</h2>"
             f"<p>{NOTES.get(found.cell, '')} Each field of a strip is one unit: the darker, the more open.</p>"
-            f"<div class='inside'>{''.join(cards)}</div>{reach_html(words, found.gradient)}")  # fmt: skip
+            f"<div class='inside'>{''.join(cards)}</div>{reach_html(words, found.gradient)}"
+            f"{comparison_html(compared or {}, seen.photo)}")  # fmt: skip
 
 
-def inside_panel(session: gr.State, tab: gr.Tab) -> None:
+def inside_panel(site: Site, session: gr.State, tab: gr.Tab) -> None:
     """Filled whenever the tab is opened: what it shows costs as much as saying the caption again."""
     shown = gr.HTML(NO_PHOTO, elem_id="inside")
-    tab.select(user_errors()(inside_html), session, shown, show_progress="hidden", **HIDDEN, **MODEL_TURN)
+
+    @user_errors()
+    def look(current: PhotoSession | None) -> str:
+        return inside_html(current, site.compared)
+
+    tab.select(look, session, shown, show_progress="hidden", **HIDDEN, **MODEL_TURN)

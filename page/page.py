@@ -20,7 +20,7 @@ def page(site: Site) -> gr.Blocks:
             session, looked = look_panel(site)
             ask_panel(site, session, tab, looked)
         with gr.Tab("Inside") as inside:
-            inside_panel(session, inside)
+            inside_panel(site, session, inside)
         with gr.Tab("Many photos"):
             many_panel(site)
         with gr.Tab("Retrain"):

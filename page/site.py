@@ -71,6 +71,7 @@ class Site:
         only_here: whether, of the visitors, only those on this machine may.
         data_root: a folder whose folders can be trained on too.
         initial_models: the names of the models that the page began with.
+        compared: captioners by name, whose captions stand side by side on the tab “Inside”.
     """
 
     models: Models
@@ -79,6 +80,7 @@ class Site:
     only_here: bool = False
     data_root: Path | None = None
     initial_models: dict[str, str] = field(default_factory=lambda: {"captioner": captioner.BUNDLED, "vqa": vqa.BUNDLED})
+    compared: dict[str, Captioner] = field(default_factory=dict)
 
     def may_write(self) -> bool:
         """Whether the visitor whose event is handled may write."""

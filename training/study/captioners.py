@@ -30,6 +30,7 @@ from training.tasks.start import new_captioner, start_encoder, starting_preproce
 from .results import Row
 
 MAX_LENGTH = 30
+MODELS = "models"  # the folder in a study's with a captioner of each kind, for `python app.py --compare`
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,15 @@ class CaptionerSettings:
 
     data: str
     encoder: str = "bundled-captioner"
-    photos: int = 1000
+    photos: int = 800
     val_photos: int = 300
     epochs: int = 4
-    batch: int = 16
+    batch: int = 8
     learning_rate: float = 0.002
-    hidden: int = 256
-    embedding: int = 128
-    attention: int = 128
-    projection: int = 256
+    hidden: int = 128
+    embedding: int = 64
+    attention: int = 64
+    projection: int = 128
     dropout: float = 0.3
     min_count: int = 3
     seeds: int = 3
@@ -95,7 +96,8 @@ def train_case(case: dict, out: Path) -> tuple[CaptionTask, Row]:
     it is after its last epoch, so that no epoch is chosen by these photos.
 
     Args:
-        out: the study's folder; the features are computed there once for all its captioners.
+        out: the study's folder; the features are computed there once for all its captioners, and the captioner of
+            seed 1 stays there as a model folder.
     """
     s = CaptionerSettings(**{name: case[name] for name in CaptionerSettings.__dataclass_fields__} | {"seeds": 1})
     records = sample_records(s.data, s.photos, s.val_photos)
@@ -127,6 +129,9 @@ def train_case(case: dict, out: Path) -> tuple[CaptionTask, Row]:
     scores = caption_metrics(task, decode_captions(task, "argmax", case["seed"]))
     row = {"network": case["network"], "seed": case["seed"], **scores,
            "recurrent_parameters": size, "captions_a_second": median(rates or [0.0])}  # fmt: skip
+    if case["seed"] == 1:
+        captioner.about["validation"] = {name: row[name] for name in ("cider", "bleu_4", "distinct")}
+        captioner.save(out / MODELS / case["network"], dtype=torch.float16)
     return task, row
 
 
