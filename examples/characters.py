@@ -96,12 +96,6 @@ def quoted(source: str) -> Tensor:
     return inside
 
 
-@torch.no_grad()
-def units(model: CharacterModel, text: str) -> Tensor:
-    """(T, H): the value of every hidden unit after each character."""
-    return model(model.ids(text).unsqueeze(0))[1][0]
-
-
 def follower(values: Tensor, wanted: Tensor) -> tuple[int, float]:
     """The unit whose values (T, H) correlate best with `wanted` (T,), and that correlation, negative if it is off."""
     table = torch.cat((values.T, wanted.float().unsqueeze(0)))
@@ -116,9 +110,8 @@ def draw(text: str, values: Tensor, title: str, file: Path, *, width: int = 80) 
     for character in text:
         places.append((row, column))
         row, column = (row + 1, 0) if character == "\n" or column == width - 1 else (row, column + 1)
-    colours = torch.zeros(row + 1, width)
-    for (r, c), value in zip(places, values.tolist(), strict=True):
-        colours[r, c] = value
+    rows, columns = torch.tensor(places).T
+    colours = torch.zeros(row + 1, width).index_put((rows, columns), values)
     figure = Figure(figsize=(8.5, 0.2 * (row + 1) + 0.4), layout="constrained")
     ax = figure.subplots()
     ax.imshow(colours.numpy(), cmap="RdBu", vmin=-1.3, vmax=1.3, aspect="auto")
@@ -151,7 +144,9 @@ def main(
     for temperature in (0.3, 0.7, 1.2):
         text_so_far = sample(model, " def ", 250, temperature=temperature, generator=generator)
         print(f"--- temperature {temperature}\n{text_so_far}")
-    values, inside = units(model, source), quoted(source)
+    with torch.no_grad():
+        values = model(model.ids(source).unsqueeze(0))[1][0]  # of every hidden unit after each character, (T, H)
+    inside = quoted(source)
     unit, r = follower(values[:learnt], inside[:learnt])
     shown = source.index("\n def ", learnt) + 1
     piece = slice(shown, shown + 1200)

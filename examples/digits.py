@@ -11,7 +11,6 @@ turned, shifted and scaled at random.
     python examples/digits.py --out DIR
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -70,6 +69,11 @@ class Reader(nn.Module):
             looked.append(p.squeeze(1))
         return torch.stack(outputs, dim=1), torch.stack(looked, dim=1)
 
+    def loss(self, pictures: Tensor, labels: Tensor) -> Tensor:
+        """It should know the digit as early as it can: every glimpse counts."""
+        outputs, _ = self(pictures)
+        return cross_entropy(outputs.flatten(0, 1), labels.repeat_interleave(GLIMPSES))
+
 
 class Drawer(nn.Module):
     """The row before and the digit wanted -> the probability of ink at each pixel of the next row."""
@@ -85,6 +89,11 @@ class Drawer(nn.Module):
         h, state = self.recurrent(torch.cat((rows, condition), dim=2), state)
         return self.output(h), state
 
+    def loss(self, pictures: Tensor, labels: Tensor) -> Tensor:
+        """Teacher forcing: each true row from the true rows above it."""
+        above = torch.cat((torch.zeros_like(pictures[:, :1]), pictures[:, :-1]), dim=1)
+        return binary_cross_entropy_with_logits(self(above, labels)[0], pictures)
+
     @torch.no_grad()
     def draw(self, wanted: Tensor, *, temperature: float = 0.5) -> Tensor:
         """Digits (B,) -> pictures (B, SIDE, SIDE) of ink (1) or none (0), drawn from an empty row above them."""
@@ -96,24 +105,12 @@ class Drawer(nn.Module):
         return torch.cat(rows, dim=1)
 
 
-def reading_loss(reader: Reader, pictures: Tensor, labels: Tensor) -> Tensor:
-    """It should know the digit as early as it can: every glimpse counts."""
-    outputs, _ = reader(pictures)
-    return cross_entropy(outputs.flatten(0, 1), labels.repeat_interleave(GLIMPSES))
-
-
-def drawing_loss(drawer: Drawer, pictures: Tensor, labels: Tensor) -> Tensor:
-    """Teacher forcing: each true row from the true rows above it."""
-    above = torch.cat((torch.zeros_like(pictures[:, :1]), pictures[:, :-1]), dim=1)
-    return binary_cross_entropy_with_logits(drawer(above, labels)[0], pictures)
-
-
-def train(model: nn.Module, loss_of: Callable, pictures: Tensor, labels: Tensor, *, updates: int) -> None:
+def train(model: Reader | Drawer, pictures: Tensor, labels: Tensor, *, updates: int) -> None:
     """Adam on batches of 64."""
     optimizer = torch.optim.Adam(model.parameters(), lr=8e-3)
     for _ in range(updates):
         rows = torch.randint(len(pictures), (64,))
-        loss = loss_of(model, pictures[rows], labels[rows])
+        loss = model.loss(pictures[rows], labels[rows])
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -158,8 +155,8 @@ def main(
     torch.manual_seed(seed)
     data = digits(5000, Random(seed))
     reader, drawer = Reader(cell=cell), Drawer(cell=cell)
-    train(reader, reading_loss, *data, updates=updates)
-    train(drawer, drawing_loss, *data, updates=updates)
+    for model in (reader, drawer):
+        train(model, *data, updates=updates)
     pictures, labels = digits(500, Random(seed + 1))
     print("right after each glimpse:", *(f"{right:.1%}" for right in recognised(reader, pictures, labels)))
     wanted = torch.arange(10).repeat(50)

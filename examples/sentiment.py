@@ -60,6 +60,12 @@ def corpus(count: int, seed: int) -> tuple[list[tuple[str, bool]], list[tuple[st
     return reviews[:count], reviews[count:]
 
 
+def tensors(reviews: list[tuple[str, bool]], vocabulary: Vocabulary) -> tuple[Tensor, Tensor, Tensor]:
+    """Reviews as tokens (N, T), their lengths (N,), and whether they are good (N,)."""
+    tokens, lengths = map(torch.from_numpy, pad([vocabulary.encode(text) for text, _ in reviews]))
+    return tokens, lengths, torch.tensor([is_good for _, is_good in reviews])
+
+
 class Reader(nn.Module):
     """tokens (B, T) and lengths (B,) -> the logit (B,) that the review is a good one: w · h_T + b."""
 
@@ -97,6 +103,11 @@ def train(model: nn.Module, tokens: Tensor, lengths: Tensor, labels: Tensor, *, 
 
 
 @torch.no_grad()
+def accuracy(model: nn.Module, tokens: Tensor, lengths: Tensor, labels: Tensor) -> float:
+    return ((model(tokens, lengths) > 0) == labels).float().mean().item()
+
+
+@torch.no_grad()
 def word_by_word(model: nn.Module, vocabulary: Vocabulary, text: str) -> list[float]:
     """The probability that a review is good, after its first word, its first two, ... and all of it."""
     ids = vocabulary.encode(text)
@@ -116,25 +127,6 @@ def draw(model: nn.Module, vocabulary: Vocabulary, file: Path) -> None:
     figure.savefig(file, dpi=110)
 
 
-def run(*, reviews: int, updates: int, seed: int, cell: str = "lstm") -> tuple[Reader, Vocabulary, list[float]]:
-    """Train both: the reader, its vocabulary, and the accuracies of reader and bag of words on reviews not learnt."""
-    torch.manual_seed(seed)
-    learnt, held_out = corpus(reviews, seed)
-    vocabulary = Vocabulary.build(text for text, _ in learnt)
-    data, (*test, labels) = (
-        (
-            *map(torch.from_numpy, pad([vocabulary.encode(text) for text, _ in part])),
-            torch.tensor([is_good for _, is_good in part]),
-        )
-        for part in (learnt, held_out)
-    )
-    reader, bag = Reader(len(vocabulary), cell=cell), BagOfWords(len(vocabulary))
-    for model in (reader, bag):
-        train(model, *data, updates=updates)
-    with torch.no_grad():
-        return reader, vocabulary, [((m(*test) > 0) == labels).float().mean().item() for m in (reader, bag)]
-
-
 def main(
     out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path(),
     updates: Annotated[int, typer.Option(help="Steps of gradient descent.")] = 300,
@@ -143,10 +135,13 @@ def main(
 ):
     """Learn to tell good reviews from bad ones; writes sentiment.png."""
     out.mkdir(parents=True, exist_ok=True)
-    reader, vocabulary, (read, counted) = run(reviews=4000, updates=updates, seed=seed, cell=cell)
-    print(f"right on reviews it has not learnt from: {read:.1%}; a bag of words: {counted:.1%}")
-    for text in SHOWN:
-        print(f"{word_by_word(reader, vocabulary, text)[-1]:5.0%} good: {text}")
+    torch.manual_seed(seed)
+    learnt, held_out = corpus(4000, seed)
+    vocabulary = Vocabulary.build(text for text, _ in learnt)
+    reader, bag = Reader(len(vocabulary), cell=cell), BagOfWords(len(vocabulary))
+    for name, model in (("the network", reader), ("a bag of words", bag)):
+        train(model, *tensors(learnt, vocabulary), updates=updates)
+        print(f"{name}: right in {accuracy(model, *tensors(held_out, vocabulary)):.1%} of reviews not learnt from")
     draw(reader, vocabulary, out / "sentiment.png")
 
 

@@ -11,7 +11,6 @@ so the alignment runs against the order of reading; nobody told it so, it was on
 """
 
 import random
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -26,32 +25,27 @@ from encoders.attention import SoftAttention
 from encoders.recurrent import Recurrent
 from encoders.text import START, Vocabulary, pad
 
-ONES = (
+NUMBERS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
 ).split()
-TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
-ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
-            "twelve": "twelfth", "twenty": "twentieth", "thirty": "thirtieth"}  # fmt: skip
+for tens in "twenty thirty forty fifty sixty seventy eighty ninety".split():
+    NUMBERS += [tens, *(f"{tens} {one}" for one in NUMBERS[1:10])]  # to 99
+ORDINALS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
+    "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+).split()
+DAYS = [*ORDINALS, *(f"twenty {ordinal}" for ordinal in ORDINALS[:9]), "thirtieth", "thirty first"]
 FORMS = ("the {day} of {month} {year}", "{month} the {day} {year}", "{weekday} the {day} of {month} {year}",
          "in {year} on the {day} of {month}")  # fmt: skip
-LENGTH = 10  # characters of an ISO date
-SHOWN = "thursday the third of march nineteen ninety four"
-
-
-def spelled(number: int) -> str:
-    """0 to 99 in words."""
-    return ONES[number] if number < 20 else f"{TENS[number // 10]} {ONES[number % 10] if number % 10 else ''}".strip()
+LENGTH, EVERY = 10, 25  # characters of an ISO date; updates between two looks at how many are right
 
 
 def in_words(day: date, form: str) -> str:
     """A date from 1910 to 2099 in words."""
-    *tens, last = spelled(day.day).split()
-    century, rest = divmod(day.year, 100)
-    year = f"{spelled(century)} {spelled(rest)}" if rest >= 10 else f"two thousand and {spelled(rest)}"
-    return form.format(
-        day=" ".join([*tens, ORDINALS.get(last, f"{last}th")]), month=f"{day:%B}", weekday=f"{day:%A}", year=year
-    ).lower()
+    century, rest = (NUMBERS[part] for part in divmod(day.year, 100))
+    year = f"{century} {rest}" if day.year % 100 >= 10 else f"two thousand and {rest}"
+    return form.format(day=DAYS[day.day - 1], month=f"{day:%B}", weekday=f"{day:%A}", year=year).lower()
 
 
 def corpus(count: int, seed: int) -> list[tuple[str, str]]:
@@ -59,6 +53,12 @@ def corpus(count: int, seed: int) -> list[tuple[str, str]]:
     rng = random.Random(seed)
     days = [date(1910, 1, 1) + timedelta(n) for n in rng.sample(range(140 * 365), count)]
     return [(in_words(day, rng.choice(FORMS)), day.isoformat()) for day in days if day.year != 2000]
+
+
+def encoded(texts: list[str], unit: str) -> tuple[Tensor, Vocabulary]:
+    """Texts as ids, padded to the longest, (N, L); and their vocabulary."""
+    vocabulary = Vocabulary.build(texts, unit=unit)
+    return torch.from_numpy(pad([vocabulary.encode(text) for text in texts])[0]), vocabulary
 
 
 class Translator(nn.Module):
@@ -94,71 +94,40 @@ class Translator(nn.Module):
         return torch.stack(logits, dim=1), torch.stack(looked, dim=1) if looked else None
 
 
-@dataclass(frozen=True)
-class Dates:
-    """Sentences (N, L) and their dates (N, T) as ids, with the vocabularies of both."""
-
-    words: Vocabulary
-    characters: Vocabulary
-    source: Tensor
-    target: Tensor
-
-    @classmethod
-    def make(cls, count: int, seed: int) -> "Dates":
-        texts, dates = zip(*corpus(count, seed), strict=True)
-        words, characters = Vocabulary.build(texts), Vocabulary.build(dates, unit="character")
-        return cls(
-            words, characters, padded(list(map(words.encode, texts))), padded(list(map(characters.encode, dates)))
-        )
-
-
-def padded(lists: list[list[int]]) -> Tensor:
-    """Encoded texts of different lengths -> (N, longest)."""
-    return torch.from_numpy(pad(lists)[0])
-
-
 @torch.no_grad()
 def exact(model: Translator, source: Tensor, target: Tensor) -> float:
     """The share of dates that are right in every character, each fed the model's own one before it."""
     return (model(source)[0].argmax(dim=2) == target).all(dim=1).float().mean().item()
 
 
-def train(model: Translator, dates: Dates, *, updates: int, every: int = 25, held_out: int = 500) -> list[float]:
-    """Adam on batches of 64; the share of held-out dates that are right, after every so many updates."""
+def train(model: Translator, source: Tensor, target: Tensor, *, updates: int, held_out: int = 500) -> list[float]:
+    """Adam on batches of 64; the share of held-out dates that are right, after every `EVERY` updates."""
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     scores = []
     for update in range(1, updates + 1):
-        rows = torch.randint(held_out, len(dates.source), (64,))
-        logits, _ = model(dates.source[rows], dates.target[rows])
-        loss = cross_entropy(logits.flatten(0, 1), dates.target[rows].flatten())
+        rows = torch.randint(held_out, len(source), (64,))
+        logits, _ = model(source[rows], target[rows])
+        loss = cross_entropy(logits.flatten(0, 1), target[rows].flatten())
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        if update % every == 0:
-            scores.append(exact(model, dates.source[:held_out], dates.target[:held_out]))
+        if update % EVERY == 0:
+            scores.append(exact(model, source[:held_out], target[:held_out]))
     return scores
 
 
-def alignment(model: Translator, dates: Dates, text: str) -> tuple[str, Tensor]:
-    """The date that the model writes for a sentence, and how much it looked at which word for each character (T, L)."""
-    ids = dates.words.encode(text)
-    with torch.no_grad():
-        logits, p = model(padded([ids, dates.source[0].tolist()])[:1])  # padded as in training
-    return dates.characters.decode(logits[0].argmax(dim=1).tolist()), p[0, :, : len(ids)]
-
-
-def draw(curves: dict[str, list[float]], date: str, text: str, p: Tensor, file: Path, *, every: int = 25) -> None:
-    """How fast both learn, and where the one with attention looked."""
+def draw(curves: dict[str, list[float]], date: str, words: list[str], p: Tensor, file: Path) -> None:
+    """How fast both learn; and p (T, L), where the one with attention looked for each character of a date."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for name, scores in curves.items():
-        left.plot([every * (n + 1) for n in range(len(scores))], scores, label=name)
+        left.plot([EVERY * (n + 1) for n in range(len(scores))], scores, label=name)
     left.set(xlabel="updates", ylabel="dates right", ylim=(0, 1.02), title="Dates not learnt from")
-    left.legend()
+    left.legend(loc="center right")
     right.imshow(p.numpy(), cmap="Greens", vmin=0, vmax=1, aspect="auto")
     right.set(title="Where it looked for each character")
-    right.set_xticks(range(p.shape[1]), text.split(), rotation=45, ha="right")
+    right.set_xticks(range(len(words)), words, rotation=45, ha="right")
     right.set_yticks(range(len(date)), date)
     figure.savefig(file, dpi=110)
 
@@ -172,15 +141,18 @@ def main(
     """Learn to write dates, with attention and without; writes translation.png."""
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    dates = Dates.make(8000, seed)
+    sentences, dates = zip(*corpus(8000, seed), strict=True)
+    (source, words), (target, characters) = encoded(sentences, "word"), encoded(dates, "character")
     curves = {}
     for name, attention in (("without attention", False), ("with attention", True)):
-        model = Translator(len(dates.words), len(dates.characters), attention=attention, cell=cell)
-        curves[name] = train(model, dates, updates=updates)
+        model = Translator(len(words), len(characters), attention=attention, cell=cell)
+        curves[name] = train(model, source, target, updates=updates)
         print(f"{name}: {curves[name][-1]:.1%} of the dates it has not learnt from are right")
-    date, p = alignment(model, dates, SHOWN)
-    print(f"{SHOWN} -> {date}")
-    draw(curves, date, SHOWN, p, out / "translation.png")
+    with torch.no_grad():
+        logits, p = model(source[:1])
+    date, read = characters.decode(logits[0].argmax(dim=1).tolist()), sentences[0].split()
+    print(f"{sentences[0]} -> {date}")
+    draw(curves, date, read, p[0, :, : len(read)], out / "translation.png")
 
 
 if __name__ == "__main__":

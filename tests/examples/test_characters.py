@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from examples.characters import CharacterModel, draw, follower, narrow, quoted, sample, train, units
+from examples.characters import CharacterModel, draw, follower, narrow, quoted, sample, train
 
 SOURCE = 'x = \'a # b\'  # c "d"\ny = """e\nf"""\n'
 
@@ -70,8 +70,6 @@ def test_the_unit_that_follows_is_found(tmp_path):
     draw(SOURCE, values[:, 3], "unit 3", tmp_path / "figure.png")
     with Image.open(tmp_path / "figure.png") as figure:
         assert figure.width == 935
-    model = make("".join(sorted(set(SOURCE))))
-    assert units(model, SOURCE).shape == (len(SOURCE), 8)
 
 
 def test_indentation_is_one_space_a_level():

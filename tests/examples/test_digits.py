@@ -6,18 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from examples.digits import (
-    GLIMPSES,
-    SIDE,
-    Drawer,
-    Reader,
-    digits,
-    drawing_loss,
-    reading_loss,
-    recognised,
-    show,
-    train,
-)
+from examples.digits import GLIMPSES, SIDE, Drawer, Reader, digits, recognised, show, train
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +18,7 @@ def data():
 def reader(data):
     torch.manual_seed(0)
     reader = Reader(cell="gru")
-    train(reader, reading_loss, *data, updates=150)
+    train(reader, *data, updates=150)
     return reader
 
 
@@ -43,7 +32,7 @@ def test_drawn_digits_are_those_asked_for(data, reader, tmp_path):
     drawer = Drawer(cell="gru", hidden_size=96)
     wanted = torch.arange(10).repeat(20)
     assert recognised(reader, drawer.draw(wanted), wanted)[-1] < 0.25
-    train(drawer, drawing_loss, *data, updates=200)
+    train(drawer, *data, updates=200)
     drawn = drawer.draw(wanted, temperature=0.3)
     assert recognised(reader, drawn, wanted)[-1] > 0.35  # by chance a tenth
     show(reader, data[0][:4], drawn[:20], tmp_path / "figure.png")

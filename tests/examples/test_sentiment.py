@@ -3,32 +3,57 @@
 import random
 
 import pytest
+import torch
 from PIL import Image
 
-from examples.sentiment import clause, corpus, draw, review, run, word_by_word
+from encoders.text import Vocabulary
+from examples.sentiment import (
+    BagOfWords,
+    Reader,
+    accuracy,
+    clause,
+    corpus,
+    draw,
+    review,
+    tensors,
+    train,
+    word_by_word,
+)
 
 
 @pytest.fixture(scope="module")
-def learnt():
-    return run(reviews=1500, updates=200, seed=1)
+def data():
+    learnt, held_out = corpus(1500, seed=1)
+    vocabulary = Vocabulary.build(text for text, _ in learnt)
+    return vocabulary, tensors(learnt, vocabulary), tensors(held_out, vocabulary)
 
 
-def test_the_reader_learns_negation_and_a_bag_of_words_cannot(learnt):
-    reader, vocabulary, (read, counted) = learnt
-    assert read > 0.95 and counted < 0.6
+@pytest.fixture(scope="module")
+def reader(data):
+    torch.manual_seed(1)
+    reader = Reader(len(data[0]))
+    train(reader, *data[1], updates=200)
+    return reader
+
+
+def test_the_reader_learns_negation_and_a_bag_of_words_cannot(data, reader):
+    vocabulary, learnt, held_out = data
+    bag = BagOfWords(len(vocabulary))
+    train(bag, *learnt, updates=200)
+    assert accuracy(reader, *held_out) > 0.95 and accuracy(bag, *held_out) < 0.6
     for text, good in (("the plot was dull", 0), ("the plot was not dull", 1), ("nobody will call the cast funny", 0)):
         assert round(word_by_word(reader, vocabulary, text)[-1]) == good
 
 
-def test_the_figure_is_drawn(learnt, tmp_path):
-    draw(*learnt[:2], tmp_path / "figure.png")
+def test_the_figure_is_drawn(data, reader, tmp_path):
+    draw(reader, data[0], tmp_path / "figure.png")
     with Image.open(tmp_path / "figure.png") as figure:
         assert figure.size == (1100, 330)
 
 
 def test_nothing_that_is_tested_was_learnt_from():
-    train, test = (dict(part) for part in corpus(500, seed=2))
-    assert (len(train), len(test)) == (500, 100) and not train.keys() & test.keys()
+    learnt, held_out = (dict(part) for part in corpus(500, seed=2))
+    assert (len(learnt), len(held_out)) == (500, 100) and not learnt.keys() & held_out.keys()
 
 
 def test_labels_are_those_of_the_grammar():

@@ -6,48 +6,52 @@ import pytest
 import torch
 from PIL import Image
 
-from examples.translation import FORMS, LENGTH, Dates, Translator, alignment, corpus, draw, in_words, train
+from examples.translation import EVERY, FORMS, LENGTH, Translator, corpus, draw, encoded, in_words, train
 
 
 @pytest.fixture(scope="module")
 def dates():
-    return Dates.make(3000, seed=1)
+    """Sentences and dates as texts, as ids, and the sizes of their vocabularies."""
+    sentences, days = zip(*corpus(3000, seed=1), strict=True)
+    (source, words), (target, characters) = encoded(sentences, "word"), encoded(days, "character")
+    return sentences, days, source, target, (len(words), len(characters))
 
 
 def make(dates, **settings) -> Translator:
     torch.manual_seed(0)
-    return Translator(len(dates.words), len(dates.characters), **settings)
+    return Translator(*dates[-1], **settings)
 
 
 @pytest.fixture(scope="module")
 def translator(dates):
     model = make(dates, attention=True)
-    return model, train(model, dates, updates=200, every=200, held_out=200)[-1]
+    return model, train(model, *dates[2:4], updates=200, held_out=200)
 
 
+@torch.no_grad()
 def test_attention_learns_dates_it_was_not_shown_and_looks_at_the_right_words(dates, translator, tmp_path):
-    model, right = translator
-    assert right > 0.9
-    text = "the seventh of may nineteen eighty six"
-    written, p = alignment(model, dates, text)
-    assert written == "1986-05-07" and p.shape == (LENGTH, 7)
-    words = text.split()
-    assert [words[p[t].argmax()] for t in (3, 6, 9)] == ["six", "may", "seventh"]  # the last digits of each part
-    draw({"with attention": [0.5, 1.0]}, written, text, p, tmp_path / "figure.png")
+    model, scores = translator
+    assert scores[-1] > 0.9 and len(scores) == 200 // EVERY
+    sentences, days, source, target, _ = dates
+    logits, p = model(source[:200])  # held out
+    right = (logits.argmax(dim=2) == target[:200]).all(dim=1)
+    row = next(n for n in range(200) if right[n] and len(read := sentences[n].split()) == 7 and read[0] == "the")
+    assert [read[p[row, t].argmax()] for t in (3, 6, 9)] == [read[6], read[3], read[1]]  # the last digits of each part
+    draw({"with attention": [0.5, 1.0]}, days[row], read, p[row, :, :7], tmp_path / "figure.png")
     with Image.open(tmp_path / "figure.png") as figure:
         assert figure.size == (1100, 440)
 
 
 def test_without_attention_the_same_updates_do_not_do(dates, translator):
     model = make(dates, attention=False)
-    assert train(model, dates, updates=100, every=100, held_out=200)[-1] < 0.2 < translator[1]
-    assert model(dates.source[:2])[1] is None
+    assert train(model, *dates[2:4], updates=100, held_out=200)[-1] < 0.2 < translator[1][-1]
+    assert model(dates[2][:2])[1] is None
 
 
 def test_left_alone_it_writes_what_it_would_if_forced_with_its_own_characters(dates):
     model = make(dates, attention=True)
-    free, looked = model(dates.source[:3])
-    forced, _ = model(dates.source[:3], free.argmax(dim=2))
+    free, looked = model(dates[2][:3])
+    forced, _ = model(dates[2][:3], free.argmax(dim=2))
     assert torch.equal(free, forced)
     assert torch.allclose(looked.sum(dim=2), torch.ones(3, LENGTH))
 

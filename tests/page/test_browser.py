@@ -32,6 +32,8 @@ def place(tmp_path_factory) -> Path:
     """Toy models and data sets on disk, and the page's workspace."""
     place = tmp_path_factory.mktemp("browser")
     small_captioner().save(place / "captioner")
+    for cell in ("gru", "lstm"):
+        small_captioner(cell=cell).save(place / "study" / "models" / f"{cell}, full-gate-recurrence")
     small_answerer().save(place / "vqa")
     coco_folder(place / "root" / "squares", copies=1)
     (place / "elsewhere").mkdir()
@@ -44,7 +46,7 @@ def place(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def url(place):
     options = ["--captioner", place / "captioner", "--vqa", place / "vqa", "--workspace", place / "workspace",
-               "--data-root", place / "root"]  # fmt: skip
+               "--data-root", place / "root", "--compare", place / "study"]  # fmt: skip
     with served(*options, temporary=place / "temporary") as url:
         yield f"{url}/"
     assert "Traceback" not in (place / "temporary" / "server.txt").read_text()
@@ -132,6 +134,7 @@ def test_inside_shows_gates_and_weighed_words_on_a_phone(page, place):
     expect(panel.get_by_text("forget, layer 2").first).to_be_visible()
     expect(panel.get_by_role("heading", name=f"1. {words[0].text}", exact=True)).to_be_visible()
     expect(panel.get_by_text("How far back")).to_be_visible()
+    expect(panel.locator(".side-by-side dd")).to_have_count(2)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     picture(page, "phone")
 
