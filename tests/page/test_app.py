@@ -1,6 +1,7 @@
 """Starting `python app.py`: what it refuses, and who may write."""
 
 import os
+import shutil
 import socket
 
 import pytest
@@ -12,6 +13,7 @@ from vqa_toys import small_answerer
 import app
 from page.guard import Hosts
 from page.serve import bind, serve, url
+from page.site import Models
 from runtime.errors import ModelError, SettingError
 
 
@@ -39,6 +41,19 @@ def test_mcp_without_its_extra_is_one_sentence(model, monkeypatch):
     monkeypatch.setattr(app, "find_spec", lambda name: None)
     with pytest.raises(SettingError, match=r"pip install '\.\[mcp\]'"):
         app.main(mcp=True, captioner=str(model))
+
+
+def test_the_captioners_compared_are_those_of_the_folder_given(model, tmp_path, monkeypatch):
+    shutil.copytree(model, tmp_path / "models" / "one")
+    sites = []
+    monkeypatch.setattr(app, "_models", lambda *names: Models(small_captioner()))
+    monkeypatch.setattr(app, "page", sites.append)
+    monkeypatch.setattr(app, "serve", lambda *given, **more: None)
+    monkeypatch.setattr(app.signal, "signal", lambda *given: None)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "put back after this test")
+    app.main(compare=tmp_path)
+    app.main()
+    assert [list(site.compared) for site in sites] == [["one"], []]
 
 
 @pytest.mark.parametrize("host, port", [("no such host", 0), ("1.2.3.4", 0), ("::g", 0)])

@@ -52,7 +52,7 @@ class CaptionerSettings:
     val_photos: int = 300
     epochs: int = 4
     batch: int = 8
-    learning_rate: float = 0.002
+    learning_rate: float = 0.004
     hidden: int = 128
     embedding: int = 64
     attention: int = 64
