@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from runtime.command import SOME_FAILED, print_error, run
 from runtime.errors import PhotoError, SettingError, printable
+from scale.command import RAY, Address, ImageColumn, Workers, refuse_others, run_at_scale
 
 from .album import photos_in
 from .said_file import SaidFile
@@ -21,7 +22,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command()
 def main(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of them.")],
+    photos: Annotated[list[str], typer.Argument(help="Photos, or folders of them.")],
     model: Annotated[str, typer.Option(help="A model folder, or bundled-captioner.")] = "bundled-captioner",
     beam: Annotated[int | None, typer.Option(help="Sentences kept at each word; 1 is greedy [default: 3].")] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw words at random instead.")] = False,
@@ -34,24 +35,36 @@ def main(
     no_repeat: Annotated[int, typer.Option(help="No run of so many words twice; 0 allows it.")] = 3,
     unknown: Annotated[bool, typer.Option("--unknown", help="Allow <unk>.")] = False,
     seed: Annotated[int, typer.Option(help="Of sampling.")] = 1,
-    engine: Annotated[str | None, typer.Option(help="onnx or torch [default: onnx where the model has graphs].")] = None,
+    engine: Annotated[str | None, typer.Option(help="onnx, torch, or ray: very many photos [default: onnx where it can].")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Append JSON lines to this file; photos it holds are skipped.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Append JSON lines to this file; photos it holds are skipped. Ray: a folder.")] = None,
     attention: Annotated[Path | None, typer.Option(help="Save a picture of where the model looked (one photo).")] = None,
+    workers: Workers = None,
+    address: Address = None,
+    image_column: ImageColumn = None,
 ):  # fmt: skip
     """Say what is in photos. A folder is captioned photo by photo; a file that cannot be opened is reported and passed over."""
     from .model import load
     from .search import SearchSettings
 
+    cluster = {"--workers": workers, "--address": address, "--image-column": image_column}
+    refuse_others(
+        engine, out=out, only_ray=cluster, never_ray={"--json": json_lines, "--attention": attention, "--n": n}
+    )
     if sample and beam is not None:
         raise SettingError("--beam and --sample are two ways to choose words; leave one of them out.")
     beam = 3 if beam is None else beam
     if n is None:
-        n = beam if (json_lines or out) and not sample else 1
+        n = beam if (json_lines or out) and not sample and engine != RAY else 1
     settings = SearchSettings(
         beam=beam, sample=sample, temperature=temperature, top_k=top_k, top_p=top_p, max_length=max_length,
         n=n, length_penalty=length_penalty, no_repeat=no_repeat, unknown=unknown, seed=seed,
     )  # fmt: skip
+    if engine == RAY:
+        from .at_scale import Captions
+
+        run_at_scale(Captions(model, settings), photos, out, workers=workers, address=address, column=image_column)
+        return
     sources = photos_in(photos)
     if attention and len(sources) > 1:
         raise SettingError(f"--attention draws one photo, not {len(sources)}; name a single one.")

@@ -38,7 +38,7 @@ class Entry:
         return {"image": self.name, **(self.caption.to_json() if self.caption else {"error": self.error})}
 
 
-def photos_in(sources: Iterable[Path]) -> list[Path | ArchivedFile]:
+def photos_in(sources: Iterable[str | Path]) -> list[Path | ArchivedFile]:
     """The photos named, and those in the folders named (at any depth, told by their content, in alphabetical order).
 
     So are those in a tar or zip that is named, in its order, and read in place.

@@ -110,13 +110,23 @@ def list_archive(archive: Path) -> Iterator[ArchivedFile]:
 
 def _in_tar(archive: Path) -> Iterator[ArchivedFile]:
     with tarfile.open(archive, "r:") as tar:
-        while (info := tar.next()) is not None:
-            tar.members.clear()  # it would keep all of them
-            if info.isreg() and not info.issparse() and not is_junk(info.name):
-                yield ArchivedFile(archive, info.name.removeprefix("./"), info.size, info.offset_data)
-        tar.fileobj.seek(tar.offset)
-        if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # of this tarfile is silent
-            raise tarfile.ReadError("unexpected end of data")
+        for info in tar_members(tar):
+            yield ArchivedFile(archive, info.name.removeprefix("./"), info.size, info.offset_data)
+
+
+def tar_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The plain files in an open tar, but for those that macOS adds.
+
+    Raises:
+        tarfile.ReadError: it is damaged, or cut short, when that is met.
+    """
+    while (info := tar.next()) is not None:
+        tar.members.clear()  # it would keep all of them
+        if info.isreg() and not info.issparse() and not is_junk(info.name):
+            yield info
+    tar.fileobj.seek(tar.offset)
+    if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # of this tarfile is silent
+        raise tarfile.ReadError("unexpected end of data")
 
 
 def _in_zip(archive: Path) -> Iterator[ArchivedFile]:

@@ -10,6 +10,7 @@ PHOTO_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif",
     ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm",
 )  # fmt: skip
+PHOTO_COLUMNS = ("file_name", "image", "filename", "image_name", "image_path", "img_name")  # of tables
 
 # Kinds that are opened -> Pillow's decoder. Left out on purpose: EPS, which Pillow would hand to Ghostscript, a
 # program of its own.

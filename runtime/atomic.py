@@ -15,17 +15,20 @@ from .errors import WriteError, printable
 
 
 @contextmanager
-def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
+def atomic_write(path: str | Path, *, by: str = "") -> Iterator[BinaryIO]:
     """Open a binary file that takes the place of `path` when the block ends, and never where it raises.
 
     A process killed within the block leaves `.NAME.writing`, which the next one overwrites: two processes that may
-    write the same file hold a lock.
+    write the same file hold a lock, or give names of their own.
+
+    Args:
+        by: a name of the process that writes, which is then part of the hidden file's: `.NAME.BY.writing`.
 
     Raises:
         WriteError: the disk is full, the folder cannot be written, and the like. The file before is still whole.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.writing")
+    temporary = path.with_name(f".{path.name}.{by}.writing" if by else f".{path.name}.writing")
     try:
         with temporary.open("wb") as file:
             yield file

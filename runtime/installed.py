@@ -1,4 +1,4 @@
-"""What is installed of the packages that only training needs."""
+"""What is installed of the packages that are extras."""
 
 from importlib.util import find_spec
 
@@ -7,7 +7,22 @@ from .errors import SettingError
 
 def has_torch() -> bool:
     """Whether PyTorch is there. It is not imported."""
-    return find_spec("torch") is not None
+    return is_installed("torch")
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package is there. It is not imported."""
+    return find_spec(package) is not None
+
+
+def require_ray() -> None:
+    """Go on only where Ray is installed.
+
+    Raises:
+        SettingError: it is not.
+    """
+    if not is_installed("ray"):
+        raise SettingError("--engine ray needs Ray, which is not installed; run: pip install '.[scale]'")
 
 
 def require_torch(what: str) -> None:

@@ -127,5 +127,8 @@ def _session(path: Path):
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Cores that this process may use: as many as it is bound to, or OMP_NUM_THREADS says, as Ray sets it to 1."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

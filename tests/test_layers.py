@@ -14,8 +14,9 @@ TASKS = DATA | {"training.metrics", "training.questions", "training.tasks"}
 MAY_IMPORT = {  # layer -> the layers below it; its own files may always import each other
     "runtime": set(),
     "encoders": {"runtime"},
-    "captioner": {"runtime", "encoders"},
-    "vqa": {"runtime", "encoders"},
+    "scale": {"runtime", "encoders"},
+    "captioner": {"runtime", "encoders", "scale"},
+    "vqa": {"runtime", "encoders", "scale"},
     "training.config": {"runtime"},
     "training.loop": {"runtime", "training.config"},
     "training.caches": MODELS | {"training.loop"},

@@ -8,25 +8,41 @@ import typer
 
 from runtime.command import SOME_FAILED, print_error, run
 from runtime.errors import PhotoError, QuestionError, SettingError, printable
+from scale.command import RAY, Address, ImageColumn, Workers, refuse_others, run_at_scale
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()
 def main(
-    photo: Annotated[Path, typer.Argument(help="A photo.")],
+    photo: Annotated[str, typer.Argument(help="A photo; with --engine ray, what very many are in.")],
     questions: Annotated[list[str] | None, typer.Argument(help="Questions about it, each in quotes.")] = None,
     model: Annotated[str, typer.Option(help="A model folder, or bundled-vqa.")] = "bundled-vqa",
-    top: Annotated[int, typer.Option(help="Answers to each question, best first.")] = 5,
-    engine: Annotated[str | None, typer.Option(help="onnx or torch [default: onnx where the model has graphs].")] = None,
+    top: Annotated[int | None, typer.Option(help="Answers to each question, best first [default: 5].")] = None,
+    engine: Annotated[str | None, typer.Option(help="onnx, torch, or ray: very many photos [default: onnx where it can].")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     attention: Annotated[Path | None, typer.Option(help="Save a picture of where the model looked.")] = None,
+    out: Annotated[Path | None, typer.Option(help="With --engine ray: the folder that answers are written into.")] = None,
+    workers: Workers = None,
+    address: Address = None,
+    image_column: ImageColumn = None,
 ):  # fmt: skip
     """Answer questions about a photo. It is encoded once for all of them; a question that cannot be read is reported."""
     from .model import load
 
     if not questions:
         raise SettingError('there is no question; ask it behind the photo: python -m vqa dog.jpg "what is it doing?"')
+    cluster = {"--out": out, "--workers": workers, "--address": address, "--image-column": image_column}
+    refuse_others(
+        engine, out=out, only_ray=cluster, never_ray={"--json": json_lines, "--attention": attention, "--top": top}
+    )
+    if engine == RAY:
+        from .at_scale import Answers
+
+        job = Answers(tuple(questions), model)
+        run_at_scale(job, [photo], out, workers=workers, address=address, column=image_column)
+        return
+    top, photo = 5 if top is None else top, Path(photo)
     if top < 1:
         raise SettingError(f"top is {top}; ask for at least 1 answer.")
     answerer = load(model, engine=engine)

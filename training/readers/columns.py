@@ -7,9 +7,10 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
 
+from encoders.formats import PHOTO_COLUMNS
 from runtime.errors import SettingError, printable
 
-IMAGES = ("file_name", "image", "filename", "image_name", "image_path", "img_name")  # the first that a row has
+IMAGES = PHOTO_COLUMNS  # the first that a row has
 _CAPTIONS = ("caption", "captions", "text", "comment", "sentences")
 _NUMBERED = re.compile(r"captions?[_ ]?\d+")  # caption_0, caption_1, ...: all of them
 _QUESTIONS = ("question", "questions")

@@ -1,0 +1,47 @@
+"""The captioner as `scale` takes it: what it says of photos, as rows."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+
+from runtime.errors import PhotoError
+
+from .caption import Caption
+from .model import BUNDLED, load
+from .search import SearchSettings
+
+
+@dataclass(frozen=True)
+class Captions:
+    """A `scale.job.Job`: a caption a photo.
+
+    Attributes:
+        model: a model folder, or the bundled one.
+        settings: how words are chosen.
+    """
+
+    model: str = BUNDLED
+    settings: SearchSettings = field(default_factory=SearchSettings)
+
+    def about(self) -> dict:
+        return asdict(self.settings)
+
+    def schema(self):
+        import pyarrow
+
+        word = pyarrow.struct([("word", pyarrow.string()), ("prob", pyarrow.float64())])
+        return [("caption", pyarrow.string()), ("log_prob", pyarrow.float64()), ("words", pyarrow.list_(word))]
+
+    def start(self) -> Callable[[Iterable], Iterator[tuple[object, list[dict] | PhotoError]]]:
+        captioner = load(self.model)
+
+        def work(photos: Iterable) -> Iterator[tuple[object, list[dict] | PhotoError]]:
+            for photo, said in captioner.stream(photos, self.settings):
+                yield photo, [_row(said)] if isinstance(said, Caption) else said
+
+        return work
+
+
+def _row(said: Caption) -> dict:
+    row = said.to_json()
+    del row["alternatives"]
+    return row

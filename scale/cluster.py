@@ -1,0 +1,162 @@
+"""The work given to processes by Ray Data, on this computer or on a cluster's. The one file that knows Ray.
+
+A row of Ray's data set is a part's name, so photos and captions never travel between processes: each worker reads its
+part and writes it itself. Ray Data keeps the workers, hands out parts as they become free, and gives a killed worker's
+part to another.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from runtime.errors import GlimpseError, SettingError, printable
+
+from .folder import file_of
+from .job import Job, write_part
+from .parts import Part
+
+TRIES = 5  # workers that may end over one part
+BLOCKS = 10_000  # pieces that Ray keeps account of; a part each, where there are no more
+PATIENCE = 10  # seconds for a cluster's address to answer
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Done(NamedTuple):
+    """What became of one part.
+
+    Attributes:
+        photos, failed: how many it had, and how many of these could not be opened.
+        error: why it was not written, in a sentence; None where it was.
+    """
+
+    part: int
+    photos: int
+    failed: int
+    error: str | None
+
+
+class Worker:
+    """One process of Ray's: loads the model once, then works on a part at each call."""
+
+    def __init__(self, job: Job, folder: str, column: str | None):
+        self.job, self.folder, self.column = job, Path(folder), column
+        self.work = job.start()
+
+    def __call__(self, batch: dict) -> dict:
+        done = [self._do(Part.from_json(str(text))) for text in batch["part"]]
+        return {name: [getattr(one, name) for one in done] for name in Done._fields}
+
+    def _do(self, part: Part) -> Done:
+        file = file_of(self.folder, part)
+        if file.exists():  # the worker ended between its last rename and its answer
+            return Done(part.number, 0, 0, None)
+        tries = file.with_name(f".{file.stem}.tries")
+        try:
+            with tries.open("a+b") as log:
+                log.write(b".")
+                count = log.tell()
+            if count > TRIES:
+                raise SettingError(f"{count - 1} workers ended over it; give them more memory, or leave it out.")
+            photos, failed = write_part(part, file, self.job, self.work, column=self.column)
+            tries.unlink(missing_ok=True)
+            return Done(part.number, photos, failed, None)
+        except Exception as error:  # whatever it is, the other parts go on
+            why = str(error) if isinstance(error, GlimpseError) else f"{type(error).__name__}: {error}"
+            return Done(part.number, 0, 0, f"part {part.number} ({part.about}) was not done: {printable(why)}")
+
+
+def work_on(
+    parts: Sequence[Part], job: Job, folder: Path, *, workers: int | None, address: str | None, column: str | None
+) -> Iterator[Done]:
+    """Work on parts, in any order, and yield what became of each as soon as that is known.
+
+    Args:
+        workers: processes; unless given, one for each core of this computer or of the cluster.
+        address: of a running cluster; unless given, one is started on this computer, and ended at the end.
+
+    Raises:
+        SettingError: the address does not answer, or has fewer cores than workers are asked for; or no worker can be
+            started.
+    """
+    with _connected(workers, address) as cores:
+        workers = min(workers or cores, len(parts))
+        if workers > cores:
+            raise SettingError(f"the cluster has {cores} cores, and each of {workers} workers takes one; ask for less.")
+        import ray.data
+        from ray.exceptions import RayError
+
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.actor_init_retry_on_errors = False
+        items = [{"part": part.to_json()} for part in parts]
+        data = ray.data.from_items(items, override_num_blocks=min(len(items), BLOCKS)).map_batches(
+            Worker, fn_constructor_args=(job, str(folder.resolve()), column), batch_size=1, num_cpus=1,
+            compute=ray.data.ActorPoolStrategy(size=workers),
+        )  # fmt: skip
+        try:
+            for row in data.iter_rows():
+                yield Done(**row)
+        except RayError as error:
+            raise SettingError(f"the workers cannot go on ({_last_line(error)}); each machine needs this version of "
+                               "Glimpse with '.[scale]', the model, and the folders named.") from None  # fmt: skip
+
+
+@contextmanager
+def _connected(workers: int | None, address: str | None) -> Iterator[int]:
+    """Be connected to a cluster; how many cores it has."""
+    os.environ |= {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_USAGE_STATS_ENABLED": "0"}
+    if address:
+        _reach(address)
+    else:  # processes find this package as this one did
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    import ray.data
+
+    for name in ("ray", "ray.data"):  # what they say of themselves is no use to a user; what goes wrong is raised
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    quiet = {"logging_level": logging.CRITICAL, "log_to_driver": False}
+    try:
+        with _hushed():
+            if address:
+                ray.init(address, **quiet)
+            else:
+                ray.init(num_cpus=workers, include_dashboard=False, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        where = printable(address) if address else "Ray"
+        raise SettingError(f"{where} cannot be used ({_last_line(error)}); see `ray status`, and that it is the same "
+                           "version there.") from None  # fmt: skip
+    try:
+        yield int(ray.cluster_resources().get("CPU", 0))
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Nothing reaches standard error: Ray's own core writes there that it was told to be silent."""
+    error, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(error, 2)
+        os.close(error)
+        os.close(nowhere)
+
+
+def _reach(address: str) -> None:
+    """Go on only where something answers there; Ray itself would wait for minutes."""
+    host, _, port = address.rpartition("://")[2].partition("/")[0].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+    except (OSError, ValueError) as error:
+        raise SettingError(f"no Ray cluster answers at {printable(address)} ({error}); give --address HOST:6379 of a "
+                           "machine where `ray start --head` runs, or ray://HOST:10001.") from None  # fmt: skip
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return printable(lines[-1].rstrip(".")) if lines else type(error).__name__

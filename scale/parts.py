@@ -1,0 +1,135 @@
+"""What is given to work on, cut into parts: the same parts in every run, so that a run knows which are done.
+
+A part is one tar or Parquet file, or so many photos of a folder or a list. Nothing is opened here but lists.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import groupby, islice
+from pathlib import Path, PurePosixPath
+
+from encoders.archives import COMPRESSED_TARS
+from encoders.formats import PHOTO_SUFFIXES, is_photo
+from encoders.photo_files import folders_under
+from runtime.errors import DataError, SettingError, printable
+
+from .files import is_address, opened, told
+
+PHOTOS = 500  # of a part that is no file of its own: what a killed worker may lose
+TAR, PARQUET = ".tar", ".parquet"
+_LISTS = (".txt", ".lst", ".list")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of the work.
+
+    Attributes:
+        number: counted from 0.
+        names: one tar or Parquet file, or photos; paths or addresses, as their owner gave them.
+        base: the folder that relative paths start from.
+    """
+
+    number: int
+    names: tuple[str, ...]
+    base: str
+
+    @property
+    def kind(self) -> str:
+        """TAR or PARQUET; "" for photos."""
+        return kind_of(self.names[0])
+
+    @property
+    def about(self) -> str:
+        """What a sentence calls it."""
+        return printable(self.names[0]) + (f" and {len(self.names) - 1:,} more" if len(self.names) > 1 else "")
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Part":
+        fields = json.loads(text)
+        return cls(fields["number"], tuple(fields["names"]), fields["base"])
+
+
+def parts_of(sources: Iterable[str], *, photos: int = PHOTOS) -> list[Part]:
+    """Cut photos, folders, lists of photos or of shards, tar and Parquet files, and patterns of these into parts.
+
+    Each is a path, or an address that fsspec opens (`s3://bucket/shards/*.tar`, if its package is installed). A list is
+    a text file with one path or address a line. Of a folder, the photos and the shards are taken, at any depth.
+
+    Args:
+        photos: so many make a part.
+
+    Raises:
+        SettingError: there is nothing, or an address of an unknown kind. DataError: it cannot be read.
+    """
+    sources = [str(source) for source in sources]
+    base, parts = str(Path.cwd()), []
+    names = (name for source in sources for name in _names(source))
+    for shard, group in groupby(names, lambda name: bool(kind_of(name))):
+        while some := tuple(islice(group, 1 if shard else photos)):
+            parts.append(Part(len(parts), some, base))
+    if not parts:
+        raise SettingError(f"there are no photos and no shards in {', '.join(map(printable, sources))}; name another.")
+    return parts
+
+
+def digest(parts: Iterable[Part]) -> str:
+    """What tells this list of parts from another."""
+    content = hashlib.sha256()
+    for part in parts:
+        content.update("\n".join((*part.names, "\n")).encode("utf-8", "backslashreplace"))
+    return content.hexdigest()[:16]
+
+
+def kind_of(name: str) -> str:
+    """TAR or PARQUET, by a name's suffix; "" for any other file."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if suffix in (TAR, PARQUET) else ""
+
+
+def _names(source: str) -> Iterator[str]:
+    """The photos and shards that one source stands for, in a fixed order."""
+    if source.lower().endswith((*COMPRESSED_TARS, ".zip")):
+        raise DataError(f"{printable(source)} is compressed, and workers read no such file in turn; make it a .tar.")
+    found = _behind(source) if is_address(source) else _here(source)
+    yield from _listed(source) if found == [source] and source.lower().endswith(_LISTS) else found
+
+
+def _here(source: str) -> list[str]:
+    """Files of this computer."""
+    path = Path(source)
+    if path.is_dir():
+        return [str(file) for folder, names in folders_under(path) for file in map(folder.joinpath, sorted(names))
+                if kind_of(file.name) or is_photo(file)]  # fmt: skip
+    if path.is_file() or not set(source) & set("*?["):
+        return [source]
+    root = Path(path.anchor) if path.is_absolute() else Path()
+    return sorted(str(file) for file in root.glob(str(path.relative_to(root))) if kind_of(file.name) or is_photo(file))
+
+
+def _behind(source: str) -> list[str]:
+    """Files behind an address."""
+    with told(source):
+        import fsspec
+
+        system, path = fsspec.core.url_to_fs(source)
+        if set(path) & set("*?["):
+            found = system.glob(path)
+        elif system.isdir(path):
+            wanted = (TAR, PARQUET, *PHOTO_SUFFIXES)
+            found = [file for file in system.find(path) if file.lower().endswith(wanted)]
+        else:
+            return [source]
+        return sorted(map(system.unstrip_protocol, found))
+
+
+def _listed(name: str) -> Iterator[str]:
+    """The lines of a list."""
+    with told(name), opened(name) as file:
+        lines = file.read().decode("utf-8-sig", "surrogateescape").splitlines()
+    yield from filter(None, map(str.strip, lines))
