@@ -63,11 +63,12 @@ def taken(folder: Path, job: Job, parts: Sequence[Part], column: str | None) -> 
 def _check(folder: Path, about: dict) -> None:
     """Go on only where the folder is new, or of the same run."""
     file, name = folder / ABOUT, printable(folder)
-    if not file.exists():
-        if any(path.name != ".lock" for path in folder.iterdir()):
-            raise SettingError(f"{name} holds something else than a run's parts; choose another --out.")
+    others = [path for path in folder.iterdir() if path.name not in (".lock", ABOUT) and path.suffix != ".tries"]
+    if not others:
         write_json(file, about)
         return
+    if not file.exists():
+        raise SettingError(f"{name} holds something else than a run's parts; choose another --out.")
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
         why = next((why for key, why in _DIFFERENT.items() if held[key] != about[key]), None)

@@ -25,6 +25,7 @@ from training.tasks.start_vqa import new_answerer
 from training.tasks.vqa import VqaTask
 from vqa import HeadSettings
 
+EVERY_LAYER = "every layer"  # batch normalisation then counts each process's own photos
 PLAIN = DecoderSettings(embedding_size=16, hidden_size=16, attention_size=16, dropout=0.0)
 
 
@@ -34,6 +35,8 @@ def tasks(data: Path, questions: Path, cache: Path):
     for name, settings in {
         "likelihood": CaptionSettings(batch=23, beam=1, look_everywhere=0.5),
         "cider": CaptionSettings(batch=8, beam=1, objective="cider", samples=2),
+        "last layers": CaptionSettings(batch=8, beam=1, finetune_encoder=True, trainable_layers=2),
+        EVERY_LAYER: CaptionSettings(batch=8, beam=1, finetune_encoder=True),
     }.items():
         yield name, CaptionTask(new(records, PLAIN), records, settings, epochs=2, seed=1, cache=cache)
     asked = read_all([questions]).records

@@ -159,6 +159,9 @@ def test_what_cannot_be_one_run_is_refused_and_nothing_is_lost(run, models):
         assert run("shards", "--out", "rows") == (
             2, "error: another run writes into rows; let it end, or choose another --out.\n")  # fmt: skip
     assert rows_of("rows") == before
+    for part in Path("rows").glob("part-*"):
+        part.unlink()
+    assert run("shards/0.tar", "--out", "rows")[0] == 1 and len(rows_of("rows")) == 9  # nothing of a run was in it
     Path("rows/_run.json").write_text("{")
     assert run("shards", "--out", "rows") == (2, "error: rows has a damaged _run.json; choose another --out.\n")
 
