@@ -157,6 +157,8 @@ def _reach(address: str) -> None:
                            "machine where `ray start --head` runs, or ray://HOST:10001.") from None  # fmt: skip
 
 
-def _last_line(error: Exception) -> str:
+def _last_line(error: BaseException) -> str:
+    """What Ray says in the end; it wraps one error in another, and holds tracebacks in messages."""
+    error = error.__cause__ or error
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return printable(lines[-1].rstrip(".")) if lines else type(error).__name__

@@ -1,10 +1,11 @@
 """Captioning at scale: photos a second against the plain command, memory as photos grow, and kills at five moments.
 
-    python benchmarks/scale.py FLICKR8K/images [--photos 20000] [--workers 2] [--kills 5000] [--bad 100]
+    python benchmarks/at_scale.py FLICKR8K/images [--stages 1000] [--photos 20000] [--kills 5000] [--workers 2]
 
-The photos are repeated under other names into tar shards. First the plain command captions them, then `--engine ray`
-does; both are timed from their first captions to their last. Memory is that of all the run's processes together (on
-Linux; files that the system keeps in memory are not counted). Then fewer photos, some of them no photos, are captioned
+The photos are repeated under other names into tar shards. First one core does all that a worker does, one thing after
+the other, and each is timed in seconds of the processor. Then the plain command captions them, then `--engine ray`;
+both are timed from their first captions to their last. Memory is that of all the run's processes together (on Linux;
+files that the system keeps in memory are not counted). Then fewer photos, some of them no photos, are captioned
 undisturbed, with a worker killed at five moments, and with the whole run killed at five moments and begun again: rows
 are compared. Prints JSON. Twenty thousand photos take most of an hour on two cores: nothing else may run there.
 """
@@ -20,15 +21,35 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import psutil
+import pyarrow
+from PIL import Image
 from pyarrow import parquet
 
+import captioner
+from encoders.images import open_photo
+from encoders.stream import BATCH
 from runtime.command import print_error
+from scale.parts import parts_of
+from scale.reading import photos_of
 
 SHARD = 250  # photos
+SIDES = (0, 1024, 3464)  # of photos whose steps are timed: as they are, as the web has them, 12 megapixels
+STEPS = ("reading", "decoding", "resizing", "encoder", "words", "writing")
 MOMENTS = (0.0, 0.2, 0.4, 0.6, 0.8)  # of the parts that are done
+
+
+def enlarged(photos: Path, folder: Path, side: int) -> Path:
+    """A hundred of the photos as JPEGs of this side, as a camera writes them."""
+    folder.mkdir(parents=True)
+    for file in sorted(photos.glob("*.jpg"))[:100]:
+        with Image.open(file) as photo:
+            photo.resize((side, side), Image.Resampling.BICUBIC).save(folder / file.name, quality=90)
+    return folder
 
 
 def make_shards(photos: Path, folder: Path, count: int, bad: int = 0) -> Path:
@@ -109,6 +130,30 @@ def watched(process: subprocess.Popen, done, count: int) -> dict:
             "seconds": round(ended - began, 1), "memory_at_a_quarter": quarter, "memory_at_the_end": last}  # fmt: skip
 
 
+def stages(photos: Path, folder: Path, count: int) -> dict:
+    """Milliseconds of a processor that a photo takes at each step of a worker's, in this process."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # as in a worker
+    model, spent, rows = captioner.load(), dict.fromkeys(STEPS, 0.0), []
+    pre = model.preprocessing
+
+    def timed(step: str, work, *given):
+        began = time.process_time()
+        made = work(*given)
+        spent[step] += time.process_time() - began
+        return made
+
+    for part in parts_of([str(make_shards(photos, folder / "shards", count))]):
+        found = photos_of(part)
+        while batch := timed("reading", lambda found=found: list(islice(found, BATCH))):
+            opened = [timed("decoding", open_photo, photo) for photo in batch]
+            pixels = timed("resizing", lambda opened=opened: np.stack([pre.pixels(photo) for photo in opened]))
+            features = timed("encoder", lambda pixels=pixels: model.encode(pre.normalise(pixels)))
+            rows += [caption.to_json() for caption in timed("words", model.describe, features)]
+    table = timed("writing", pyarrow.Table.from_pylist, rows)
+    timed("writing", parquet.write_table, table, folder / "stages.parquet")
+    return {step: round(1000 * seconds / count, 2) for step, seconds in spent.items()}
+
+
 def speed(photos: Path, folder: Path, count: int, workers: int) -> Iterator[dict]:
     shards = make_shards(photos, folder / "shards", count)
     plain, out = folder / "plain.jsonl", folder / "rows"
@@ -148,6 +193,7 @@ def kills(photos: Path, folder: Path, count: int, bad: int, workers: int) -> Ite
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path, help="a folder of .jpg")
+    parser.add_argument("--stages", type=int, default=1_000, help="photos whose steps are timed; 0 leaves it out")
     parser.add_argument("--photos", type=int, default=20_000, help="to time; 0 leaves it out")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--kills", type=int, default=5_000, help="photos of each killed run; 0 leaves these out")
@@ -155,6 +201,14 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
+        for side in SIDES if given.stages else ():
+            images = enlarged(given.images, folder / f"{side}", side) if side else given.images
+            size = sum(file.stat().st_size for file in images.glob("*.jpg")) / len(list(images.glob("*.jpg")))
+            found = stages(images, folder / f"stages-{side}", given.stages)
+            print(
+                json.dumps({"side": side or "as given", "kb_a_photo": round(size / 1000), "ms_a_photo": found}),
+                flush=True,
+            )
         if given.photos:
             print_error(f"{given.photos:,} photos, {os.cpu_count()} cores ...")
             for line in speed(given.images, folder, given.photos, given.workers):
