@@ -74,7 +74,8 @@ def main() -> None:
         rate = {name: captions / statistics.median(spent) for name, spent in seconds.items()}
         print(json.dumps({
             "photos": given.photos, "captions_a_second": {name: round(r, 1) for name, r in rate.items()},
-            "shards_to_folder": round(rate["shards"] / rate["folder"], 3), "cider": {name: round(s["cider"], 4) for name, s in scores.items()},
+            "shards_to_folder": round(rate["shards"] / rate["folder"], 3),
+            "cider": {name: found["cider"] for name, found in scores.items()},
             "same_weights": weights["shards"] == weights["folder"],
         }))  # fmt: skip
 
