@@ -20,7 +20,7 @@ from runtime.atomic import write_json
 from runtime.checkpoint import fingerprint
 from runtime.device import autocast, best_device, bf16_is_fast
 from runtime.errors import PhotoError
-from training.loop.distributed import main_process_first
+from training.loop.distributed import from_all, from_first, place
 
 from .array_file import ArrayFile, locked
 from .augment import random_views
@@ -75,19 +75,28 @@ class FeatureCache:
     def fill(self) -> Iterator[int]:
         """Compute what is not there yet, yielding how many rows are done. What another process computes is waited for.
 
+        Of processes that torchrun started, on one machine or several, each computes its share of the rows.
+
         Raises:
             DataError: the disk is too small, or cannot be written.
         """
-        yield from main_process_first(self._fill)
-
-    def _fill(self) -> Iterator[int]:
-        if self._read_metadata() < len(self.paths):
-            with locked(self.file):
-                done = self._read_metadata()  # which another process may have brought on meanwhile
+        rank, _ = place()
+        if from_first(self._read_metadata()) < len(self.paths):
+            with locked(self.file) if rank == 0 else nullcontext():
+                done = from_first(self._begin() if rank == 0 else 0)
                 if done < len(self.paths):
                     yield from self._compute_from(done)
+        self._read_metadata()
         self._array = ArrayFile(self.file)
         yield len(self.paths)
+
+    def _begin(self) -> int:
+        """How many rows are done, which another process may have brought on meanwhile; a file is made if none are."""
+        done = self._read_metadata()
+        if not done:
+            self._metadata_file.unlink(missing_ok=True)
+            ArrayFile.create(self.file, np.float16, self.shape).close()
+        return done
 
     def _read_metadata(self) -> int:
         """How many rows are done; and which photos are bad."""
@@ -98,33 +107,37 @@ class FeatureCache:
         return metadata["done"]
 
     def _compute_from(self, done: int) -> Iterator[int]:
-        if not done:
-            self._metadata_file.unlink(missing_ok=True)
-            ArrayFile.create(self.file, np.float16, self.shape).close()
-        array = ArrayFile(self.file, write=True)
-        saved = time.monotonic()
+        (rank, processes), rows = place(), range(len(self.paths))
+        batches = [rows[start:][:BATCH] for start in range(done, len(rows), BATCH)]
+        array, saved, alone = ArrayFile(self.file, write=True), time.monotonic(), processes == 1
+        computed = self._compute(array, batches[rank::processes])
         try:
-            for stop in self._compute(array, first=done):
-                done = stop
-                if time.monotonic() - saved > SAVE_SECONDS:
+            for last in range(processes - 1, len(batches) + processes - 1, processes):  # each process a batch
+                next(computed, None)
+                done = batches[min(last, len(batches) - 1)].stop
+                if from_first(time.monotonic() - saved > SAVE_SECONDS):
                     self._save_progress(array, done)
                     saved = time.monotonic()
                 yield done
         finally:
-            self._save_progress(array, done)
+            if alone or done == len(rows):  # the others may not come to meet a process that is stopped
+                self._save_progress(array, done)
             array.close()
 
     def _save_progress(self, array: ArrayFile, done: int) -> None:
         array.sync()  # before it is said to be there
-        write_json(self._metadata_file, {"done": done, "bad": dict(self.bad)})
+        for bad in from_all(dict(self.bad)):
+            self.bad |= bad
+        if place()[0] == 0:
+            write_json(self._metadata_file, {"done": done, "bad": dict(self.bad)})  # threads may add to it
+        from_first(None)  # the others may read the notes
 
     @torch.no_grad()
-    def _compute(self, array: ArrayFile, first: int) -> Iterator[int]:
+    def _compute(self, array: ArrayFile, batches: Sequence[range]) -> Iterator[None]:
         home, device = next(self.encoder.parameters()).device, best_device()
         side = self.preprocessing.size
         encoder = fold_batchnorm(self.encoder.to(device), torch.randn(1, 3, side, side, device=device))
         with ThreadPoolExecutor(DECODERS) as pool:
-            batches = [range(len(self.paths))[start:][:BATCH] for start in range(first, len(self.paths), BATCH)]
             # Decoders keep a GPU busy. Beside an encoder on the CPU they would make it wait for its own cores.
             in_turn = chain.from_iterable(pool.map(self._pixels, rows) for rows in batches)
             opened = in_turn if device.type == "cpu" else prefetch(pool, self._pixels, chain(*batches))
@@ -135,7 +148,7 @@ class FeatureCache:
                 features = features.float().cpu()
                 features[[row in self.bad for row in rows]] = 0
                 array.write(rows.start, features.to(torch.float16).numpy())
-                yield rows.stop
+                yield
         self.encoder.to(home)
 
     def _pixels(self, row: int) -> np.ndarray:

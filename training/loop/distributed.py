@@ -3,8 +3,9 @@
     torchrun --nproc-per-node 2 -m training captioner --data DATA --out OUT
     torchrun --nnodes 2 --nproc-per-node 8 --rdzv-endpoint HOST:29500 -m training captioner ...
 
-Each process computes the gradient of its part of every batch. The first one alone fills caches, validates and writes;
-so several machines need one disk that all of them see, for OUT and the data.
+Each process computes the gradient of its part of every batch, and its part of the features that are cached. The first
+one alone decodes photos into a cache, validates and writes models; so several machines need one disk that all of them
+see, for OUT and the data.
 """
 
 import atexit
@@ -13,6 +14,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from lightning_fabric import Fabric
@@ -24,6 +26,7 @@ from runtime.errors import SettingError
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # importing it sets INFO, and it then talks of itself
 
+T = TypeVar("T")
 TIMEOUT = timedelta(days=7)  # the others wait while the first validates; torchrun ends them all when one has died
 
 
@@ -64,6 +67,26 @@ def main_process_first(fill: Callable[[], Iterator[int]]) -> Iterator[int]:
         return
     with setup_fabric().rank_zero_first():
         yield from fill()
+
+
+def place() -> tuple[int, int]:
+    """Which of how many processes this is."""
+    return (int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])) if is_distributed() else (0, 1)
+
+
+def from_first(value: T) -> T:
+    """The value that the first process has. All of them have to ask."""
+    return setup_fabric().broadcast(value) if is_distributed() else value
+
+
+def from_all(value: T) -> list[T]:
+    """What each process has, in their order. All of them have to ask."""
+    if not is_distributed():
+        return [value]
+    setup_fabric()
+    found: list = [None] * distributed.get_world_size()
+    distributed.all_gather_object(found, value)
+    return found
 
 
 def _shutdown() -> None:

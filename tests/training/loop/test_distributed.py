@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import distributed_runs
+import numpy as np
 import pytest
 import torch
 from toys import coco_folder
@@ -57,7 +58,12 @@ def test_two_processes_have_the_loss_curves_of_one(data, alone, tmp_path):
         before, after = (read_tensors(out / name / "last" / "model.safetensors") for out in (one, tmp_path))
         for tensor, value in before.items():
             torch.testing.assert_close(after[tensor], value, atol=1e-3, rtol=0)
-    assert len(list((tmp_path / "cache").glob("features-*.npy"))) == len(list((one / "cache").glob("features-*.npy")))
+    cached = {out: sorted((out / "cache").glob("features-*.npy")) for out in (one, tmp_path)}
+    assert [file.name for file in cached[one]] == [file.name for file in cached[tmp_path]]
+    for files in zip(*cached.values(), strict=True):
+        notes = [json.loads(file.with_suffix(".json").read_text()) for file in files]
+        assert notes[0] == notes[1] and notes[0]["done"] == len(np.load(files[0]))
+        np.testing.assert_allclose(*map(np.load, files), atol=2e-3)
 
 
 def test_a_batch_in_parts_has_the_loss_curve_of_the_whole(data, alone, tmp_path):
