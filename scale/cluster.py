@@ -22,6 +22,7 @@ from .parts import Part
 TRIES = 5  # workers that may end over one part
 BLOCKS = 10_000  # pieces that Ray keeps account of; a part each, where there are no more
 PATIENCE = 10  # seconds for a cluster's address to answer
+CLIENT = "ray://"
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -86,23 +87,49 @@ def work_on(
         workers = min(workers or cores, len(parts))
         if workers > cores:
             raise SettingError(f"the cluster has {cores} cores, and each of {workers} workers takes one; ask for less.")
-        import ray.data
         from ray.exceptions import RayError
 
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.actor_init_retry_on_errors = False
-        items = [{"part": part.to_json()} for part in parts]
-        data = ray.data.from_items(items, override_num_blocks=min(len(items), BLOCKS)).map_batches(
-            Worker, fn_constructor_args=(job, str(folder.resolve()), column), batch_size=1, num_cpus=1,
-            compute=ray.data.ActorPoolStrategy(size=workers),
-        )  # fmt: skip
+        names = [part.to_json() for part in parts]
+        through = _from_there if (address or "").startswith(CLIENT) else _from_here
         try:
-            for row in data.iter_rows():
-                yield Done(**row)
+            yield from through(names, workers, job, str(folder.resolve()), column)
         except RayError as error:
             raise SettingError(f"the workers cannot go on ({_last_line(error)}); each machine needs this version of "
                                "Glimpse with '.[scale]', the model, and the folders named.") from None  # fmt: skip
+
+
+def _from_here(names: Sequence[str], workers: int, *what) -> Iterator[Done]:
+    """Ray Data at work, led by this process; `what` is what a Worker is made with."""
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.actor_init_retry_on_errors = False
+    data = ray.data.from_items([{"part": name} for name in names], override_num_blocks=min(len(names), BLOCKS))
+    data = data.map_batches(
+        Worker, fn_constructor_args=what, batch_size=1, num_cpus=1, compute=ray.data.ActorPoolStrategy(size=workers)
+    )
+    for row in data.iter_rows():
+        yield Done(**row)
+
+
+class _Leader:
+    """A process of the cluster that leads Ray Data there."""
+
+    def __init__(self, *what):
+        self.done = _from_here(*what)
+
+    def next(self) -> Done | None:
+        return next(self.done, None)
+
+
+def _from_there(*what) -> Iterator[Done]:
+    """The same, led by a process of the cluster: Ray Data does not work through Ray's client."""
+    import ray
+
+    leader = ray.remote(num_cpus=0)(_Leader).remote(*what)
+    while (done := ray.get(leader.next.remote())) is not None:
+        yield done
 
 
 @contextmanager
