@@ -4,17 +4,17 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from encoders.cnn import ImageEncoder
-from encoders.inference import encoder_fingerprint
+from encoders.photo_network import PhotoNetwork
 from runtime.device import autocast
 
 from .decoder import Decoder, DecoderSettings
 from .state import DecoderState
 
 
-class CaptionNetwork(nn.Module):
+class CaptionNetwork(PhotoNetwork):
     """An image encoder and a decoder: the engine of a `Captioner` in PyTorch, and what training fits.
 
     Teacher forcing is `decoder(features, tokens, lengths)`. The engine's functions need no gradient, and take arrays
@@ -37,27 +37,6 @@ class CaptionNetwork(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.decoder.bias.device
-
-    @property
-    def image_size(self) -> int:
-        """S, the side of the photos it takes."""
-        return self.encoder.image_size
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """(rows, cols) of the features; L = rows * cols."""
-        return self.encoder.grid
-
-    @property
-    def encoder_fingerprint(self) -> str:
-        """What the encoder is known by: features of encoders of one fingerprint are the same."""
-        return encoder_fingerprint(self.encoder)
-
-    @torch.no_grad()
-    def encode(self, photos: np.ndarray | Tensor) -> Tensor:
-        """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
-        with autocast(self.device):
-            return self.encoder(torch.as_tensor(photos).to(self.device)).float()
 
     @torch.inference_mode()
     def start(self, features: np.ndarray | Tensor) -> DecoderState:

@@ -24,9 +24,42 @@ MAX_BYTES = 1 << 28  # bytes of one file; a bomb holds more
 _LOCAL_HEADER = 30  # bytes of a zip's header before each file; the lengths of two fields behind it are its last four
 
 
+class EmbeddedFile:
+    """A file inside another one, with as much of `pathlib.Path` as a photo needs.
+
+    A kind of it says with `read_bytes` how it is read; that raises OSError where the archive is damaged, or another.
+
+    Attributes:
+        archive: the file that it is in.
+        member: its own name, or its path in there.
+    """
+
+    __slots__ = ()
+    archive: Path
+    member: str
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self.member).name
+
+    @property
+    def stem(self) -> str:
+        return PurePosixPath(self.member).stem
+
+    def is_file(self) -> bool:
+        return self.archive.is_file()
+
+    def stat(self) -> SimpleNamespace:
+        """Its size, where that is known before it is read (0 elsewhere), and the time of the archive."""
+        return SimpleNamespace(st_size=getattr(self, "size", 0), st_mtime_ns=self.archive.stat().st_mtime_ns)
+
+    def open(self, mode: str = "rb") -> io.BytesIO:
+        return io.BytesIO(self.read_bytes())
+
+
 @dataclass(frozen=True, order=True, slots=True)
-class ArchivedFile:
-    """A file inside an archive, with as much of `pathlib.Path` as a photo needs.
+class ArchivedFile(EmbeddedFile):
+    """A file inside a tar or zip.
 
     Attributes:
         archive: the tar or zip.
@@ -42,14 +75,6 @@ class ArchivedFile:
     offset: int
     deflated: int = 0
 
-    @property
-    def name(self) -> str:
-        return PurePosixPath(self.member).name
-
-    @property
-    def stem(self) -> str:
-        return PurePosixPath(self.member).stem
-
     def __str__(self) -> str:
         return f"{self.archive}/{self.member}"
 
@@ -57,18 +82,7 @@ class ArchivedFile:
         """Whether it is to be treated as a photo: by its suffix alone, since reading the beginning of each is slow."""
         return self.name.lower().endswith(PHOTO_SUFFIXES)
 
-    def is_file(self) -> bool:
-        return self.archive.is_file()
-
-    def stat(self) -> SimpleNamespace:
-        """Its size, and the time of the archive."""
-        return SimpleNamespace(st_size=self.size, st_mtime_ns=self.archive.stat().st_mtime_ns)
-
-    def open(self, mode: str = "rb") -> io.BytesIO:
-        return io.BytesIO(self.read_bytes())
-
     def read_bytes(self) -> bytes:
-        """Raises OSError where the archive is not what it was, or is damaged."""
         stored = self.deflated or self.size
         if max(stored, self.size) > MAX_BYTES:
             raise OSError(f"it is larger than {MAX_BYTES >> 20} MB")

@@ -2,18 +2,17 @@
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import embedding
 
 from encoders.cnn import ImageEncoder
-from encoders.inference import encoder_fingerprint
+from encoders.photo_network import PhotoNetwork
 from encoders.question import QuestionEncoder
-from runtime.device import autocast
 
 from .head import Head, HeadSettings, Memory
 
 
-class AnswerNetwork(nn.Module):
+class AnswerNetwork(PhotoNetwork):
     """An image encoder, a question encoder and a head: the engine of an `Answerer` in PyTorch, and what training fits.
 
     Training calls the network itself. The engine's functions need no gradient, and take arrays as well as tensors.
@@ -55,16 +54,6 @@ class AnswerNetwork(nn.Module):
         return self.head.output.bias.device
 
     @property
-    def image_size(self) -> int:
-        """S, the side of the photos it takes."""
-        return self.encoder.image_size
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """(rows, cols) of the features; L = rows * cols."""
-        return self.encoder.grid
-
-    @property
     def feature_size(self) -> int:
         """D."""
         return self.encoder.feature_size
@@ -73,17 +62,6 @@ class AnswerNetwork(nn.Module):
     def glimpses(self) -> int:
         """G, how often a question chooses where to look."""
         return self.head.glimpses
-
-    @property
-    def encoder_fingerprint(self) -> str:
-        """What the encoder is known by: features of encoders of one fingerprint are the same."""
-        return encoder_fingerprint(self.encoder)
-
-    @torch.no_grad()
-    def encode(self, photos: np.ndarray | Tensor) -> Tensor:
-        """Normalised photos (B, 3, S, S) -> features (B, L, D)."""
-        with autocast(self.device):
-            return self.encoder(torch.as_tensor(photos).to(self.device)).float()
 
     @torch.inference_mode()
     def start(self, features: np.ndarray | Tensor) -> Memory:

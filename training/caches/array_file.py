@@ -8,7 +8,7 @@ import errno
 import os
 import shutil
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -97,6 +97,31 @@ class ArrayFile:
                         raise DataError(f"{printable(self.file)} was cut short; delete it, and it is made again.")
                     left = left[got:]
         return torch.from_numpy(found)
+
+
+class CachedRows:
+    """The base of a cache: an array on disk with a row for each photo, which a subclass's `fill` makes and opens.
+
+    Attributes:
+        paths: the photos' files, a row each.
+        file: the array; the subclass names it so that it is found again by whatever it depends on.
+        bad: row -> the sentence that says why that photo cannot be opened. Its row is zero.
+    """
+
+    def __init__(self, paths: Sequence[Path], file: Path):
+        self.paths, self.file = paths, file
+        self.bad: dict[int, str] = {}
+        self._array: ArrayFile | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, rows: Sequence[int]) -> Tensor:
+        """(B, ...), in the order of the rows asked for; filled first, where it is not."""
+        if self._array is None:
+            for _ in self.fill():
+                pass
+        return self._array.read(rows)
 
 
 def _preallocate(file: Path) -> bool:

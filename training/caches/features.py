@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from encoders.fold import fold_batchnorm
 from encoders.images import Preprocessing, open_photo
@@ -22,7 +22,7 @@ from runtime.device import autocast, best_device, bf16_is_fast
 from runtime.errors import PhotoError
 from training.loop.distributed import from_all, from_first, place
 
-from .array_file import ArrayFile, locked
+from .array_file import ArrayFile, CachedRows, locked
 from .augment import random_views
 from .photos import DECODERS, file_signature, prefetch
 
@@ -30,9 +30,9 @@ BATCH = 32
 SAVE_SECONDS = 5  # seconds of work that a kill may lose
 
 
-class FeatureCache:
-    """The features of a list of photo files. Found again by the encoder's weights and precision and the files;
-    resumable.
+class FeatureCache(CachedRows):
+    """The features of a list of photo files, float16 (N, ...). Found again by the encoder's weights and precision and
+    the files; resumable.
 
     Args:
         paths: the photos' files, a row each; a photo may have several rows.
@@ -43,7 +43,6 @@ class FeatureCache:
 
     Attributes:
         exact: whether the encoder computes in float32; in bfloat16 otherwise.
-        bad: row -> the sentence that says why that photo cannot be opened. Its features are zero.
     """
 
     def __init__(
@@ -58,19 +57,17 @@ class FeatureCache:
         augment: dict | None = None,
     ):
         self.exact = precision == "32" or not bf16_is_fast(best_device())
-        self.paths, self.encoder, self.preprocessing = list(paths), encoder, preprocessing
+        self.encoder, self.preprocessing = encoder, preprocessing
         self.views, self.augment = views, augment or {}
         with torch.no_grad():
             example = encoder.eval()(torch.zeros(1, 3, preprocessing.size, preprocessing.size))
-        self.shape = (len(self.paths), *example.shape[1:])
-        files = hashlib.sha256(b"".join(map(file_signature, self.paths)))
+        self.shape = (len(paths), *example.shape[1:])
+        files = hashlib.sha256(b"".join(map(file_signature, paths)))
         files.update(json.dumps([list(views), self.augment] if views else []).encode())
         computed_in = "float32" if self.exact else "bfloat16"
         key = fingerprint(encoder, asdict(preprocessing), self.shape[1:], computed_in, files.hexdigest())
-        self.file = Path(folder) / f"features-{key}.npy"
+        super().__init__(list(paths), Path(folder) / f"features-{key}.npy")
         self._metadata_file = self.file.with_suffix(".json")
-        self.bad: dict[int, str] = {}
-        self._array: ArrayFile | None = None
 
     def fill(self) -> Iterator[int]:
         """Compute what is not there yet, yielding how many rows are done. What another process computes is waited for.
@@ -162,13 +159,3 @@ class FeatureCache:
             return pixels.astype(np.float32)
         random = torch.Generator().manual_seed(self.views[row])
         return random_views(torch.from_numpy(pixels)[None], side, random, **self.augment)[0].numpy()
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, rows: Sequence[int]) -> Tensor:
-        """float16 (B, ...), in the order of the rows asked for."""
-        if self._array is None:
-            for _ in self.fill():
-                pass
-        return self._array.read(rows)

@@ -13,40 +13,34 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
 from encoders.images import Preprocessing, open_photo
 from runtime.atomic import write_json
 from runtime.errors import PhotoError, printable
 from training.loop.distributed import main_process_first
 
-from .array_file import ArrayFile, locked
+from .array_file import ArrayFile, CachedRows, locked
 
 DECODERS = min(16, os.cpu_count() or 1)  # threads; Pillow releases Python's lock while it decodes
 
 
-class PhotoCache:
-    """The decoded photos of a list of files.
+class PhotoCache(CachedRows):
+    """The decoded photos of a list of files, uint8 (N, 3, S, S).
 
     Args:
         paths: the files, in the order of the rows.
         preprocessing: their size and fit. Normalising is left to whoever reads, so that pixels can be augmented.
         folder: where the array is kept; it is found again by the files' names, sizes and times.
-
-    Attributes:
-        bad: row -> the sentence that says why that photo cannot be opened. Its pixels are zero.
     """
 
     def __init__(self, paths: Sequence[Path], preprocessing: Preprocessing, folder: Path):
-        self.paths, self.preprocessing = [Path(p) if isinstance(p, str) else p for p in paths], preprocessing
+        paths, self.preprocessing = [Path(p) if isinstance(p, str) else p for p in paths], preprocessing
         side = preprocessing.size
-        self.shape = (len(self.paths), 3, side, side)
+        self.shape = (len(paths), 3, side, side)
         key = hashlib.sha256(json.dumps([asdict(preprocessing)["fit"], side]).encode())
-        for path in self.paths:
+        for path in paths:
             key.update(file_signature(path))
-        self.file = Path(folder) / f"photos-{key.hexdigest()[:16]}.npy"
-        self.bad: dict[int, str] = {}
-        self._array: ArrayFile | None = None
+        super().__init__(paths, Path(folder) / f"photos-{key.hexdigest()[:16]}.npy")
 
     def fill(self) -> Iterator[int]:
         """Decode what is not there yet, yielding how many rows are done. A finished array is opened at once; one that
@@ -96,16 +90,6 @@ class PhotoCache:
             return self.preprocessing.pixels(photo)
         except PhotoError as error:
             return str(error)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, rows: Sequence[int]) -> Tensor:
-        """uint8 (B, 3, S, S), in the order of the rows asked for."""
-        if self._array is None:
-            for _ in self.fill():
-                pass
-        return self._array.read(rows)
 
 
 def prefetch(pool: ThreadPoolExecutor, work: Callable, items: Iterable, most: int = 64) -> Iterator:

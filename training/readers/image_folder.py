@@ -7,12 +7,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
-from encoders.archives import ARCHIVES, ArchivedFile, list_archive
+from encoders.archives import ARCHIVES, ArchivedFile, EmbeddedFile, list_archive
 from encoders.photo_files import folders_under, photos_under
 from runtime.archive import escapes_root
 from runtime.errors import DataError
 
-from .parquet import ParquetPhoto
 from .records import PhotoFile, Problems
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, file://
@@ -31,7 +30,7 @@ def photo_root(path: Path) -> Path:
 
 def is_embedded(photo: object) -> bool:
     """Whether a table's cell holds a photo itself, inside an archive or a Parquet file, and not its name."""
-    return isinstance(photo, ArchivedFile | ParquetPhoto)
+    return isinstance(photo, EmbeddedFile)
 
 
 class ImageFolder:

@@ -3,17 +3,16 @@
 Read in place: the texts first, a photo when it is opened. Needs pyarrow, the extra `parquet`.
 """
 
-import io
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Lock
-from types import SimpleNamespace
 
+from encoders.archives import EmbeddedFile
 from runtime.errors import DataError, printable
 
 from .columns import Columns
@@ -26,8 +25,8 @@ _lock = Lock()  # so that threads wait for a row group that another is reading
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class ParquetPhoto:
-    """A photo in a Parquet file, with as much of `pathlib.Path` as a photo needs.
+class ParquetPhoto(EmbeddedFile):
+    """A photo in a Parquet file.
 
     Attributes:
         archive: the file; column, row: where in it.
@@ -39,26 +38,8 @@ class ParquetPhoto:
     row: int
     member: str
 
-    @property
-    def name(self) -> str:
-        return PurePosixPath(self.member).name
-
-    @property
-    def stem(self) -> str:
-        return PurePosixPath(self.member).stem
-
     def __str__(self) -> str:
         return f"{self.archive}/{self.row}/{self.member}"
-
-    def is_file(self) -> bool:
-        return self.archive.is_file()
-
-    def stat(self) -> SimpleNamespace:
-        """The time of the file; a size of 0, since its own is not known before it is read."""
-        return SimpleNamespace(st_size=0, st_mtime_ns=self.archive.stat().st_mtime_ns)
-
-    def open(self, mode: str = "rb") -> io.BytesIO:
-        return io.BytesIO(self.read_bytes())
 
     def read_bytes(self) -> bytes:
         """Raises OSError where the file is not what it was, or has nothing there."""

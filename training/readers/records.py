@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from encoders.archives import ArchivedFile
+from encoders.archives import EmbeddedFile
 from runtime.errors import printable
 
-from .parquet import ParquetPhoto
-
-PhotoFile: TypeAlias = Path | ArchivedFile | ParquetPhoto
+PhotoFile: TypeAlias = Path | EmbeddedFile
 
 SPLITS = ("train", "val", "test")
 REMEDIES = {
