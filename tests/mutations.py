@@ -34,7 +34,7 @@ class Mutation:
 
 
 LOSSES, OPTIONS = "tests/training/tasks/test_losses.py", "tests/training/tasks/test_options_count.py"
-LOOP = "tests/training/loop/test_loop.py"
+LOOP, SEARCH = "tests/training/loop/test_loop.py", "tests/captioner/test_search.py"
 
 MUTATIONS = [
     Mutation("self-critical target shifted by one", "training/tasks/caption_losses.py",
@@ -76,6 +76,52 @@ MUTATIONS = [
     Mutation("a preset wins over what is given", "training/config/options.py",
              "{**cls.PRESETS.get(preset, {}), **given}", "{**given, **cls.PRESETS.get(preset, {})}",
              "tests/training/config/test_config.py -k preset"),
+    Mutation("nothing saved between epochs", "training/loop/fit.py",
+             "elif run.since_save > 60 * settings.save_minutes:", "elif False:", LOOP),
+    Mutation("the same randomness whatever the seed", "training/loop/fit.py",
+             'derive_seed(self.settings.seed, "step"', 'derive_seed(0, "step"', LOOP),
+    Mutation("gradients not clipped", "training/loop/fit.py",
+             '"max_norm": self.settings.clip', '"max_norm": 1e9', LOOP),
+    Mutation("training in 32 bits whatever is asked", "training/loop/fit.py",
+             '"bf16-mixed" if bf16 else "32-true"', '"32-true"', LOOP),
+    Mutation("features in the processor's own precision", "training/caches/features.py",
+             'self.exact = precision == "32" or not', "self.exact = not",
+             "tests/training/caches/test_caches.py -k precision"),
+    Mutation("length penalty of evaluate left out", "training/commands/evaluate.py",
+             "beam=config.beam, length_penalty=config.length_penalty", "beam=config.beam",
+             "tests/training/commands/test_training_command.py -k evaluate_searches"),
+    Mutation("padded photo with height and width swapped", "encoders/preprocessing.py",
+             "width, height = (max(1,", "height, width = (max(1,", "tests/encoders/test_images.py"),
+    Mutation("middle of a photo with left and top swapped", "encoders/preprocessing.py",
+             "return left, top, left + side, top + side", "return top, left, top + side, left + side",
+             "tests/encoders/test_images.py"),
+    Mutation("means of the channels the other way round", "encoders/preprocessing.py",
+             "for x in (self.mean, self.std))\n        if", "for x in (self.mean[::-1], self.std))\n        if",
+             "tests/encoders/test_images.py"),
+    Mutation("beam of the least likely words", "captioner/search.py",
+             "np.argsort(-np.take_along_axis(values", "np.argsort(np.take_along_axis(values", SEARCH),
+    Mutation("beam stops by the best ended sentence alone", "captioner/search.py",
+             "sorted(ended, reverse=True)[settings.n - 1]", "max(ended)", SEARCH),
+    Mutation("beam's rows not put in the order chosen", "captioner/state.py",
+             "self.recurrent[flat]", "self.recurrent[: len(flat)]", "tests/captioner/test_captioner.py"),
+    Mutation("ONNX decoder keeps its first state", "captioner/onnx_engine.py",
+             "state.keys, recurrent, p)", "state.keys, state.recurrent, p)", "tests/captioner/test_captioner_onnx.py"),
+    Mutation("ONNX answers never without the photo", "vqa/onnx_engine.py",
+             "np.zeros(lengths.shape, bool) if blind is None else blind", "np.zeros(lengths.shape, bool)",
+             "tests/vqa/test_vqa_onnx.py"),
+    Mutation("ONNX questions in the order of their words", "vqa/onnx_engine.py",
+             "vectors[inverse.reshape(lengths.shape)]", "vectors[np.sort(inverse.ravel()).reshape(lengths.shape)]",
+             "tests/vqa/test_vqa_onnx.py"),
+    Mutation("ONNX weights read from the wrong place", "runtime/onnx_export.py",
+             '("offset", start + begin)', '("offset", start)', "tests/captioner/test_captioner_onnx.py"),
+    Mutation("answers read from the column of questions", "training/readers/columns.py",
+             "answer=one(columns.answer, _ANSWERS)", "answer=one(columns.answer, _QUESTIONS)",
+             "tests/training/readers/test_readers_tables.py"),
+    Mutation("split column left out", "training/readers/columns.py",
+             'split=one(columns.split, ("split",))', "split=None", "tests/training/readers/test_columns.py"),
+    Mutation("COCO's captions under the ids of their own", "training/readers/coco.py",
+             '_with_ids(annotations, "image_id"', '_with_ids(annotations, "id"',
+             "tests/training/readers/test_readers_captions.py -k coco"),
 ]  # fmt: skip
 
 

@@ -61,6 +61,18 @@ def test_a_run_goes_on_with_tuning_then_cider_then_scores_then_sharing(trained, 
     assert shared.about["note"] == "for research" and shared.network.grid == (3, 3)
 
 
+def test_evaluate_searches_as_its_options_say(trained, data, monkeypatch):
+    searches = []
+
+    def scores(model, records, search, *, meteor):
+        searches.append(search)
+        return {"cider": 1.0}, {}
+
+    monkeypatch.setattr("training.commands.evaluate.score_captioner", scores)
+    call("evaluate", trained, "--data", data, "--beam", 5, "--length-penalty", 0.25)
+    assert [(s.beam, s.length_penalty) for s in searches] == [(5, 0.25)]
+
+
 def test_a_finished_run_can_be_resumed_and_stays_as_it_is(trained, data):
     before = (trained / "best" / "model.safetensors").read_bytes()
     encoder = trained.parent / "encoder"

@@ -67,6 +67,8 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped_bit_for_bit(tmp_path, o
 
     with pytest.raises(KeyboardInterrupt):
         list(fit(Killed(), settings, tmp_path / "parts"))
+    saved = torch.load(tmp_path / "parts" / "resume.pt", weights_only=True)
+    assert saved["state"]["step"] == stop_after
     rest = Line()
     with torch.no_grad():
         rest.model.layers[0].weight.zero_()  # whatever it starts with is replaced
@@ -80,6 +82,19 @@ def test_resuming_with_other_settings_says_which(tmp_path):
         list(fit(Line(), FitSettings(**QUICK | {"learning_rate": 0.1}), tmp_path, resume=True))
     with pytest.raises(SettingError, match="no run to resume"):
         list(fit(Line(), FitSettings(**QUICK), tmp_path / "nothing", resume=True))
+
+
+@pytest.mark.parametrize("fast, precision, expected", [
+    (True, "32", torch.float32), (True, "bf16", torch.bfloat16), (True, "auto", torch.bfloat16),
+    (False, "auto", torch.float32),
+])  # fmt: skip
+def test_training_computes_in_the_precision_asked_for(tmp_path, monkeypatch, fast, precision, expected):
+    monkeypatch.setattr("training.loop.fit.bf16_is_fast", lambda device: fast)
+    task, types = Line(), set()
+    task.model.layers[0].register_forward_hook(lambda module, inputs, output: types.add(output.dtype))
+    list(fit(task, FitSettings(**QUICK | {"precision": precision}), tmp_path))
+    assert types == {expected}
+    assert {p.dtype for p in task.model.parameters()} == {torch.float32}, "the weights stay in 32 bits"
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(tmp_path):
