@@ -1,8 +1,19 @@
-"""Fixtures that several test files share."""
+"""Fixtures that several test files share, and how many of the files are run at once."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: each has a core, as have those that it starts
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A file or two need no further process; for more there is one a core, of a gigabyte each, and at most four."""
+    files = [argument for argument in config.args if ".py" in argument]
+    few = len(files) == len(config.args) <= 2
+    return 0 if few else min(4, os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")
