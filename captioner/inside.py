@@ -39,7 +39,7 @@ class Inspection:
 
 @torch.enable_grad()
 def inspect_caption(captioner: Captioner, features, caption: Caption, *, top: int = 5) -> Inspection:
-    """Say a caption again and watch.
+    """Run the decoder over a caption again, word by word, and record its gates, its candidates and its gradients.
 
     Args:
         features: (1, L, D), of the photo.

@@ -121,7 +121,7 @@ def search(
 
 
 def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):
-    """Beam search. An item is done when `_is_done`, or at `max_length`."""
+    """Beam search: per item its hypotheses, in no order. It ends at `max_length`, or sooner where `_is_done`."""
     width, items = settings.beam, len(state)
     found: list[list[Hypothesis]] = [[] for _ in range(items)]
     live = {item: [Hypothesis()] for item in range(items)}  # the same number of sentences for each item

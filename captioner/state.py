@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class DecoderState:
-    """Where B captions stand. The B rows lie photo by photo, the same number Q for each photo (its captions or beams).
+    """The state of B captions between two words: rows photo by photo, Q (its captions or beams) for each photo.
 
     Attributes:
         features: (B / Q, L, D), as the decoder projected them, and keys: (B / Q, L, A): each photo once, shared by its

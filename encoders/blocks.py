@@ -1,4 +1,4 @@
-"""How many rows are computed at once: whole blocks, so that few different numbers of rows are met."""
+"""Batches are padded to a multiple of `BLOCK` rows, so that kernels meet few different sizes."""
 
 BLOCK = 8  # rows
 

@@ -152,7 +152,7 @@ class ImageEncoder(nn.Module):
 
     @torch.no_grad()
     def _is_equivalent(self, first: nn.Module, last: nn.Module) -> bool:
-        """Whether `last` after `first` gives what the encoder gives."""
+        """Whether `last(first(x))` equals the encoder's output."""
         training, example = self.training, torch.randn(1, 3, self.image_size, self.image_size)
         whole = self.eval()(example)
         try:
@@ -216,7 +216,7 @@ def _truncate(backbone: nn.Module, name: str, stride: int) -> nn.Sequential:
 
 
 def _meta_forward(module: nn.Module, x: Tensor) -> Tensor:
-    """What the module gives for x, on meta tensors: a shape, nothing is computed."""
+    """The module's output for x on meta tensors: its shape, without computing anything."""
     training = module.training
     tensors = {k: v.to("meta") for k, v in [*module.named_parameters(), *module.named_buffers()]}
     with torch.no_grad():

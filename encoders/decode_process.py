@@ -34,7 +34,7 @@ CRASHED = "made its decoder break off; it is damaged, or needs too much memory: 
 
 
 class Budget:
-    """So much may be in use at once, by all threads together; one that needs more than all of it works alone."""
+    """A weighted semaphore: at most `total` is reserved at once by all threads; a larger request waits to be alone."""
 
     def __init__(self, total: float):
         self._total = self._free = total
@@ -70,7 +70,7 @@ class DecodeProcess:
             raise DecodeError(f"cannot be decoded, because no process could be started for it ({error}).") from None
 
     def close(self) -> None:
-        """End it, whatever it is doing."""
+        """Kill the process and wait for its end."""
         self._process.kill()
         with suppress(OSError):  # what it was asked and has not read
             self._process.stdin.close()
@@ -78,7 +78,7 @@ class DecodeProcess:
         self._process.wait()
 
     def pixels(self, data: bytes, limit: int, smallest: int | None) -> int:
-        """Hand over a file; how many pixels its header says it has.
+        """Send a file's bytes to be decoded; the number of pixels that its header gives comes back.
 
         Raises:
             Undecodable: as `finish` does. The process has ended then, or waits for another file.
@@ -89,7 +89,7 @@ class DecodeProcess:
             return self._answer()["pixels"]
 
     def finish(self) -> Image.Image:
-        """The photo whose pixels were counted."""
+        """Have the file that was sent decoded; the photo comes back. Raises as `pixels` does."""
         with self._deadline():
             self._send(b"\n")
             image = Image.new("RGB", tuple(self._answer()["size"]))
@@ -139,7 +139,7 @@ class Pool:
         self._lock, self._idle, self._idle_timer = Lock(), [], None
 
     def decode(self, data: bytes, limit: int, smallest: int | None) -> Image.Image:
-        """As `decoding.decode`, elsewhere.
+        """Decode a file's bytes in a process of the pool; arguments and result as of `decoding.decode`.
 
         Raises:
             Undecodable: why not; also where it takes too much time or memory.
@@ -193,7 +193,7 @@ class Pool:
 
 
 def trim_memory() -> None:
-    """Let the C library return what is free in this process to the system: of the files of large photos, much is."""
+    """Return this process's free heap memory to the system (glibc's `malloc_trim`): large files leave much of it."""
     with suppress(AttributeError, OSError, TypeError):  # it is another library than glibc, which needs no telling
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -22,8 +22,11 @@ def gate(name: str, a: Tensor) -> Tensor:
 
 @contextmanager
 def record_gates() -> Iterator[Record]:
-    """What every gate was in this block of code, by its name, in the order of computing: step by step, and in each step
-    layer by layer. torch's fused kernels show no gates; `Recurrent.step` does. Other threads are not recorded."""
+    """Record every gate's values in this block of code, by its name, in the order of computing: step by step, and in
+    each step layer by layer.
+
+    torch's fused kernels show no gates; `Recurrent.step` does. Other threads are not recorded.
+    """
     record: Record = {}
     token = _record.set(record)
     try:

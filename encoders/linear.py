@@ -34,7 +34,7 @@ class _Packed:
     weight: Tensor
 
     def is_current(self, weight: Tensor) -> bool:
-        """Whether the weight has not been changed, moved or given other data since."""
+        """Whether this is still the weight that was packed: not changed, moved or given other data since."""
         return (
             self.version == weight._version
             and self.source.data_ptr() == weight.data_ptr()

@@ -1,4 +1,4 @@
-"""Calls of the page's events: those that cannot be are refused in a sentence, where Gradio would stumble over them."""
+"""Checks of calls to the page's events: a malformed call gets a 4xx with a sentence, not Gradio's 500."""
 
 import gradio as gr
 from fastapi import HTTPException, Request
@@ -29,7 +29,7 @@ def checked_fn(blocks: gr.Blocks, api_name: str | None, body):
 
 
 def nonempty_error_payload(error: BaseException | None, show_error: bool) -> dict:
-    """What is sent of an error in an event: never nothing."""
+    """Gradio's payload for an error in an event, with a sentence where Gradio gives none."""
     content = error_payload(error, show_error)
     if content.get("error") is None:  # of all that the page takes, only files have a form to be checked
         content["error"] = NOT_UPLOADED if isinstance(error, ValidationError) else FAILED
@@ -37,39 +37,39 @@ def nonempty_error_payload(error: BaseException | None, show_error: bool) -> dic
 
 
 def patch_gradio_calls() -> None:
-    """Have Gradio call both of these, wherever it looks an event up or tells of an error."""
+    """Replace Gradio's `get_fn` and `error_payload` by the two functions above."""
     route_utils.get_fn = checked_fn
     utils.error_payload = queueing.error_payload = nonempty_error_payload
 
 
 async def busy(request: Request, error: Exception) -> JSONResponse:
-    """What a full queue answers."""
+    """503: the queue is full."""
     return JSONResponse({"detail": BUSY}, 503)
 
 
 async def misshapen(request: Request, error: RequestValidationError) -> JSONResponse:
-    """What a request of another form than its route's is told."""
+    """422: the body does not have the form that the route takes."""
     wrong = error.errors()[0]
     place = ".".join(str(part) for part in wrong["loc"][1:]) or "the request"
     return JSONResponse({"detail": f"{place}: {wrong['msg']}."}, 422)
 
 
 async def unknown(request: Request, error: KeyError) -> JSONResponse:
-    """A name in the address, or a component's number, that the page does not have."""
+    """404: the page has no endpoint of that name, or no component of that number."""
     if not request.url.path.startswith(("/gradio_api/call/", "/gradio_api/component_server")):
         raise error
     return JSONResponse({"detail": UNKNOWN}, 404)
 
 
 async def misnamed(request: Request, error: TypeError) -> JSONResponse:
-    """`/call/v2` with an argument missing, or with one that its endpoint does not take."""
+    """422: `/call/v2` with an argument missing, or with one that its endpoint does not take."""
     if not request.url.path.startswith("/gradio_api/call/v2/"):
         raise error
     return JSONResponse({"detail": str(error).partition(" Please click")[0]}, 422)
 
 
 async def failed(request: Request, error: Exception) -> JSONResponse:
-    """Any other failure; the server's log has it."""
+    """500: any other failure; the server's log has it."""
     return JSONResponse({"detail": FAILED}, 500)
 
 

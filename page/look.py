@@ -33,7 +33,7 @@ def caption_photo(models: Models, path: str, settings: SearchSettings) -> PhotoS
 
 
 def search_settings(method: str, beam: int, temperature: float, top_k: int, top_p: float, seed: int, max_length: int):
-    """The controls of the page as settings."""
+    """The values of the page's controls as SearchSettings."""
     if method == "Sample":
         sampling = {"temperature": temperature, "top_k": int(top_k), "top_p": top_p, "seed": int(seed)}
         return SearchSettings(sample=True, n=3, max_length=int(max_length), **sampling)

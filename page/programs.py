@@ -16,7 +16,7 @@ from .uploads import uploaded
 
 
 def with_type_checks(blocks: gr.Blocks, call: Callable) -> Callable:
-    """The call, after every value was found to be of the type its signature names: programs send anything.
+    """Wrap an endpoint: each value is checked against the type in its signature before it is called.
 
     Gradio keeps a session for each program that calls, half a megabyte for hours; it is let go here with the answer.
     """

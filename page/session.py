@@ -10,7 +10,7 @@ from vqa import Look
 
 @dataclass
 class PhotoSession:
-    """What a session keeps of the photo on its page, which is encoded once. Another photo is another one.
+    """The state of a session: its photo, encoded once, with caption and conversation. A new photo makes a new one.
 
     Handlers of one session may run at once. Each changes its own part in place, so that none puts back what another
     has changed meanwhile; `gr.State` is given another photo's, and never an old one again.
@@ -31,6 +31,6 @@ class PhotoSession:
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def add_turn(self, question: str, answer: str) -> None:
-        """One more question and its answer, after those of handlers that were faster."""
+        """Append a question and its answer to the conversation; several handlers may do so at once."""
         with self._lock:
             self.talk = (*self.talk, {"role": "user", "content": question}, {"role": "assistant", "content": answer})

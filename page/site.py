@@ -1,4 +1,4 @@
-"""What every part of the page stands on: the models, the workspace, and how a mistake is told."""
+"""What every part of the page uses: the models, the workspace, and how an error is shown."""
 
 import html
 import logging
@@ -39,7 +39,7 @@ FAILED = "That went wrong on the server, whose log says why; try again, or try a
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """A user's mistake becomes one sentence on the page, any other failure a plain one; never a traceback."""
+    """Show a GlimpseError as its sentence and any other exception as a general one, which is logged."""
     try:
         yield
     except gr.Error:
@@ -55,7 +55,7 @@ def user_errors() -> Iterator[None]:
 
 @dataclass
 class Models:
-    """The models in use. One set anew counts from the next photo; whoever looks at one keeps what they began with."""
+    """The models in use. A model that is replaced serves the sessions that began with it until their next photo."""
 
     captioner: Captioner
     answerer: Answerer | None = None

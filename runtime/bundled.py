@@ -11,7 +11,7 @@ _PACKAGES = {BUNDLED_CAPTIONER: "captioner", BUNDLED_VQA: "vqa"}
 
 
 def resolve_model(model) -> Path:
-    """The folder of a bundled model, by its name; any other name is a folder's own. It need not be there."""
+    """The folder that a model's name stands for: a bundled model's, or that path. It need not exist."""
     package = _PACKAGES.get(str(model))
     return Path(__file__).parents[1] / package / "bundled" if package else Path(model)
 

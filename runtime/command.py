@@ -33,7 +33,7 @@ def run(app: Callable[[], None]) -> NoReturn:
 
 
 def exit_status(app: Callable[[], None]) -> int:
-    """Run a command line, say why if it fails, and tell the status it should exit with."""
+    """Run a command line and return its exit status; an error is printed as one sentence."""
     try:
         try:
             app()

@@ -26,7 +26,7 @@ def require_ray() -> None:
 
 
 def require_torch(what: str) -> None:
-    """Go on only where PyTorch is installed; `what` is that which needs it.
+    """Raise SettingError unless PyTorch is installed; `what` names what needs it.
 
     Raises:
         SettingError: it is not.

@@ -1,4 +1,4 @@
-"""Telling one process from another that has its number later."""
+"""Whether a process still runs, told from a later one of the same number by when it started."""
 
 import os
 

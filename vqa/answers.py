@@ -79,14 +79,14 @@ def tidy(answer: str) -> str:
 
 
 def comparison(answers: Sequence[str]) -> Callable[[str], str]:
-    """How answers to this question are brought to one form before they are compared."""
+    """The function that normalises answers to this question before they are compared."""
     if len(answers) == 1:
         return tidy
     return normalise_answer if len({one_line(answer) for answer in answers}) > 1 else one_line
 
 
 def items(answer: str) -> tuple[str, ...]:
-    """What stands between the commas: `"pillow, blanket"` -> `("pillow", "blanket")`, `"1,000"` -> `("1,000",)`."""
+    """The items between commas: `"pillow, blanket"` -> `("pillow", "blanket")`, `"1,000"` -> `("1,000",)`."""
     parts = (tidy(part) for part in re.split(r",(?!\d)", answer))
     return tuple(part for part in parts if part)
 
@@ -182,7 +182,7 @@ class AnswerSet:
         return sum(best) / len(best) if best else 0.0
 
     def targets(self, answers: Sequence[str]) -> dict[int, float]:
-        """What each output is worth for one question; outputs worth 0 are not named."""
+        """Output index -> soft score for one question's answers; outputs that score 0 are left out."""
         return {self._index[a]: score for a, score in soft_scores(answers).items() if a in self._index}
 
     def index(self, answer: str) -> int | None:

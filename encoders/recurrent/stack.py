@@ -76,7 +76,7 @@ class Recurrent(nn.Module):
         return self.unroll(x, state)
 
     def unroll(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """As `forward`, with gradients through all time steps."""
+        """As `forward`, without truncating gradients."""
         state = self.initial_state(x) if state is None else state
         last = []
         for n, cell in enumerate(self.layers):
@@ -85,7 +85,7 @@ class Recurrent(nn.Module):
         return x, torch.stack(last, dim=1)
 
     def _layer_input(self, n: int, x: Tensor) -> Tensor:
-        """What layer n reads, when the layer below says x."""
+        """The input of layer n, from the output x of the layer below: dropout, and a highway layer if any."""
         if n == 0:
             return x
         if len(self.highways):

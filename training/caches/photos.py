@@ -105,7 +105,7 @@ def prefetch(pool: ThreadPoolExecutor, work: Callable, items: Iterable, most: in
 
 
 def file_signature(path: Path) -> bytes:
-    """What tells a file from another, or from itself before it changed, without reading it."""
+    """A key of a file and its version, of its path, size and time, without reading it."""
     try:
         status = path.stat()
         return f"{printable(path)}|{status.st_size}|{status.st_mtime_ns}\n".encode()

@@ -24,7 +24,7 @@ MISSING = ("images are missing", "image names fit more than one photo", "image n
 
 @dataclass(frozen=True)
 class QuickReport:
-    """Of `check_quickly`: the same as in a `Report`."""
+    """The result of `check_quickly`; fields as of `Report`."""
 
     copies: Copies
     prospect: ModelFit
@@ -83,7 +83,7 @@ def check(
 
 
 def check_quickly(found: Dataset | Questions, model) -> Iterator[CheckProgress | QuickReport]:
-    """What training asks before it begins: the part of `check` that opens no photo and measures nothing."""
+    """The part of `check` that training runs before it begins: it opens no photo and measures nothing."""
     copies = yield from find_duplicates(photos_by_split(found.records))
     prospect = _prospect(found, model)
     yield QuickReport(copies, prospect, tuple(faults(found, copies, prospect)))

@@ -21,7 +21,7 @@ MAX_EXAMPLES = 5  # examples
 
 @dataclass(frozen=True)
 class CheckProgress:
-    """So many of so many photos are done; `what` is done to them."""
+    """Progress of a check: `done` of `total` photos; `what` names the step."""
 
     what: str
     done: int

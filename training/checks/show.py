@@ -17,7 +17,7 @@ MAX_TEXT = 160  # characters of a text that is shown
 
 
 def draw_report(report: Report, data: Iterable[str], console: Console) -> None:
-    """Print it."""
+    """Print the report."""
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column(overflow="fold")
@@ -29,7 +29,7 @@ def draw_report(report: Report, data: Iterable[str], console: Console) -> None:
 
 
 def facts(report: Report) -> dict[str, str]:
-    """What can be said in words: label -> lines, without what there is nothing to say of."""
+    """The report as text: label -> lines, without labels that would be empty."""
     photos, words = report.photos, report.wording
     more = [f"and {(photos.undecodable or 0) - len(photos.why):,} more"] * ((photos.undecodable or 0) > len(photos.why))
     rows = {

@@ -11,7 +11,7 @@ C = TypeVar("C")
 
 
 def reporting(train: Callable[[C], Path]) -> Callable[[C], Path]:
-    """The same, which keeps `OUT/status.json` while it lasts."""
+    """Decorate a training command so that it keeps `OUT/status.json` while it runs."""
 
     @wraps(train)
     def run(config: C) -> Path:

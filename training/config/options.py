@@ -109,7 +109,7 @@ class Config:
             raise SettingError(f"{name} is {value!r}; choose {', '.join(known[:-1])} or {known[-1]}.")
 
     def _non_default(self, *names: str) -> list[str]:
-        """Which of these leaves of this group are not at their defaults, spelt as on the command line."""
+        """Those of these leaves that are not at their defaults, as spelt on the command line."""
         known = options(type(self))
         return [spelling(name) for name in names if getattr(self, name) != known[name].default]
 

@@ -27,7 +27,7 @@ class OutputSettings(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(OutputSettings):
-    """The same, and what is done before and after training.
+    """Where a run is written, and what is done before and after training.
 
     Attributes:
         anyway: train even where the check finds what would ruin the run.

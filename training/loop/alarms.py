@@ -14,5 +14,5 @@ class Alarm:
 
 
 def new_alarms(found: Iterable[Alarm], before: Sequence[str]) -> list[Alarm]:
-    """Those that were not on before."""
+    """The alarms of `found` whose names are not in `before`."""
     return [alarm for alarm in found if alarm.name not in before]

@@ -59,7 +59,7 @@ def fit(task: Task, settings: FitSettings, out: Path, *, resume: bool = False) -
 
 
 class _Run:
-    """A run while it lasts: what `fit` does, one thing a method."""
+    """The state of a run in progress, and the steps of `fit` as methods."""
 
     def __init__(self, task: Task, settings: FitSettings, out: Path, *, resume: bool):
         self.task, self.settings, self.out = task, settings, out
@@ -229,7 +229,7 @@ class _Run:
 
 
 def _subsample(samples: list[dict[str, str]]) -> list[dict[str, str]]:
-    """A few of them, from all over the list; the same ones after every epoch."""
+    """`SAMPLES` of them at equal distances in the list; the same ones after every epoch."""
     return samples[:: max(1, len(samples) // SAMPLES)][:SAMPLES]
 
 

@@ -1,4 +1,4 @@
-"""Where a run stands, on disk: the weights, the optimiser's state and a few numbers in `resume.pt`.
+"""The saved state of a run: the weights, the optimiser's state and a few numbers in `resume.pt`.
 
 It is written aside and renamed, so that a kill at any moment, or a full disk, leaves the one before.
 """
@@ -19,7 +19,7 @@ from .fingerprint import differences
 
 @dataclass(frozen=True)
 class RunState:
-    """Where a run stands; everything but tensors.
+    """The state of a run without its tensors.
 
     Attributes:
         step: steps done, of the whole run.

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C as a question, asked between two steps, and not as an end in the middle of one."""
+"""SIGTERM and Ctrl-C set a flag, which the loop reads between two steps."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""What a run is given and what it tells: the task, and the records of its stream."""
+"""The interface of a task, and the records that a run yields."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -8,7 +8,7 @@ from .reading import Mention, ParsedCaption, read_caption, tokens_of
 
 
 class Subject(NamedTuple):
-    """Whom most captions are about."""
+    """The person or animal that most captions are about."""
 
     thing: str
     plural: bool

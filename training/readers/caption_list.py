@@ -1,4 +1,4 @@
-"""What a photo must have before it becomes a CaptionRecord: every reader of captions adds its photos here."""
+"""Collecting captions: every reader adds its photos to a `CaptionList`, which checks them and makes records."""
 
 import glob
 from collections.abc import Iterable

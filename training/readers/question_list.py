@@ -1,4 +1,4 @@
-"""What a row must have before it becomes a QuestionRecord: every reader of questions adds its rows here."""
+"""Collecting questions: every reader adds its rows to a `QuestionList`, which checks them and makes records."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -80,7 +80,7 @@ def coco_id(path: PhotoFile) -> int | None:
 
 
 def _photo_keys(paths: Iterable[PhotoFile]) -> dict[PhotoFile, set[Hashable]]:
-    """What is equal for two files of the same photo. A file whose size no other has need not be read."""
+    """The keys of each file; two files of the same photo share one. A file of a size of its own is not read."""
     paths = list(paths)
     sizes = {path: path.stat().st_size if path.is_file() else None for path in paths}
     alike = Counter(sizes.values())

@@ -115,7 +115,11 @@ class Runs:
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Nobody else starts, resumes or stops a run meanwhile. Raises WriteError where nothing can be written."""
+        """Hold the workspace's lock: no other thread or process starts, resumes or stops a run.
+
+        Raises:
+            WriteError: the workspace cannot be written.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._lock:

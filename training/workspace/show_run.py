@@ -39,7 +39,7 @@ def check_html(report: Report) -> str:
 
 
 def error_html(sentence: str) -> str:
-    """A sentence on what is wrong."""
+    """An error's sentence."""
     return _html("error", sentence)
 
 
@@ -68,7 +68,7 @@ def _state_text(state: str, progress: Progress) -> str:
 
 
 def samples_html(progress: Progress) -> str:
-    """What the model said of the same few photos as it learnt."""
+    """The model's captions or answers for the same few photos after several epochs."""
     if not progress.samples:
         return ""
     last = len(progress.samples) - 1
