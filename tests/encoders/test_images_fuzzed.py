@@ -18,7 +18,7 @@ PHOTO = Image.radial_gradient("L").resize((60, 40))
 PHOTO = Image.merge("RGB", (PHOTO, PHOTO.rotate(180), PHOTO))
 EXIF = Image.Exif()
 EXIF[0x0112], EXIF[0x010F] = 6, "Maker"
-KINDS = {
+ENCODED = {
     "jpeg": saved(PHOTO, "JPEG", exif=EXIF, icc_profile=bytes(300), comment=b"a comment"),
     "progressive jpeg": saved(PHOTO, "JPEG", progressive=True),
     "cmyk jpeg": saved(PHOTO.convert("CMYK"), "JPEG"),
@@ -44,7 +44,7 @@ KINDS = {
 @st.composite
 def damaged(draw, kinds: list[str]) -> bytes:
     """A photo with a few of its bytes changed, pieces lost, doubled or moved, or with another's tail."""
-    data = KINDS[draw(st.sampled_from(kinds))]
+    data = ENCODED[draw(st.sampled_from(kinds))]
     for _ in range(draw(st.integers(1, 4))):
         ends = st.integers(0, min(len(data), 400)) | st.integers(0, len(data))  # headers more often than pixels
         start, end = sorted((draw(ends), draw(ends)))
@@ -62,7 +62,7 @@ def damaged(draw, kinds: list[str]) -> bytes:
         elif middle == "cut":
             data = data[:end]
         else:
-            data = data[:start] + KINDS[draw(st.sampled_from(kinds))][start:]
+            data = data[:start] + ENCODED[draw(st.sampled_from(kinds))][start:]
     return data
 
 
@@ -78,29 +78,29 @@ def opens_or_says_why(data: bytes, smallest: int | None) -> None:
     assert time.monotonic() - began < SECONDS
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ENCODED)
 def test_the_photos_themselves(kind: str):
-    assert open_photo(KINDS[kind]).mode == "RGB"
+    assert open_photo(ENCODED[kind]).mode == "RGB"
 
 
 ANY_SIZE = st.sampled_from([None, 16])
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(damaged(sorted(KINDS)), ANY_SIZE)
+@given(damaged(sorted(ENCODED)), ANY_SIZE)
 def test_damaged_photos(data: bytes, smallest: int | None):
     opens_or_says_why(data, smallest)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from(sorted(KINDS)), st.binary(max_size=200))
+@given(st.sampled_from(sorted(ENCODED)), st.binary(max_size=200))
 def test_a_photo_s_beginning_and_then_anything(kind: str, rest: bytes):
     for head in (4, 16, 40):
-        opens_or_says_why(KINDS[kind][:head] + rest, None)
+        opens_or_says_why(ENCODED[kind][:head] + rest, None)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ENCODED)
 def test_many_damaged_photos(kind: str):
     @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
     @given(damaged([kind, "png"]), ANY_SIZE)

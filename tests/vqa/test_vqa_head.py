@@ -10,7 +10,7 @@ from vqa.fusion import FUSIONS
 from vqa.head import POOLINGS, Head
 
 P, Q, L, D, H, N = 3, 4, 6, 10, 8, 5
-KINDS = list(itertools.product(POOLINGS, FUSIONS))
+HEADS = list(itertools.product(POOLINGS, FUSIONS))
 
 
 def head(pooling="glimpse", fusion="concat", **more) -> Head:
@@ -56,7 +56,7 @@ EQUATIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("pooling", "fusion"), KINDS)
+@pytest.mark.parametrize(("pooling", "fusion"), HEADS)
 def test_it_is_its_equations(pooling, fusion, q, features):
     model = head(pooling, fusion)
     logits, p = model(q, model.start(features))
@@ -69,14 +69,14 @@ def test_it_is_its_equations(pooling, fusion, q, features):
     torch.testing.assert_close(p.sum(3), torch.ones(P, Q, POOLINGS[pooling], dtype=torch.double))
 
 
-@pytest.mark.parametrize(("pooling", "fusion"), KINDS)
+@pytest.mark.parametrize(("pooling", "fusion"), HEADS)
 def test_every_weight_learns(pooling, fusion, q, features):
     model = head(pooling, fusion).train()
     model(q, model.start(features))[0].square().sum().backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in model.parameters())
 
 
-@pytest.mark.parametrize(("pooling", "fusion"), KINDS)
+@pytest.mark.parametrize(("pooling", "fusion"), HEADS)
 def test_questions_and_photos_do_not_disturb_each_other(pooling, fusion, q, features):
     model = head(pooling, fusion)
     logits, p = model(q, model.start(features))
@@ -90,7 +90,7 @@ def test_questions_and_photos_do_not_disturb_each_other(pooling, fusion, q, feat
     torch.testing.assert_close(looked, p[order])
 
 
-@pytest.mark.parametrize(("pooling", "fusion"), KINDS)
+@pytest.mark.parametrize(("pooling", "fusion"), HEADS)
 def test_a_blind_question_knows_nothing_of_the_photo(pooling, fusion, q, features):
     model = head(pooling, fusion)
     blind = torch.zeros(P, Q, dtype=torch.bool)

@@ -12,7 +12,7 @@ from .files import head, read_json
 from .question_list import QuestionList
 
 SPLITS = ("train", "test")
-KINDS = {"yes": "yes/no", "no": "yes/no", "circle": "shape", "rectangle": "shape", "triangle": "shape"}
+QUESTION_TYPES = {"yes": "yes/no", "no": "yes/no", "circle": "shape", "rectangle": "shape", "triangle": "shape"}
 
 
 def recognise(path: Path) -> list[Path]:
@@ -47,5 +47,5 @@ def _read_split(file: Path, questions: QuestionList) -> None:
             question=question,
             answers=[answer],
             split=split,
-            kind=KINDS.get(answer, "colour") if isinstance(answer, str) else "",
+            kind=QUESTION_TYPES.get(answer, "colour") if isinstance(answer, str) else "",
         )

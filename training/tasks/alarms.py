@@ -97,17 +97,17 @@ def photo_alarms(paths: Sequence[Path]) -> list[Alarm]:
 
     So look masks and 16-bit scans taken for photos, and files that an earlier step spoilt.
     """
-    some = list(paths)[:: max(1, len(paths) // SAMPLED_PHOTOS)][:SAMPLED_PHOTOS]
+    sampled = list(paths)[:: max(1, len(paths) // SAMPLED_PHOTOS)][:SAMPLED_PHOTOS]
     with ThreadPoolExecutor(2) as pool:
-        ranges = [(path, low, high) for path, (low, high) in zip(some, pool.map(_range, some), strict=True)]
+        ranges = [(path, low, high) for path, (low, high) in zip(sampled, pool.map(_range, sampled), strict=True)]
     flat = [(path, low, high) for path, low, high in ranges if high - low < 16]
-    if len(some) < MIN_COUNT or 2 * len(flat) < len(some):
+    if len(sampled) < MIN_COUNT or 2 * len(flat) < len(sampled):
         return []
     path, low, high = flat[0]
     return [Alarm(
         "pixels",
-        f"{len(flat)} of {len(some)} photos looked at are nearly one colour (the pixels of {printable(path)} go from "
-        f"{low:.0f} to {high:.0f} of 0 to 255); look at the files: they may be masks, or badly converted from 16 bits.",
+        f"{len(flat)} of {len(sampled)} photos looked at are nearly one colour (the pixels of {printable(path)} go "
+        f"from {low:.0f} to {high:.0f} of 0 to 255); look at the files: they may be masks, or badly converted from 16 bits.",
     )]  # fmt: skip
 
 

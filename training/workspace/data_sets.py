@@ -41,9 +41,9 @@ class DataSets:
         for root in filter(None, (self.data_root, self.uploads)):
             folders = sorted(p for p in root.iterdir() if not p.name.startswith(".")) if root.is_dir() else []
             found += [(folder.name, str(folder)) for folder in folders if folder.is_dir()]
-        kept = self.corrections
-        folder = kept.captions_folder if kind == "captioner" else kept.questions_folder
-        corrected = [(f"The corrections made on this page ({len(kept):,})", str(folder))]
+        corrections = self.corrections
+        folder = corrections.captions_folder if kind == "captioner" else corrections.questions_folder
+        corrected = [(f"The corrections made on this page ({len(corrections):,})", str(folder))]
         return [*found, *(corrected if folder.exists() else [])]
 
     def find(self, given: str | None) -> Path:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from training.config.commands import (
     VqaConfig,
 )
 from training.config.fit import FitSettings
-from training.config.model import CaptionerModel, VqaModel
+from training.config.model import RECURRENT, CaptionerModel, ModelSettings, VqaModel
 from training.config.options import options
 from training.config.task import CaptionSettings, EncoderSettings, VqaSettings
 
@@ -71,7 +72,7 @@ CONFIGS = [
                    "photos": 7, "epochs": 3}),
     (ShareConfig, {"model": "m", "out": Path("o"), "note": "free"}),
 ]  # fmt: skip
-KINDS = [config for config, _ in COMMANDS.values()]
+CONFIGS = [config for config, _ in COMMANDS.values()]
 
 
 def parsed(config, words):
@@ -91,14 +92,14 @@ def test_every_option_comes_through_python_and_the_command_line(config, given):
     assert parsed(config, made.arguments()) == made
 
 
-@pytest.mark.parametrize("config", KINDS)
+@pytest.mark.parametrize("config", CONFIGS)
 def test_together_those_configs_set_every_option_to_another_value_than_its_default(config):
     given = [values for kind, values in CONFIGS if kind is config]
     for name, option in options(config).items():
         assert any(values.get(name, option.default) != option.default for values in given), name
 
 
-@pytest.mark.parametrize("config", KINDS)
+@pytest.mark.parametrize("config", CONFIGS)
 def test_every_option_has_its_help_and_every_command_says_what_it_does(config):
     assert config.__doc__ and all(option.help for option in options(config).values())
 
@@ -198,3 +199,10 @@ def test_help_waits_for_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert "--learning-rate" in done.stdout
     assert not {"torch", "numpy", "gradio", "timm"} & set(done.stdout.split())
+
+
+def test_the_recurrent_options_are_those_of_the_network_with_its_defaults():
+    from encoders.recurrent import RecurrentSettings  # PyTorch, which no config imports
+
+    defaults = {field.name: field.default for field in fields(RecurrentSettings)}
+    assert tuple(defaults) == RECURRENT and ModelSettings().recurrent == defaults
