@@ -107,7 +107,8 @@ def photo_alarms(paths: Sequence[Path]) -> list[Alarm]:
     return [Alarm(
         "pixels",
         f"{len(flat)} of {len(sampled)} photos looked at are nearly one colour (the pixels of {printable(path)} go "
-        f"from {low:.0f} to {high:.0f} of 0 to 255); look at the files: they may be masks, or badly converted from 16 bits.",
+        f"from {low:.0f} to {high:.0f} of 0 to 255); look at the files: they may be masks, or badly converted "
+        "from 16 bits.",
     )]  # fmt: skip
 
 
