@@ -54,8 +54,8 @@ class SaidFile:
         except (ValueError, KeyError, TypeError, RecursionError):
             pass
         raise SettingError(
-            f"line {number} of {printable(self.path)} is not a whole caption of an earlier run; delete that line or choose "
-            "another --out."
+            f"line {number} of {printable(self.path)} is not a whole caption of an earlier run; delete that line or "
+            "choose another --out."
         )
 
     def _take_away(self, unfinished: bytes, number: int) -> None:
@@ -78,6 +78,6 @@ class SaidFile:
         except OSError as error:
             os.ftruncate(self._file.fileno(), size)
             raise WriteError(
-                f"{printable(self.path)} cannot be added to ({error.strerror or error}); what it holds is whole: make room "
-                "and run the same command again."
+                f"{printable(self.path)} cannot be added to ({error.strerror or error}); what it holds is whole: make "
+                "room and run the same command again."
             ) from None

@@ -116,7 +116,7 @@ def inside_html(session: PhotoSession | None, compared: Mapping[str, Captioner] 
     return (f"{STYLE}<h2>“{html.escape(session.caption.text)}”, as its {found.cell.upper()} said it</h2>"
             f"<p>{NOTES.get(found.cell, '')} Each field of a strip is one unit: the darker, the more open.</p>"
             f"<div class='inside'>{''.join(cards)}</div>{reach_html(words, found.gradient)}"
-            f"{comparison_html(compared or {}, seen.photo)}")  # fmt: skip
+            f"{comparison_html(compared or {}, session.photo)}")  # fmt: skip
 
 
 def inside_panel(site: Site, session: gr.State, tab: gr.Tab) -> None:

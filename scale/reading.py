@@ -122,8 +122,8 @@ def _in_tar(archive: str, file: BinaryIO) -> Iterator[Found]:
                 else:
                     yield PhotoRead(name, tar.extractfile(info).read())
     except tarfile.TarError as error:
-        yield Unreadable(archive, f"{printable(archive)} is cut short or damaged ({error}): what is whole before that was "
-                                  "read; copy it again.")  # fmt: skip
+        yield Unreadable(archive, f"{printable(archive)} is cut short or damaged ({error}): what is whole before "
+                                  "that was read; copy it again.")  # fmt: skip
 
 
 def _in_parquet(archive: str, file: BinaryIO, base: str, column: str | None) -> Iterator[Found]:

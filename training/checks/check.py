@@ -10,7 +10,7 @@ from training.tasks.question_data import Questions
 from vqa.answers import AnswerSet
 
 from .photo_files import MAX_EXAMPLES, CheckProgress, find_duplicates, find_unopenable, photos_by_split
-from .report import Copies, ModelFit, Needs, Photos, Report, Skipped, leak_sentence
+from .report import Duplicates, ModelFit, Needs, Photos, Report, Skipped, leak_sentence
 from .wording import answering, texts_of, unknown_share, wording
 
 MAX_MISSING = 0.5  # of the photos, or of the questions; beyond these shares a run would be ruined
@@ -26,7 +26,7 @@ MISSING = ("images are missing", "image names fit more than one photo", "image n
 class QuickReport:
     """The result of `check_quickly`; fields as of `Report`."""
 
-    copies: Copies
+    copies: Duplicates
     prospect: ModelFit
     stops: tuple[str, ...]
 
@@ -116,7 +116,7 @@ def _prospect(found: Dataset | Questions, model) -> ModelFit:
     )
 
 
-def faults(found: Dataset | Questions, copies: Copies, prospect: ModelFit | None) -> list[str]:
+def faults(found: Dataset | Questions, copies: Duplicates, prospect: ModelFit | None) -> list[str]:
     """Sentences on what would ruin a run: what it is, how much, what to do."""
     sentences, missing, records = [], _missing(found), len(found.records)
     what = f"{missing + records:,} photos"

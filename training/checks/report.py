@@ -52,7 +52,7 @@ class Leak:
 
 
 @dataclass(frozen=True)
-class Copies:
+class Duplicates:
     """Photos that are the same file, byte for byte, whatever their names.
 
     Attributes:
@@ -114,7 +114,7 @@ class Answering:
 
 
 @dataclass(frozen=True)
-class Prospect:
+class ModelFit:
     """How the data suit the model that would be trained.
 
     Attributes:
@@ -168,10 +168,10 @@ class Report:
     format: str
     photos: Photos
     left_out: dict[str, Skipped]
-    copies: Copies
+    copies: Duplicates
     wording: Wording
     answering: Answering | None
-    prospect: Prospect | None
+    prospect: ModelFit | None
     needs: Needs | None
     stops: tuple[str, ...]
 

@@ -73,7 +73,7 @@ def _locked(out: Path) -> Iterator[None]:
 
 
 def _change(out: Path, **changes) -> None:
-    """Where the disk is full, the status stays as it was: the run itself says so, if it must end."""
+    """Update fields of the status. A full disk is ignored here: the run itself reports it."""
     status = read_status(out)
     if status:
         with suppress(WriteError):

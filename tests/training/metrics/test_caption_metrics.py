@@ -104,7 +104,7 @@ def test_a_java_that_does_not_work_gives_none(tmp_path, monkeypatch, knows_of_it
     assert caption_scores(CANDIDATES, REFERENCES, meteor=True)["meteor"] is None
 
 
-@pytest.mark.parametrize(("said", "references"), [([], []), (["a"], []), (["a"], [[]]), (["a"], [["b"], ["c"]])])
+@pytest.mark.parametrize(("candidates", "references"), [([], []), (["a"], []), (["a"], [[]]), (["a"], [["b"], ["c"]])])
 def test_what_cannot_be_scored_is_refused(candidates, references):
     with pytest.raises(SettingError, match="cannot be scored"):
         caption_scores(candidates, references)
