@@ -150,7 +150,7 @@ def _connected(workers: int | None, address: str | None) -> Iterator[int]:
             if address:
                 ray.init(address, **quiet)
             else:
-                ray.init(num_cpus=workers, include_dashboard=False, **quiet)
+                ray.init("local", num_cpus=workers, include_dashboard=False, **quiet)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = printable(address) if address else "Ray"
         raise SettingError(f"{where} cannot be used ({_last_line(error)}); see `ray status`, and that it is the same "

@@ -1,6 +1,7 @@
 """The options of `--engine ray`, which command lines share, and what such a run says."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from runtime.bundled import is_bundled
 from runtime.command import SOME_FAILED, print_error
 from runtime.errors import SettingError, printable
 from runtime.installed import require_ray
@@ -55,6 +57,8 @@ def run_at_scale(
     from .parts import parts_of
     from .reading import check_column
 
+    if not is_bundled(job.model):
+        job = replace(job, model=str(Path(job.model).absolute()))  # workers may be elsewhere
     parts = parts_of(sources)
     check_column(parts, column)
     photos = bad = 0

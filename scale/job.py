@@ -20,7 +20,7 @@ Rows: TypeAlias = list[dict]
 
 
 class Job(Protocol):
-    """A model and what is asked of it. It is sent to other processes before the model is loaded.
+    """A model and what is asked of it, a dataclass. It is sent to other processes before the model is loaded.
 
     Attributes:
         model: its folder, or a bundled model's name.
