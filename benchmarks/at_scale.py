@@ -37,7 +37,6 @@ from runtime.command import print_error
 from scale.parts import parts_of
 from scale.reading import photos_of
 
-SHARD = 250  # photos
 SIDES = (0, 1024, 3464)  # of photos whose steps are timed: as they are, as the web has them, 12 megapixels
 STEPS = ("reading", "decoding", "resizing", "encoder", "words", "writing")
 MOMENTS = (0.0, 0.2, 0.4, 0.6, 0.8)  # of the parts that are done
@@ -52,13 +51,13 @@ def enlarged(photos: Path, folder: Path, side: int) -> Path:
     return folder
 
 
-def make_shards(photos: Path, folder: Path, count: int, bad: int = 0) -> Path:
+def make_shards(photos: Path, folder: Path, count: int, shard: int, bad: int = 0) -> Path:
     """Tar shards of the photos, repeated under other names, `bad` of them no photos."""
     files, every = sorted(photos.glob("*.jpg")), count // bad if bad else count + 1
     folder.mkdir(parents=True)
-    for first in range(0, count, SHARD):
-        with tarfile.open(folder / f"{first // SHARD:05}.tar", "w") as tar:
-            for number in range(first, min(first + SHARD, count)):
+    for first in range(0, count, shard):
+        with tarfile.open(folder / f"{first // shard:05}.tar", "w") as tar:
+            for number in range(first, min(first + shard, count)):
                 content = b"no photo" if number % every == every - 1 else files[number % len(files)].read_bytes()
                 info = tarfile.TarInfo(f"{number:09}.jpg")
                 info.size = len(content)
@@ -130,7 +129,7 @@ def watched(process: subprocess.Popen, done, count: int) -> dict:
             "seconds": round(ended - began, 1), "memory_at_a_quarter": quarter, "memory_at_the_end": last}  # fmt: skip
 
 
-def stages(photos: Path, folder: Path, count: int) -> dict:
+def stages(photos: Path, folder: Path, count: int, shard: int) -> dict:
     """Milliseconds of a processor that a photo takes at each step of a worker's, in this process."""
     os.environ["OMP_NUM_THREADS"] = "1"  # as in a worker
     model, spent, rows = captioner.load(), dict.fromkeys(STEPS, 0.0), []
@@ -142,7 +141,7 @@ def stages(photos: Path, folder: Path, count: int) -> dict:
         spent[step] += time.process_time() - began
         return made
 
-    for part in parts_of([str(make_shards(photos, folder / "shards", count))]):
+    for part in parts_of([str(make_shards(photos, folder / "shards", count, shard))]):
         found = photos_of(part)
         while batch := timed("reading", lambda found=found: list(islice(found, BATCH))):
             opened = [timed("decoding", open_photo, photo) for photo in batch]
@@ -154,12 +153,12 @@ def stages(photos: Path, folder: Path, count: int) -> dict:
     return {step: round(1000 * seconds / count, 2) for step, seconds in spent.items()}
 
 
-def speed(photos: Path, folder: Path, count: int, workers: int) -> Iterator[dict]:
-    shards = make_shards(photos, folder / "shards", count)
+def speed(photos: Path, folder: Path, count: int, shard: int, workers: int) -> Iterator[dict]:
+    shards = make_shards(photos, folder / "shards", count, shard)
     plain, out = folder / "plain.jsonl", folder / "rows"
     tars = sorted(shards.iterdir())
     lines = lambda: plain.read_bytes().count(b"\n") if plain.exists() else 0  # noqa: E731
-    parts = lambda: min(count, SHARD * len(list(out.glob("part-*.parquet"))))  # noqa: E731
+    parts = lambda: min(count, shard * len(list(out.glob("part-*.parquet"))))  # noqa: E731
     found = {"plain": watched(start(*tars, "--out", plain, "--n", 1), lines, count)}
     yield {"run": "plain", "photos": count, **found["plain"]}
     found["ray"] = watched(start_ray(shards, out, workers), parts, count)
@@ -167,8 +166,8 @@ def speed(photos: Path, folder: Path, count: int, workers: int) -> Iterator[dict
     yield {"ray_to_plain": round(found["ray"]["photos_a_second"] / found["plain"]["photos_a_second"], 3)}
 
 
-def kills(photos: Path, folder: Path, count: int, bad: int, workers: int) -> Iterator[dict]:
-    shards = make_shards(photos, folder / "few", count, bad)
+def kills(photos: Path, folder: Path, count: int, shard: int, bad: int, workers: int) -> Iterator[dict]:
+    shards = make_shards(photos, folder / "few", count, shard, bad)
     start_ray(shards, folder / "undisturbed", workers).wait()
     rows = parquet.read_table(folder / "undisturbed")
     wrong = sum(error is not None for error in rows["error"].to_pylist())
@@ -176,10 +175,11 @@ def kills(photos: Path, folder: Path, count: int, bad: int, workers: int) -> Ite
     for victim in ("worker", "run"):
         for moment in MOMENTS:
             out = folder / f"{victim}-{moment}"
-            process, total = start_ray(shards, out, workers), -(-count // SHARD)
+            process, total = start_ray(shards, out, workers), -(-count // shard)
             while len(list(out.glob("part-*.parquet"))) < moment * total or not list(out.glob(".part-*.writing")):
-                time.sleep(0.1)
-            time.sleep(1)
+                if process.poll() is not None:
+                    raise SystemExit("the run ended before it could be killed; give more photos, or smaller shards.")
+                time.sleep(0.05)
             if victim == "worker":
                 workers_of(process)[0].kill()
             else:
@@ -195,6 +195,7 @@ def main() -> None:
     parser.add_argument("images", type=Path, help="a folder of .jpg")
     parser.add_argument("--stages", type=int, default=1_000, help="photos whose steps are timed; 0 leaves it out")
     parser.add_argument("--photos", type=int, default=20_000, help="to time; 0 leaves it out")
+    parser.add_argument("--shard", type=int, default=250, help="photos of a shard")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--kills", type=int, default=5_000, help="photos of each killed run; 0 leaves these out")
     parser.add_argument("--bad", type=int, default=100, help="of these, no photos")
@@ -204,17 +205,17 @@ def main() -> None:
         for side in SIDES if given.stages else ():
             images = enlarged(given.images, folder / f"{side}", side) if side else given.images
             size = sum(file.stat().st_size for file in images.glob("*.jpg")) / len(list(images.glob("*.jpg")))
-            found = stages(images, folder / f"stages-{side}", given.stages)
+            found = stages(images, folder / f"stages-{side}", given.stages, given.shard)
             print(
                 json.dumps({"side": side or "as given", "kb_a_photo": round(size / 1000), "ms_a_photo": found}),
                 flush=True,
             )
         if given.photos:
             print_error(f"{given.photos:,} photos, {os.cpu_count()} cores ...")
-            for line in speed(given.images, folder, given.photos, given.workers):
+            for line in speed(given.images, folder, given.photos, given.shard, given.workers):
                 print(json.dumps(line), flush=True)
         if given.kills:
-            for line in kills(given.images, folder, given.kills, given.bad, given.workers):
+            for line in kills(given.images, folder, given.kills, given.shard, given.bad, given.workers):
                 print(json.dumps(line), flush=True)
 
 
