@@ -114,15 +114,12 @@ def _report(name: str, result, *, json_lines: bool, out: SaidFile | None, alone:
 
 
 def _draw(photo: Path, caption, preprocessing, target: Path) -> None:
-    from encoders.heatmap import strip
+    from encoders.heatmap import save_picture, strip
     from encoders.images import open_photo
 
     looks = [(w.text, w.probability, p) for w, p in zip(caption.words, caption.attention, strict=True)]
     picture = strip(open_photo(photo), caption.text, looks, preprocessing)
-    try:
-        picture.save(target)
-    except (OSError, ValueError) as error:
-        raise SettingError(f"the picture cannot be saved as {printable(target)} ({error}); name a .png file.") from None
+    save_picture(picture, target)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,13 @@
 """Where a model looked, laid over the photo: bright and warm where it looked, dim elsewhere."""
 
+import io
+from pathlib import Path
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from runtime.atomic import atomic_write
+from runtime.errors import SettingError, printable
 
 from .images import Preprocessing
 
@@ -77,3 +83,17 @@ def _wrapped(text: str, width: int, size: int) -> list[str]:
         else:
             lines[-1] = longer
     return lines
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a picture whole, of the kind that its name says.
+
+    Raises:
+        SettingError: the name says none. WriteError: it cannot be written; what was there still is.
+    """
+    try:
+        picture.save(buffer := io.BytesIO(), Image.registered_extensions()[path.suffix.lower()])
+    except (KeyError, OSError, ValueError):  # KeyError: of a kind that is only read, or of none
+        raise SettingError(f"the picture cannot be saved as {printable(path)}; name a .png file.") from None
+    with atomic_write(path) as file:
+        file.write(buffer.getbuffer())

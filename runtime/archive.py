@@ -74,7 +74,9 @@ def unpack(zip_path: str | Path, folder: str | Path, *, limits: ArchiveLimits | 
     except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeError, NotImplementedError) as error:
         raise DataError(f"{name} is no zip, or a damaged one ({error}); pack or copy it again.") from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{name} cannot be unpacked ({getattr(error, 'strerror', None) or error}).") from None
+        raise DataError(
+            f"{name} cannot be unpacked ({getattr(error, 'strerror', None) or error}); make room, or pack it again."
+        ) from None
     return folder
 
 
@@ -92,8 +94,8 @@ def _extract(zip_path: Path, folder: Path, limits: ArchiveLimits) -> None:
             (folder / target).parent.mkdir(parents=True, exist_ok=True)
             written = _write(archive, info, folder / target, min(max_bytes, limits.member_bytes))
             if written is None:
-                raise DataError(f"{name} unpacks to more than is allowed, at {printable(info.filename)}; split it, or "
-                                "leave out what is not a photo or a text.")  # fmt: skip
+                raise DataError(f"{name} unpacks to more than is allowed, at {printable(info.filename)}; split it, leave "
+                                "out what is not a photo or a text, or make room.")  # fmt: skip
             max_bytes -= written
 
 

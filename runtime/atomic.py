@@ -4,6 +4,7 @@ Writing in place would lose both when the process is killed or the disk fills. S
 name, is flushed to the disk itself, and takes the old one's place by a rename, which is one step.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import WriteError, printable
+
+FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 @contextmanager

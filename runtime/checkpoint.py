@@ -38,11 +38,26 @@ def save_folder(folder, *, kind: str, config: dict, tensors: "dict[str, Tensor]"
     """
     from safetensors.torch import save_file
 
-    folder = Path(folder).resolve()  # through a link, and with a name even where `.` is given
     state_dict = {
         name: t.detach().cpu().to(dtype if dtype and t.is_floating_point() else t.dtype).contiguous()
         for name, t in tensors.items()
     }
+    folder = Path(folder).resolve()  # through a link, and with a name even where `.` is given
+    with new_folder(folder) as new:
+        write_json(new / CONFIG, {"format": FORMAT, "kind": kind, **config})
+        save_file(state_dict, new / WEIGHTS)
+        (new / WEIGHTS).chmod((new / CONFIG).stat().st_mode)  # safetensors lets nobody but the owner read
+    return folder
+
+
+@contextmanager
+def new_folder(folder) -> Iterator[Path]:
+    """A folder to fill, which takes the place of the model in `folder` when the block ends, and never where it raises.
+
+    Raises:
+        ModelError: the folder cannot be written, or is somebody's folder of other things.
+    """
+    folder = Path(folder).resolve()
     try:
         if folder.exists() and not (folder / CONFIG).is_file() and (not folder.is_dir() or any(folder.iterdir())):
             raise ModelError(f"{printable(folder)} holds something else than a model; give a new folder.")
@@ -52,18 +67,15 @@ def save_folder(folder, *, kind: str, config: dict, tensors: "dict[str, Tensor]"
         ) as temporary:
             new = Path(temporary, "new")
             new.mkdir()
-            write_json(new / CONFIG, {"format": FORMAT, "kind": kind, **config})
-            save_file(state_dict, new / WEIGHTS)
-            (new / WEIGHTS).chmod((new / CONFIG).stat().st_mode)  # safetensors lets nobody but the owner read
-            sync(new / WEIGHTS)
+            yield new
+            for file in new.iterdir():
+                sync(file)
             _replace_folder(new, folder, backup=Path(temporary, "old"))
             sync(folder.parent)
     except (OSError, WriteError, SafetensorError) as error:
         error = error.__cause__ if isinstance(error, WriteError) else error
-        raise ModelError(
-            f"{printable(folder)} cannot be written ({error}); make room or give another folder."
-        ) from error
-    return folder
+        why = getattr(error, "strerror", None) or error
+        raise ModelError(f"{printable(folder)} cannot be written ({why}); make room or give another folder.") from error
 
 
 def _replace_folder(new: Path, folder: Path, *, backup: Path) -> None:

@@ -1,6 +1,7 @@
 """What the command lines share: a user's mistake becomes one sentence on standard error, never a traceback."""
 
 import atexit
+import errno
 import os
 import sys
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from .atomic import FULL
 from .errors import GlimpseError, printable
 
 DONE, SOME_FAILED, USAGE_ERROR = 0, 1, 2
@@ -27,7 +29,7 @@ def run(app: Callable[[], None]) -> NoReturn:
     status = exit_status(app)
     threading._shutdown()  # waits for threads, as Python does before it calls what is registered with atexit
     atexit._run_exitfuncs()
-    with suppress(BrokenPipeError):
+    with suppress(OSError):  # which was told
         sys.stdout.flush()
     os._exit(status)
 
@@ -47,6 +49,12 @@ def exit_status(app: Callable[[], None]) -> int:
         return 130
     except BrokenPipeError:  # whoever read our output has had enough, as `| head` has
         return SOME_FAILED
+    except OSError as error:
+        if error.errno not in (*FULL, errno.EROFS):
+            raise
+        what = "the output" if error.filename is None else printable(error.filename)
+        print_error(f"error: {what} cannot be written ({error.strerror}); make room, or name another place.")
+        return USAGE_ERROR
     except SystemExit as end:
         return end.code or DONE
     return DONE

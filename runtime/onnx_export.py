@@ -99,11 +99,6 @@ def register_graphs(folder: Path, names: Sequence[str], **about) -> None:
     update_config(folder, onnx={"format": GRAPHS_FORMAT, **about, "files": files})
 
 
-def unregister_graphs(folder: Path) -> None:
-    """Let a model's config say nothing of graphs: PyTorch is then used."""
-    update_config(folder, onnx=None)
-
-
 def require_writable(folder: Path) -> Path:
     """The folder, if its files can be replaced.
 

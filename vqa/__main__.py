@@ -89,16 +89,13 @@ def _report(photo: Path, question: str | None, result, *, json_lines: bool, alon
 
 def _draw(photo: Path, answered: list, preprocessing, target: Path) -> None:
     """A tile for each glimpse of each question, labelled with the best answer."""
-    from encoders.heatmap import strip
+    from encoders.heatmap import save_picture, strip
     from encoders.images import open_photo
 
     title = "   ".join(f"{printable(question)} {_best(answers)}" for question, answers in answered)
     looks = [(_best(answers), answers[0].probability, p) for _, answers in answered for p in answers[0].attention]
     picture = strip(open_photo(photo), title, looks, preprocessing)
-    try:
-        picture.save(target)
-    except (OSError, ValueError) as error:
-        raise SettingError(f"the picture cannot be saved as {printable(target)} ({error}); name a .png file.") from None
+    save_picture(picture, target)
 
 
 def _best(answers: list) -> str:

@@ -111,7 +111,10 @@ def test_a_photo_that_cannot_be_opened(command, tmp_path):
     [
         ([], "there is no question; ask it behind the photo"),
         (["what?", "--top", "0"], "top is 0; ask for at least 1 answer"),
-        (["what?", "--attention", "nowhere/at/all.png"], "the picture cannot be saved as nowhere/at/all.png"),
+        (
+            ["what?", "--attention", "nowhere/at/all.png"],
+            "nowhere/at/all.png cannot be written (No such file or directory); make room",
+        ),
         (["what?", "--attention", "picture.xyz"], "the picture cannot be saved as picture.xyz"),
     ],
 )

@@ -4,7 +4,6 @@ Through the file and not as mapped memory: so a process stays as small for 8,000
 runs full is an error and not the end of the process. The file is numpy's own .npy, so `numpy.load` reads it too.
 """
 
-import errno
 import os
 import shutil
 import weakref
@@ -18,9 +17,9 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from runtime.atomic import DISK_FULL
 from runtime.errors import DataError, WriteError, printable
 
-DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 FREE_SPACE_HINT = "free some space, or name another disk with --cache."
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class RunLog:
                 path.unlink(missing_ok=True)
             elif path.exists():
                 os.truncate(path, min(path.stat().st_size, sizes.get(name, path.stat().st_size)))
+        self._hook, threading.excepthook = threading.excepthook, self._unless_told
         self.board = SummaryWriter(out / "tensorboard", purge_step=None if sizes is None else step + 1)
 
     def sizes(self) -> dict[str, int]:
@@ -48,3 +50,9 @@ class RunLog:
     def close(self) -> None:
         with contextlib.suppress(OSError):  # a full disk, of which the run has told
             self.board.close()
+        threading.excepthook = self._hook
+
+    def _unless_told(self, failed: threading.ExceptHookArgs) -> None:
+        """The thread in which TensorBoard writes shows what ends it; `scalar` then raises the same."""
+        if not (issubclass(failed.exc_type, OSError) and type(failed.thread).__module__.startswith("tensorboard.")):
+            self._hook(failed)

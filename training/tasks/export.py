@@ -17,9 +17,9 @@ from captioner import Captioner, SearchSettings
 from captioner.network import CaptionNetwork
 from encoders.text import START
 from runtime.bundled import resolve_model
-from runtime.checkpoint import CONFIG, WEIGHTS, model_folder, read_config
-from runtime.errors import ModelError, SettingError, printable
-from runtime.onnx_export import register_graphs, require_writable, unregister_graphs
+from runtime.checkpoint import CONFIG, WEIGHTS, model_folder, new_folder, read_config
+from runtime.errors import ModelError, printable
+from runtime.onnx_export import register_graphs, require_writable
 from vqa import Answerer
 from vqa.network import AnswerNetwork
 
@@ -79,36 +79,25 @@ def export_model(model: str | Path, out: Path | None, photos: Sequence[Image.Ima
     """Make a model's graphs, in its own folder or in a copy of it, and compare both engines on photos.
 
     Raises:
-        ModelError: the model cannot be read or said in ONNX, or the graphs give something else than PyTorch.
-        SettingError: the folder cannot be written to.
+        ModelError: the model cannot be read or said in ONNX, the graphs give something else than PyTorch, or the
+            folder cannot be written.
+        SettingError: the model's own folder is closed to us.
     """
     source = model_folder(resolve_model(model))
     kind = read_config(source)["kind"]
     if kind not in ("captioner", "vqa"):
         raise ModelError(f"{printable(source)} holds a model of kind {kind!r}; give a captioner or a VQA model.")
-    in_place = out is None or out.resolve() == source.resolve()
-    folder = require_writable(source if in_place else _copied(source, out))
-    compared = (_export_captioner if kind == "captioner" else _export_answerer)(folder, photos)
-    if not compared.logits < TOLERANCE:  # nan too
-        unregister_graphs(folder)
-        raise ModelError(
-            f"the graphs of {printable(folder)} differ from PyTorch by {compared.logits:.2g} in a logit, above "
-            f"{TOLERANCE}; use this model with PyTorch."
-        )
-    return folder, compared
-
-
-def _copied(source: Path, out: Path) -> Path:
-    """A copy of a model folder, to hold graphs."""
-    if out.exists() and not (out / CONFIG).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise SettingError(f"{printable(out)} holds something else than a model; give a new folder.")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    folder = require_writable(source) if out is None else Path(out)
+    with new_folder(folder) as new:
         for name in (WEIGHTS, CONFIG):
-            shutil.copyfile(source / name, out / name)
-    except OSError as error:
-        raise SettingError(f"{printable(out)} cannot be written ({error}); make room or give another folder.") from None
-    return out
+            shutil.copyfile(source / name, new / name)
+        compared = (_export_captioner if kind == "captioner" else _export_answerer)(new, photos)
+        if not compared.logits < TOLERANCE:  # nan too
+            raise ModelError(
+                f"the graphs of {printable(source)} differ from PyTorch by {compared.logits:.2g} in a logit, above "
+                f"{TOLERANCE}; use this model with PyTorch."
+            )
+    return folder, compared
 
 
 def _export_captioner(folder: Path, photos: Sequence[Image.Image]) -> Comparison:

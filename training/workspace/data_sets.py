@@ -1,6 +1,8 @@
 """The data sets that the page may train on: those of its workspace and of one more folder, and nothing else."""
 
+import errno
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +14,7 @@ from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from runtime.archive import ArchiveLimits, unpack
-from runtime.errors import DataError, SettingError, printable
+from runtime.errors import DataError, SettingError, WriteError, printable
 from training.checks.report import Report
 
 from .corrections import Corrections
@@ -66,15 +68,24 @@ class DataSets:
         """Unpack an uploaded zip as a data set, under its name or the next one free. At most half the disk is taken.
 
         Raises:
-            DataError: as `unpack` does.
+            DataError: as `unpack` does. WriteError: the disk is full, or cannot be written.
         """
-        self.uploads.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^\w-]+", "-", Path(file).stem).strip("-")[:MAX_NAME] or "data"
         names = (name, *(f"{name}-{n}" for n in range(2, 1000)))
-        with FileLock(self.uploads / ".lock"):  # or another server takes the same name meanwhile
-            most = min(ArchiveLimits.total_bytes, shutil.disk_usage(self.uploads).free // 2)
-            free_name = next(name for name in names if not (self.uploads / name).exists())
-            return unpack(file, self.uploads / free_name, limits=ArchiveLimits(total_bytes=most))
+        try:
+            self.uploads.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.uploads / ".lock"):  # or another server takes the same name meanwhile
+                free = shutil.disk_usage(self.uploads).free
+                if free // 2 < Path(file).stat().st_size:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                most = min(ArchiveLimits.total_bytes, free // 2)
+                free_name = next(name for name in names if not (self.uploads / name).exists())
+                return unpack(file, self.uploads / free_name, limits=ArchiveLimits(total_bytes=most))
+        except OSError as error:
+            raise WriteError(
+                f"{printable(self.uploads)} cannot take the data set ({error.strerror or error}); make room, or start "
+                "the page with another --workspace."
+            ) from None
 
 
 def run_check(data: Path, kind: str, start_from: str | Path | None, *, count: int, tune: bool) -> Report:

@@ -33,14 +33,17 @@ def test_graphs_that_differ_from_pytorch_are_not_used(tmp_path, monkeypatch):
     monkeypatch.setattr(training.tasks.export, "TOLERANCE", 0.0)
     with pytest.raises(ModelError, match=r"differ from PyTorch by .* in a logit, above 0\.0; use this model"):
         export_model(model, None, PHOTOS[:1])
-    assert not read_config(model)["onnx"] and captioner.load(model).network
+    assert "onnx" not in read_config(model) and captioner.load(model).network
+    with pytest.raises(ModelError, match="differ from PyTorch"):
+        export_model(model, tmp_path / "copy", PHOTOS[:1])
+    assert list(tmp_path.iterdir()) == [model], "nothing half made is left"
 
 
 def test_folders_that_cannot_take_graphs_are_refused(tmp_path, monkeypatch):
     model = small_captioner().save(tmp_path / "model")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "letter.txt").write_text("dear")
-    with pytest.raises(SettingError, match="other holds something else than a model; give a new folder"):
+    with pytest.raises(ModelError, match="other holds something else than a model; give a new folder"):
         export_model(model, tmp_path / "other", PHOTOS)
 
     def read_only(self, *args, **how):
