@@ -1,7 +1,8 @@
 """Time of a decoder's step and of a training step with each recurrent cell, against the LSTM's in the same run.
 
 A step as in a beam search (3 rows) and as in training (160 rows, forward and backward), 64 x 384 features, 512 hidden
-units, 2,500 words, float32. The variants take turns with the LSTM, so that a busy machine slows both.
+units, 2,500 words, float32. Seconds are the processor's own, and the variants take turns with the LSTM, so that a busy
+machine slows both alike.
 
     python benchmarks/recurrent_cells.py
 """
@@ -29,19 +30,19 @@ def searching(decoder: Decoder, steps: int = 20) -> float:
     """Milliseconds a step of three beams of one photo."""
     with torch.inference_mode():
         state = decoder.start(torch.randn(1, GRID, FEATURES)).select(torch.zeros(1, 3, dtype=torch.long))
-        start = time.perf_counter()
+        start = time.process_time()
         for _ in range(steps):
             _, state = decoder.step(torch.tensor([5, 6, 7]), state)
-    return (time.perf_counter() - start) / steps * 1000
+    return (time.process_time() - start) / steps * 1000
 
 
 def training(decoder: Decoder, words: int = 6) -> float:
     """Milliseconds a word of five captions of 32 photos, forward and backward."""
     tokens = torch.randint(4, WORDS, (PHOTOS, 5, words))
     features, lengths = torch.randn(PHOTOS, GRID, FEATURES), torch.full((PHOTOS, 5), words)
-    start = time.perf_counter()
+    start = time.process_time()
     decoder(features, tokens, lengths)[0].logsumexp(1).mean().backward()
-    return (time.perf_counter() - start) / (words - 1) * 1000
+    return (time.process_time() - start) / (words - 1) * 1000
 
 
 def main() -> None:
