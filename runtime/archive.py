@@ -94,8 +94,8 @@ def _extract(zip_path: Path, folder: Path, limits: ArchiveLimits) -> None:
             (folder / target).parent.mkdir(parents=True, exist_ok=True)
             written = _write(archive, info, folder / target, min(max_bytes, limits.member_bytes))
             if written is None:
-                raise DataError(f"{name} unpacks to more than is allowed, at {printable(info.filename)}; split it, leave "
-                                "out what is not a photo or a text, or make room.")  # fmt: skip
+                raise DataError(f"{name} unpacks to more than is allowed, at {printable(info.filename)}; split it, "
+                                "leave out what is not a photo or a text, or make room.")  # fmt: skip
             max_bytes -= written
 
 
