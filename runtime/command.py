@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from .atomic import FULL
+from .atomic import DISK_FULL
 from .errors import GlimpseError, printable
 
 DONE, SOME_FAILED, USAGE_ERROR = 0, 1, 2
@@ -50,7 +50,7 @@ def exit_status(app: Callable[[], None]) -> int:
     except BrokenPipeError:  # whoever read our output has had enough, as `| head` has
         return SOME_FAILED
     except OSError as error:
-        if error.errno not in (*FULL, errno.EROFS):
+        if error.errno not in (*DISK_FULL, errno.EROFS):
             raise
         what = "the output" if error.filename is None else printable(error.filename)
         print_error(f"error: {what} cannot be written ({error.strerror}); make room, or name another place.")

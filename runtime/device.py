@@ -1,6 +1,9 @@
 """What this machine computes on: the device and the precision, chosen once, at the edge."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
+from torch import nn
 
 
 def best_device() -> torch.device:
@@ -24,3 +27,12 @@ def autocast(device: torch.device, *, weights: torch.dtype = torch.float32) -> t
     """
     convert = weights == torch.float32 and bf16_is_fast(device)
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=convert)
+
+
+def depthwise_in_float32(network: nn.Module, device: torch.device) -> AbstractContextManager:
+    """A context to train `network` in: on a CPU, one with depthwise convolutions leaves autocast and keeps float32.
+
+    Their gradients take longer there in bfloat16: for EfficientNet-Lite2's last two stages 0.63 s a step, not 0.36.
+    """
+    slow = device.type == "cpu" and any(isinstance(m, nn.Conv2d) and m.groups > 1 for m in network.modules())
+    return torch.autocast(device.type, enabled=False) if slow else nullcontext()

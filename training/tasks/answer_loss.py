@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from encoders.text import PAD, UNK
+from runtime.device import depthwise_in_float32
 from vqa.network import AnswerNetwork
 
 
@@ -72,15 +73,21 @@ class AnswerLoss(nn.Module):
         self.answerer.encoder.train(mode and self.finetune_encoder)
         return self
 
+    def features(self, batch: VqaBatch) -> Tensor:
+        """Features (P, L, D) of the batch's photos."""
+        if not self.finetune_encoder:
+            return batch.photos
+        with depthwise_in_float32(self.answerer.encoder, batch.photos.device):
+            return self.answerer.encoder(batch.photos)
+
     def forward(self, batch: VqaBatch) -> Tensor:
-        features = self.answerer.encoder(batch.photos) if self.finetune_encoder else batch.photos
         tokens, blind = batch.tokens, None
         if self.word_dropout:
             lost = torch.rand(tokens.shape, device=tokens.device) < self.word_dropout
             tokens = tokens.masked_fill(lost & (tokens != PAD), UNK)
         if self.blind:
             blind = torch.rand(batch.lengths.shape, device=tokens.device) < self.blind
-        logits, _ = self.answerer(features, tokens, batch.lengths, blind)
+        logits, _ = self.answerer(self.features(batch), tokens, batch.lengths, blind)
         log_p = torch.log_softmax(logits.float()[batch.valid], dim=1)  # (N, A)
         soft_targets = batch.soft_targets[batch.valid]
         loss = -(soft_targets * log_p.gather(1, batch.answers[batch.valid])).sum()

@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 from captioner.network import CaptionNetwork
 from captioner.search import SearchSettings, search
 from encoders.text import END, PAD, START, UNK, pad
+from runtime.device import depthwise_in_float32
 from training.metrics.cider import CiderD
 
 
@@ -75,7 +76,10 @@ class CaptionLoss(nn.Module):
 
     def features(self, batch: CaptionBatch) -> Tensor:
         """Features (P, L, D) of the batch's photos."""
-        return batch.photos if self._encode is None else self._encode(batch.photos)
+        if self._encode is None:
+            return batch.photos
+        with depthwise_in_float32(self.captioner.encoder, batch.photos.device):
+            return self._encode(batch.photos)
 
 
 class LikelihoodLoss(CaptionLoss):
