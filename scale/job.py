@@ -38,7 +38,7 @@ class Job(Protocol):
         """Load the model: photos -> (photo, its rows or why it could not be opened), in the order given."""
 
 
-def name_of_model(job: Job) -> dict[str, str]:
+def model_checksums(job: Job) -> dict[str, str]:
     """What tells a model's weights from another's: the checksums of its files.
 
     Raises:
