@@ -68,10 +68,10 @@ def write_part(part: Part, file: Path, job: Job, work: Callable, *, column: str 
     photos = failed = 0
     rows: Rows = []
     with atomic_write(file, by=f"{platform.node()}-{os.getpid()}") as into, ParquetWriter(into, schema) as writer:
-        for photo, said in work(photos_of(part, column)):
-            photos, bad = photos + 1, isinstance(said, PhotoError)
+        for photo, result in work(photos_of(part, column)):
+            photos, bad = photos + 1, isinstance(result, PhotoError)
             failed += bad
-            made = [{"error": sentence(photo, said)}] if bad else said
+            made = [{"error": sentence(photo, result)}] if bad else result
             rows += [{"image": printable(photo.name)} | row for row in made]
             if len(rows) >= ROWS:
                 writer.write_table(pyarrow.Table.from_pylist(rows, schema))

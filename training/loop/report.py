@@ -83,5 +83,5 @@ def _change(out: Path, **changes) -> None:
 def _error(error: BaseException) -> RunError:
     if isinstance(error, GlimpseError):
         return RunError(error.code, str(error))
-    name, said = type(error).__name__, printable(" ".join(str(error).split()))[:MAX_LENGTH]
-    return RunError(name, f"the run ended with {name} ({said or 'no more is known'}); its output has the whole story.")
+    name, text = type(error).__name__, printable(" ".join(str(error).split()))[:MAX_LENGTH]
+    return RunError(name, f"the run ended with {name} ({text or 'no more is known'}); its output has the whole story.")
