@@ -27,12 +27,12 @@ Tokens = list[list[str]]  # for each photo, its captions with a space between to
 
 def java_tokens(captions: Tokens) -> Tokens:
     """What COCO's evaluation makes of the captions."""
-    rows = {photo: [{"caption": caption} for caption in said] for photo, said in enumerate(captions)}
+    rows = {photo: [{"caption": caption} for caption in texts] for photo, texts in enumerate(captions)}
     return list(PTBTokenizer().tokenize(rows).values())
 
 
 def our_tokens(captions: Tokens) -> Tokens:
-    return [[score_tokens(caption) for caption in said] for said in captions]
+    return [[score_tokens(caption) for caption in texts] for texts in captions]
 
 
 def timed(tokenizer: Callable[[Tokens], Tokens], captions: Tokens) -> tuple[Tokens, float]:
@@ -43,8 +43,8 @@ def timed(tokenizer: Callable[[Tokens], Tokens], captions: Tokens) -> tuple[Toke
 
 def scores(tokens: Tokens) -> dict[str, float]:
     """BLEU-4 and CIDEr-D, 0-100, of each photo's first caption against its others."""
-    candidates = {photo: said[:1] for photo, said in enumerate(tokens)}
-    references = {photo: said[1:] for photo, said in enumerate(tokens)}
+    candidates = {photo: texts[:1] for photo, texts in enumerate(tokens)}
+    references = {photo: texts[1:] for photo, texts in enumerate(tokens)}
     bleu, _ = Bleu(4).compute_score(references, candidates, verbose=0)
     cider, _ = Cider().compute_score(references, candidates)
     return {"bleu_4": round(100 * bleu[3], 3), "cider": round(100 * float(cider), 3)}

@@ -12,10 +12,10 @@ from rich.progress import Progress
 
 from runtime.command import SOME_FAILED, print_error, run
 from runtime.errors import PhotoError, SettingError, printable
-from scale.command import RAY, Address, ImageColumn, Workers, refuse_others, run_at_scale
+from scale.command import RAY, Address, ImageColumn, Workers, check_engine_options, run_at_scale
 
 from .album import photos_in
-from .said_file import SaidFile
+from .captions_file import CaptionsFile
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -48,7 +48,7 @@ def main(
     from .search import SearchSettings
 
     cluster = {"--workers": workers, "--address": address, "--image-column": image_column}
-    refuse_others(
+    check_engine_options(
         engine, out=out, only_ray=cluster, never_ray={"--json": json_lines, "--attention": attention, "--n": n}
     )
     if sample and beam is not None:
@@ -68,8 +68,8 @@ def main(
     sources = photos_in(photos)
     if attention and len(sources) > 1:
         raise SettingError(f"--attention draws one photo, not {len(sources)}; name a single one.")
-    said_file = SaidFile(out) if out else None  # better to fail now than after the first batch of photos
-    held = said_file.images if said_file else set()
+    captions_file = CaptionsFile(out) if out else None  # better to fail now than after the first batch of photos
+    held = captions_file.images if captions_file else set()
     todo = [photo for photo in sources if printable(photo) not in held]
     if held:
         print_error(f"{len(sources) - len(todo):,} of {len(sources):,} photos are in {printable(out)} already.")
@@ -78,7 +78,7 @@ def main(
     stream = captioner.stream(todo, settings)
     for photo, result in _with_bar(stream, len(todo)):
         failed += isinstance(result, PhotoError)
-        _report(printable(photo), result, json_lines=json_lines, out=said_file, alone=len(todo) == 1)
+        _report(printable(photo), result, json_lines=json_lines, out=captions_file, alone=len(todo) == 1)
         if attention and not isinstance(result, PhotoError):
             _draw(photo, result, captioner.preprocessing, attention)
     if failed:
@@ -97,7 +97,7 @@ def _with_bar(stream: Iterator, total: int) -> Iterator:
         yield from bar.track(stream, total, description="captioning")
 
 
-def _report(name: str, result, *, json_lines: bool, out: SaidFile | None, alone: bool) -> None:
+def _report(name: str, result, *, json_lines: bool, out: CaptionsFile | None, alone: bool) -> None:
     line = json.dumps(
         {"image": name, **({"error": str(result)} if isinstance(result, PhotoError) else result.to_json())}
     )

@@ -35,13 +35,13 @@ class Captions:
         captioner = load(self.model)
 
         def work(photos: Iterable) -> Iterator[tuple[object, list[dict] | PhotoError]]:
-            for photo, said in captioner.stream(photos, self.settings):
-                yield photo, [_row(said)] if isinstance(said, Caption) else said
+            for photo, result in captioner.stream(photos, self.settings):
+                yield photo, [_row(result)] if isinstance(result, Caption) else result
 
         return work
 
 
-def _row(said: Caption) -> dict:
-    row = said.to_json()
+def _row(result: Caption) -> dict:
+    row = result.to_json()
     del row["alternatives"]
     return row

@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UPLOAD, TOOLS = "/gradio_api/upload", "/gradio_api/mcp"
-LARGEST = 8 << 20  # bytes of a request that is no upload: 5,000 photos of an album, by name
-LARGEST_OF_TOOLS = 64 << 20  # which bring photos as text
-LARGEST_FIELD = 1 << 10  # bytes of what comes beside the files of an upload
+MAX_BODY = 8 << 20  # bytes of a request that is no upload: 5,000 photos of an album, by name
+MAX_TOOL_BODY = 64 << 20  # which bring photos as text
+MAX_FIELD = 1 << 10  # bytes of what comes beside the files of an upload
 RESERVE = 1 << 30  # bytes of the disk that uploads leave free, or a tenth of a small disk
 TOO_LARGE = "This request is larger than {:,} MB; upload files by /gradio_api/upload."
 NO_ROOM = "The server's disk has no room for this upload now; try again later, or with fewer files."
@@ -34,7 +34,7 @@ class Bodies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].rstrip("/") == UPLOAD:
             return await self.app(scope, receive, send)
-        most = LARGEST_OF_TOOLS if scope["path"].startswith(TOOLS) else LARGEST
+        most = MAX_TOOL_BODY if scope["path"].startswith(TOOLS) else MAX_BODY
         refusal = JSONResponse({"detail": TOO_LARGE.format(most >> 20)}, 413)
         length = Headers(scope=scope).get("content-length", "")
         if length.isdecimal() and int(length) > most:
@@ -87,7 +87,7 @@ class Parser(route_utils.GradioMultiPartParser):
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         part = self._current_part
-        if part.file is None and (part.field_name == "files" or len(part.data) + end - start > LARGEST_FIELD):
+        if part.file is None and (part.field_name == "files" or len(part.data) + end - start > MAX_FIELD):
             raise MultiPartException("An upload takes files, each with a name, and little beside them.")
         super().on_part_data(data, start, end)
 

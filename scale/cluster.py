@@ -15,18 +15,18 @@ from typing import NamedTuple
 
 from runtime.errors import GlimpseError, SettingError, printable
 
-from .folder import file_of
+from .folder import part_file
 from .job import Job, write_part
 from .parts import Part
 
-TRIES = 5  # workers that may end over one part
+MAX_ATTEMPTS = 5  # workers that may end over one part
 BLOCKS = 10_000  # pieces that Ray keeps account of; a part each, where there are no more
-PATIENCE = 10  # seconds for a cluster's address to answer
+CONNECT_TIMEOUT = 10  # seconds for a cluster's address to answer
 CLIENT = "ray://"
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class Done(NamedTuple):
+class PartResult(NamedTuple):
     """What became of one part.
 
     Attributes:
@@ -48,31 +48,31 @@ class Worker:
         self.work = job.start()
 
     def __call__(self, batch: dict) -> dict:
-        done = [self._do(Part.from_json(str(text))) for text in batch["part"]]
-        return {name: [getattr(one, name) for one in done] for name in Done._fields}
+        done = [self._process(Part.from_json(str(text))) for text in batch["part"]]
+        return {name: [getattr(one, name) for one in done] for name in PartResult._fields}
 
-    def _do(self, part: Part) -> Done:
-        file = file_of(self.folder, part)
+    def _process(self, part: Part) -> PartResult:
+        file = part_file(self.folder, part)
         if file.exists():  # the worker ended between its last rename and its answer
-            return Done(part.number, 0, 0, None)
+            return PartResult(part.number, 0, 0, None)
         tries = file.with_name(f".{file.stem}.tries")
         try:
             with tries.open("a+b") as log:
                 log.write(b".")
                 count = log.tell()
-            if count > TRIES:
+            if count > MAX_ATTEMPTS:
                 raise SettingError(f"{count - 1} workers ended over it; give them more memory, or leave it out.")
             photos, failed = write_part(part, file, self.job, self.work, column=self.column)
             tries.unlink(missing_ok=True)
-            return Done(part.number, photos, failed, None)
+            return PartResult(part.number, photos, failed, None)
         except Exception as error:  # whatever it is, the other parts go on
             why = str(error) if isinstance(error, GlimpseError) else f"{type(error).__name__}: {error}"
-            return Done(part.number, 0, 0, f"part {part.number} ({part.about}) was not done: {printable(why)}")
+            return PartResult(part.number, 0, 0, f"part {part.number} ({part.about}) was not done: {printable(why)}")
 
 
-def work_on(
+def process_parts(
     parts: Sequence[Part], job: Job, folder: Path, *, workers: int | None, address: str | None, column: str | None
-) -> Iterator[Done]:
+) -> Iterator[PartResult]:
     """Work on parts, in any order, and yield what became of each as soon as that is known.
 
     Args:
@@ -90,7 +90,7 @@ def work_on(
         from ray.exceptions import RayError
 
         names = [part.to_json() for part in parts]
-        through = _from_there if (address or "").startswith(CLIENT) else _from_here
+        through = _from_there if (address or "").startswith(CLIENT) else _lead_locally
         try:
             yield from through(names, workers, job, str(folder.resolve()), column)
         except RayError as error:
@@ -98,7 +98,7 @@ def work_on(
                                "Glimpse with '.[scale]', the model, and the folders named.") from None  # fmt: skip
 
 
-def _from_here(names: Sequence[str], workers: int, *what) -> Iterator[Done]:
+def _lead_locally(names: Sequence[str], workers: int, *what) -> Iterator[PartResult]:
     """Ray Data at work, led by this process; `what` is what a Worker is made with."""
     import ray.data
 
@@ -110,20 +110,20 @@ def _from_here(names: Sequence[str], workers: int, *what) -> Iterator[Done]:
         Worker, fn_constructor_args=what, batch_size=1, num_cpus=1, compute=ray.data.ActorPoolStrategy(size=workers)
     )
     for row in data.iter_rows():
-        yield Done(**row)
+        yield PartResult(**row)
 
 
 class _Leader:
     """A process of the cluster that leads Ray Data there."""
 
     def __init__(self, *what):
-        self.done = _from_here(*what)
+        self.done = _lead_locally(*what)
 
-    def next(self) -> Done | None:
+    def next(self) -> PartResult | None:
         return next(self.done, None)
 
 
-def _from_there(*what) -> Iterator[Done]:
+def _from_there(*what) -> Iterator[PartResult]:
     """The same, led by a process of the cluster: Ray Data does not work through Ray's client."""
     import ray
 
@@ -178,7 +178,7 @@ def _reach(address: str) -> None:
     """Go on only where something answers there; Ray itself would wait for minutes."""
     host, _, port = address.rpartition("://")[2].partition("/")[0].rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
     except (OSError, ValueError) as error:
         raise SettingError(f"no Ray cluster answers at {printable(address)} ({error}); give --address HOST:6379 of a "
                            "machine where `ray start --head` runs, or ray://HOST:10001.") from None  # fmt: skip

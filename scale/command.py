@@ -26,7 +26,7 @@ Address = Annotated[
 ImageColumn = Annotated[str | None, typer.Option(help="With --engine ray: of Parquet files, that with the photos.")]
 
 
-def refuse_others(engine: str | None, *, out: Path | None, only_ray: dict, never_ray: dict) -> None:
+def check_engine_options(engine: str | None, *, out: Path | None, only_ray: dict, never_ray: dict) -> None:
     """Refuse options that belong to another engine.
 
     Args:
@@ -53,7 +53,7 @@ def run_at_scale(
         typer.Exit: with SOME_FAILED, some photos could not be opened, or some parts were not written.
     """
     require_ray()
-    from .folder import taken
+    from .folder import claim_folder
     from .parts import parts_of
     from .reading import check_column
 
@@ -63,7 +63,7 @@ def run_at_scale(
     check_column(parts, column)
     photos = bad = 0
     errors: list[str] = []
-    with taken(out, job, parts, column) as todo:
+    with claim_folder(out, job, parts, column) as todo:
         if len(todo) < len(parts):
             print_error(f"{len(parts) - len(todo):,} of {len(parts):,} parts are in {printable(out)} already.")
         for done in _with_bar(todo, job, out, workers=workers, address=address, column=column):
@@ -83,9 +83,9 @@ def run_at_scale(
 def _with_bar(todo: "list[Part]", job: "Job", out: Path, **how):
     if not todo:
         return
-    from .cluster import work_on
+    from .cluster import process_parts
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield from bar.track(work_on(todo, job, out, **how), total=len(todo), description="parts")
+        yield from bar.track(process_parts(todo, job, out, **how), total=len(todo), description="parts")

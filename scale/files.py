@@ -14,7 +14,7 @@ def is_address(name: str) -> bool:
 
 
 @contextmanager
-def opened(name: str, base: str = "") -> Iterator[BinaryIO]:
+def open_file(name: str, base: str = "") -> Iterator[BinaryIO]:
     """A file here or behind an address; raises whatever its file system raises."""
     if is_address(name):
         import fsspec
@@ -27,7 +27,7 @@ def opened(name: str, base: str = "") -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def told(name: str) -> Iterator[None]:
+def errors_as_sentences(name: str) -> Iterator[None]:
     """Whatever a file system raises becomes a sentence about `name`; each kind of address raises errors of its own.
 
     Raises:

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from runtime.atomic import write_json
 from runtime.errors import SettingError, WriteError, printable
 
-from .job import Job, name_of_model
+from .job import Job, model_checksums
 from .parts import Part, digest
 
 ABOUT, FORMAT = "_run.json", 1  # with such a name, who reads the folder as one table passes it over
@@ -23,13 +23,13 @@ _DIFFERENT = {  # what of a run differs -> how a sentence says so
 }
 
 
-def file_of(folder: Path, part: Part) -> Path:
+def part_file(folder: Path, part: Part) -> Path:
     """Where a part's rows are written."""
     return folder / f"part-{part.number:06}.parquet"
 
 
 @contextmanager
-def taken(folder: Path, job: Job, parts: Sequence[Part], column: str | None) -> Iterator[list[Part]]:
+def claim_folder(folder: Path, job: Job, parts: Sequence[Part], column: str | None) -> Iterator[list[Part]]:
     """Take a folder for this run, and give the parts that are not in it yet.
 
     Raises:
@@ -47,7 +47,7 @@ def taken(folder: Path, job: Job, parts: Sequence[Part], column: str | None) -> 
         raise WriteError(f"{name} cannot be written ({error.strerror or error}); choose another --out.") from None
     try:
         about = {
-            "format": FORMAT, "task": type(job).__name__, "model": name_of_model(job),
+            "format": FORMAT, "task": type(job).__name__, "model": model_checksums(job),
             "settings": {**job.about(), "image_column": column},
             "parts": {"count": len(parts), "digest": digest(parts)},
         }  # fmt: skip
@@ -55,7 +55,7 @@ def taken(folder: Path, job: Job, parts: Sequence[Part], column: str | None) -> 
         for left in (*folder.glob(".part-*.writing"), *folder.glob(".part-*.tries")):  # by what was killed
             left.unlink(missing_ok=True)
         done = {file.name for file in folder.glob("part-*.parquet")}
-        yield [part for part in parts if file_of(folder, part).name not in done]
+        yield [part for part in parts if part_file(folder, part).name not in done]
     finally:
         lock.release()
 

@@ -38,7 +38,7 @@ class Job(Protocol):
         """Load the model: photos -> (photo, its rows or why it could not be opened), in the order given."""
 
 
-def name_of_model(job: Job) -> dict[str, str]:
+def model_checksums(job: Job) -> dict[str, str]:
     """What tells a model's weights from another's: the checksums of its files.
 
     Raises:
@@ -68,10 +68,10 @@ def write_part(part: Part, file: Path, job: Job, work: Callable, *, column: str 
     photos = failed = 0
     rows: Rows = []
     with atomic_write(file, by=f"{platform.node()}-{os.getpid()}") as into, ParquetWriter(into, schema) as writer:
-        for photo, said in work(photos_of(part, column)):
-            photos, bad = photos + 1, isinstance(said, PhotoError)
+        for photo, result in work(photos_of(part, column)):
+            photos, bad = photos + 1, isinstance(result, PhotoError)
             failed += bad
-            made = [{"error": sentence(photo, said)}] if bad else said
+            made = [{"error": sentence(photo, result)}] if bad else result
             rows += [{"image": printable(photo.name)} | row for row in made]
             if len(rows) >= ROWS:
                 writer.write_table(pyarrow.Table.from_pylist(rows, schema))

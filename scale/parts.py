@@ -15,7 +15,7 @@ from encoders.formats import PHOTO_SUFFIXES, is_photo
 from encoders.photo_files import folders_under
 from runtime.errors import DataError, SettingError, printable
 
-from .files import is_address, opened, told
+from .files import errors_as_sentences, is_address, open_file
 
 PHOTOS = 500  # of a part that is no file of its own: what a killed worker may lose
 TAR, PARQUET = ".tar", ".parquet"
@@ -96,11 +96,11 @@ def _names(source: str) -> Iterator[str]:
     """The photos and shards that one source stands for, in a fixed order."""
     if source.lower().endswith((*COMPRESSED_TARS, ".zip")):
         raise DataError(f"{printable(source)} is compressed, and workers read no such file in turn; make it a .tar.")
-    found = _behind(source) if is_address(source) else _here(source)
+    found = _behind(source) if is_address(source) else _local_files(source)
     yield from _listed(source) if found == [source] and source.lower().endswith(_LISTS) else found
 
 
-def _here(source: str) -> list[str]:
+def _local_files(source: str) -> list[str]:
     """Files of this computer."""
     path = Path(source)
     if path.is_dir():
@@ -114,7 +114,7 @@ def _here(source: str) -> list[str]:
 
 def _behind(source: str) -> list[str]:
     """Files behind an address."""
-    with told(source):
+    with errors_as_sentences(source):
         import fsspec
 
         system, path = fsspec.core.url_to_fs(source)
@@ -130,6 +130,6 @@ def _behind(source: str) -> list[str]:
 
 def _listed(name: str) -> Iterator[str]:
     """The lines of a list."""
-    with told(name), opened(name) as file:
+    with errors_as_sentences(name), open_file(name) as file:
         lines = file.read().decode("utf-8-sig", "surrogateescape").splitlines()
     yield from filter(None, map(str.strip, lines))

@@ -17,14 +17,14 @@ from encoders.archives import MAX_BYTES, tar_members
 from encoders.formats import PHOTO_COLUMNS, PHOTO_SUFFIXES
 from runtime.errors import DataError, PhotoError, SettingError, printable
 
-from .files import is_address, opened, told
+from .files import errors_as_sentences, is_address, open_file
 from .parts import PARQUET, TAR, Part
 
 _ROWS = 32  # of a Parquet file, in memory at a time
 
 
 @dataclass(frozen=True)
-class FileHere(os.PathLike):
+class LocalFile(os.PathLike):
     """A photo on this computer; `base` is where a relative name starts from."""
 
     name: str
@@ -35,7 +35,7 @@ class FileHere(os.PathLike):
 
 
 @dataclass(frozen=True)
-class FileBehind:
+class RemoteFile:
     """A photo behind an address."""
 
     name: str
@@ -45,14 +45,14 @@ class FileBehind:
 
     def read_bytes(self) -> bytes:
         try:
-            with told(self.name), opened(self.name) as file:
+            with errors_as_sentences(self.name), open_file(self.name) as file:
                 return file.read()
         except (DataError, SettingError) as error:
             raise PhotoError(str(error)) from None
 
 
 @dataclass(frozen=True)
-class PhotoRead:
+class LoadedPhoto:
     """A photo whose bytes are here already."""
 
     name: str
@@ -83,7 +83,7 @@ class Unreadable:
         raise PhotoError(self.why)
 
 
-Found: TypeAlias = FileHere | FileBehind | PhotoRead | Unreadable
+Found: TypeAlias = LocalFile | RemoteFile | LoadedPhoto | Unreadable
 
 
 def photos_of(part: Part, column: str | None = None) -> Iterator[Found]:
@@ -93,11 +93,11 @@ def photos_of(part: Part, column: str | None = None) -> Iterator[Found]:
         column: of a Parquet file, that which has the photos or their names; found by its usual name unless given.
     """
     if not part.kind:
-        yield from (FileBehind(name) if is_address(name) else FileHere(name, part.base) for name in part.names)
+        yield from (RemoteFile(name) if is_address(name) else LocalFile(name, part.base) for name in part.names)
         return
     name = part.names[0]
     try:
-        with told(name), opened(name, part.base) as file:
+        with errors_as_sentences(name), open_file(name, part.base) as file:
             yield from _in_tar(name, file) if part.kind == TAR else _in_parquet(name, file, part.base, column)
     except (DataError, SettingError) as error:
         yield Unreadable(name, str(error))
@@ -105,7 +105,7 @@ def photos_of(part: Part, column: str | None = None) -> Iterator[Found]:
 
 def sentence(photo: Found, error: PhotoError) -> str:
     """Why a photo cannot be opened, with its name as it was given."""
-    return str(error).replace(printable(photo), printable(photo.name)) if isinstance(photo, FileHere) else str(error)
+    return str(error).replace(printable(photo), printable(photo.name)) if isinstance(photo, LocalFile) else str(error)
 
 
 def _in_tar(archive: str, file: BinaryIO) -> Iterator[Found]:
@@ -120,7 +120,7 @@ def _in_tar(archive: str, file: BinaryIO) -> Iterator[Found]:
                         name, f"{printable(name)} is larger than {MAX_BYTES >> 20} MB; save it as JPEG first."
                     )
                 else:
-                    yield PhotoRead(name, tar.extractfile(info).read())
+                    yield LoadedPhoto(name, tar.extractfile(info).read())
     except tarfile.TarError as error:
         yield Unreadable(archive, f"{printable(archive)} is cut short or damaged ({error}): what is whole before "
                                   "that was read; copy it again.")  # fmt: skip
@@ -147,11 +147,11 @@ def _in_cell(archive: str, number: int, cell, base: str) -> Found:
     path = data if isinstance(data, str) else path
     name = f"{archive}/{number}/{path}" if path else f"{archive}/{number}"
     if isinstance(data, bytes) and data:
-        return PhotoRead(name, data)
+        return LoadedPhoto(name, data)
     if path:
         folder = archive.rpartition("/")[0]
         place = path if is_address(path) or Path(path).is_absolute() or not folder else f"{folder}/{path}"
-        return FileBehind(place) if is_address(place) else FileHere(place, base)
+        return RemoteFile(place) if is_address(place) else LocalFile(place, base)
     return Unreadable(name, f"{printable(name)} has no picture in it; leave the row out.")
 
 
@@ -167,7 +167,11 @@ def check_column(parts: Iterable[Part], column: str | None) -> None:
             from pyarrow.parquet import read_schema
 
             name = part.names[0]
-            with told(name), opened(name, part.base) as file, suppress(pyarrow.ArrowException):  # damage is told later
+            with (
+                errors_as_sentences(name),
+                open_file(name, part.base) as file,
+                suppress(pyarrow.ArrowException),
+            ):  # damage is told later
                 photo_column(name, read_schema(file), column)
             return
 

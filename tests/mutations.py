@@ -116,7 +116,7 @@ MUTATIONS = [
              '("offset", start + begin)', '("offset", start)', "tests/captioner/test_captioner_onnx.py"),
     Mutation("answers read from the column of questions", "training/readers/columns.py",
              "answer=one(columns.answer, _ANSWERS)", "answer=one(columns.answer, _QUESTIONS)",
-             "tests/training/readers/test_readers_tables.py"),
+             "tests/training/readers/test_readers_questions.py"),
     Mutation("split column left out", "training/readers/columns.py",
              'split=one(columns.split, ("split",))', "split=None", "tests/training/readers/test_columns.py"),
     Mutation("COCO's captions under the ids of their own", "training/readers/coco.py",

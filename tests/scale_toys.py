@@ -6,7 +6,7 @@ from pathlib import Path
 
 from toys import COLOURS, SIDES, square
 
-from scale.cluster import Done, Worker
+from scale.cluster import PartResult, Worker
 
 BAD = b"not a photo"
 
@@ -41,8 +41,8 @@ def rows_of(folder: Path) -> list[dict]:
 
 
 def work_here(parts, job, folder, *, workers, address, column):
-    """What `scale.cluster.work_on` does, without Ray."""
+    """What `scale.cluster.process_parts` does, without Ray."""
     worker = Worker(job, str(folder), column)
     for part in parts:
         done = worker({"part": [part.to_json()]})
-        yield Done(*(done[name][0] for name in Done._fields))
+        yield PartResult(*(done[name][0] for name in PartResult._fields))

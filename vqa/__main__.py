@@ -8,7 +8,7 @@ import typer
 
 from runtime.command import SOME_FAILED, print_error, run
 from runtime.errors import PhotoError, QuestionError, SettingError, printable
-from scale.command import RAY, Address, ImageColumn, Workers, refuse_others, run_at_scale
+from scale.command import RAY, Address, ImageColumn, Workers, check_engine_options, run_at_scale
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -33,7 +33,7 @@ def main(
     if not questions:
         raise SettingError('there is no question; ask it behind the photo: python -m vqa dog.jpg "what is it doing?"')
     cluster = {"--out": out, "--workers": workers, "--address": address, "--image-column": image_column}
-    refuse_others(
+    check_engine_options(
         engine, out=out, only_ray=cluster, never_ray={"--json": json_lines, "--attention": attention, "--top": top}
     )
     if engine == RAY:

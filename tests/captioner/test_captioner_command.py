@@ -13,7 +13,7 @@ from toys import COLOURS, square
 
 import captioner.model
 from captioner.__main__ import app
-from captioner.said_file import SaidFile
+from captioner.captions_file import CaptionsFile
 from runtime.command import exit_status
 
 
@@ -142,7 +142,7 @@ def test_a_line_that_a_killed_run_did_not_finish_is_written_anew(command, folder
 
 def test_two_runs_do_not_add_to_one_file(command, folder, tmp_path):
     out = tmp_path / "said.jsonl"
-    first = SaidFile(out)
+    first = CaptionsFile(out)
     refused = f"error: another run is adding to {out}; wait for its end or choose another --out.\n"
     assert command(folder / "a.png", "--out", out) == (2, "", refused)
     first.close()  # as its process's end does, whatever ended it

@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
 
 from page import bodies
-from page.bodies import LARGEST, LARGEST_FIELD, LARGEST_OF_TOOLS, Parser
+from page.bodies import MAX_BODY, MAX_FIELD, MAX_TOOL_BODY, Parser
 from page.site import Models, Site
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pandas, in Gradio
@@ -50,7 +50,7 @@ def parse(folder, *chunks) -> list[tuple[str, object]]:
 def test_a_request_that_is_too_large_is_not_read(visit, route, says):
     def body():
         yield b'{"session_hash": "s", "fn_index": 0, "data": ["'
-        yield from [MB] * (LARGEST // len(MB))
+        yield from [MB] * (MAX_BODY // len(MB))
 
     sent = visit.client.post(f"/gradio_api/{route}", content=b"".join(body()) if says else body(),
                              headers={"content-type": "application/json"})  # fmt: skip
@@ -59,8 +59,8 @@ def test_a_request_that_is_too_large_is_not_read(visit, route, says):
 
 def test_tools_may_bring_a_photo_as_text(visit):
     url, how = "/gradio_api/mcp/", {"headers": {"content-type": "application/json"}}
-    assert visit.client.post(url, content=b"x" * (LARGEST + 1), **how).status_code != 413
-    assert visit.client.post(url, content=b"x" * (LARGEST_OF_TOOLS + 1), **how).status_code == 413
+    assert visit.client.post(url, content=b"x" * (MAX_BODY + 1), **how).status_code != 413
+    assert visit.client.post(url, content=b"x" * (MAX_TOOL_BODY + 1), **how).status_code == 413
 
 
 def test_what_is_too_large_for_the_page_is_an_upload_still(visit):
@@ -83,7 +83,7 @@ def test_an_upload_of_any_name_is_one_file_or_refused(visit, tmp_path, monkeypat
     ([PHOTO % (b"files", b"a.jpg"), MB, OSError(errno.ENOSPC, "No space left on device")], HTTPException),
     ([PHOTO % (b"files", b"a.jpg"), b"\r\n", *[PHOTO % (b"files", b"b.jpg") + b"\r\n"] * 1000], MultiPartException),
     ([PHOTO % (b"files", b"a.jpg"), b"x\r\n", b'--b\r\ncontent-disposition: form-data\r\n\r\n'], MultiPartException),
-    ([b'--b\r\ncontent-disposition: form-data; name="x"\r\n\r\n', b"x" * LARGEST_FIELD, b"x", END], MultiPartException),
+    ([b'--b\r\ncontent-disposition: form-data; name="x"\r\n\r\n', b"x" * MAX_FIELD, b"x", END], MultiPartException),
     ([b'--b\r\ncontent-disposition: form-data; name="files"\r\n\r\n', b"x", END], MultiPartException),
 ])  # fmt: skip
 def test_an_upload_that_breaks_off_leaves_nothing(tmp_path, chunks, error):

@@ -11,7 +11,7 @@ import pytest
 from scale_toys import photos, rows_of, tar_of, work_here
 
 from captioner.at_scale import Captions
-from scale.folder import taken
+from scale.folder import claim_folder
 from scale.parts import parts_of
 
 pytestmark = pytest.mark.slow  # Ray takes ten seconds to start, and a minute where cores are few
@@ -45,7 +45,7 @@ def test_rows_are_each_there_once_although_a_worker_and_the_run_are_killed(shard
     pytest.importorskip("ray")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     parts, out = parts_of([str(shards)]), tmp_path / "out"
-    with taken(tmp_path / "here", Captions(), parts, None) as todo:
+    with claim_folder(tmp_path / "here", Captions(), parts, None) as todo:
         assert (
             sum(d.failed for d in work_here(todo, Captions(), tmp_path / "here", workers=1, address=None, column=None))
             == 12

@@ -40,7 +40,7 @@ def run(models, load, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     for number in range(3):
         tar_of(Path(f"shards/{number}.tar"), {f"{number}-{name}": data for name, data in photos().items()})
-    monkeypatch.setattr("scale.cluster.work_on", work_here)
+    monkeypatch.setattr("scale.cluster.process_parts", work_here)
     monkeypatch.setattr("runtime.installed.find_spec", lambda name: name)
     for module in (captioner.at_scale, captioner.model):
         monkeypatch.setattr(module, "load", load["captioner"])
@@ -127,12 +127,12 @@ def test_a_part_that_cannot_be_done_keeps_no_other_from_it(run, monkeypatch):
         and "error: part 1 (shards/1.tar) was not done: MemoryError: too\N{REPLACEMENT CHARACTER}large\n" in err
     )
     assert "18 photos in 2 parts" in err and "1 parts were not done; run the same command again" in err
-    for _ in range(cluster.TRIES - 1):  # Ray would give it to one worker after the other
+    for _ in range(cluster.MAX_ATTEMPTS - 1):  # Ray would give it to one worker after the other
         part = parts_of(["shards"])[1]
         worker = cluster.Worker(captioner.at_scale.Captions(), "rows", None)
         worker({"part": [part.to_json()]})
     [why] = worker({"part": [part.to_json()]})["error"]
-    assert f"{cluster.TRIES} workers ended over it" in why
+    assert f"{cluster.MAX_ATTEMPTS} workers ended over it" in why
     monkeypatch.setattr(cluster, "write_part", real)
     assert run("shards", "--out", "rows")[0] == 1 and len(rows_of("rows")) == 27  # a new run tries again
 

@@ -20,7 +20,7 @@ from runtime.atomic import write_json
 from runtime.checkpoint import fingerprint
 from runtime.device import autocast, best_device, bf16_is_fast
 from runtime.errors import PhotoError
-from training.loop.distributed import from_all, from_first, place
+from training.loop.distributed import broadcast, gather, rank_and_size
 
 from .array_file import ArrayFile, CachedRows, locked
 from .augment import random_views
@@ -77,10 +77,10 @@ class FeatureCache(CachedRows):
         Raises:
             DataError: the disk is too small, or cannot be written.
         """
-        rank, _ = place()
-        if from_first(self._read_metadata()) < len(self.paths):
+        rank, _ = rank_and_size()
+        if broadcast(self._read_metadata()) < len(self.paths):
             with locked(self.file) if rank == 0 else nullcontext():
-                done = from_first(self._begin() if rank == 0 else 0)
+                done = broadcast(self._begin() if rank == 0 else 0)
                 if done < len(self.paths):
                     yield from self._compute_from(done)
         self._read_metadata()
@@ -104,7 +104,7 @@ class FeatureCache(CachedRows):
         return metadata["done"]
 
     def _compute_from(self, done: int) -> Iterator[int]:
-        (rank, processes), rows = place(), range(len(self.paths))
+        (rank, processes), rows = rank_and_size(), range(len(self.paths))
         batches = [rows[start:][:BATCH] for start in range(done, len(rows), BATCH)]
         array, saved, alone = ArrayFile(self.file, write=True), time.monotonic(), processes == 1
         computed = self._compute(array, batches[rank::processes])
@@ -112,7 +112,7 @@ class FeatureCache(CachedRows):
             for last in range(processes - 1, len(batches) + processes - 1, processes):  # each process a batch
                 next(computed, None)
                 done = batches[min(last, len(batches) - 1)].stop
-                if from_first(time.monotonic() - saved > SAVE_SECONDS):
+                if broadcast(time.monotonic() - saved > SAVE_SECONDS):
                     self._save_progress(array, done)
                     saved = time.monotonic()
                 yield done
@@ -123,11 +123,11 @@ class FeatureCache(CachedRows):
 
     def _save_progress(self, array: ArrayFile, done: int) -> None:
         array.sync()  # before it is said to be there
-        for bad in from_all(dict(self.bad)):
+        for bad in gather(dict(self.bad)):
             self.bad |= bad
-        if place()[0] == 0:
+        if rank_and_size()[0] == 0:
             write_json(self._metadata_file, {"done": done, "bad": dict(self.bad)})  # threads may add to it
-        from_first(None)  # the others may read the notes
+        broadcast(None)  # the others may read the notes
 
     @torch.no_grad()
     def _compute(self, array: ArrayFile, batches: Sequence[range]) -> Iterator[None]:

@@ -69,17 +69,17 @@ def main_process_first(fill: Callable[[], Iterator[int]]) -> Iterator[int]:
         yield from fill()
 
 
-def place() -> tuple[int, int]:
+def rank_and_size() -> tuple[int, int]:
     """Which of how many processes this is."""
     return (int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])) if is_distributed() else (0, 1)
 
 
-def from_first(value: T) -> T:
+def broadcast(value: T) -> T:
     """The value that the first process has. All of them have to ask."""
     return setup_fabric().broadcast(value) if is_distributed() else value
 
 
-def from_all(value: T) -> list[T]:
+def gather(value: T) -> list[T]:
     """What each process has, in their order. All of them have to ask."""
     if not is_distributed():
         return [value]

@@ -15,7 +15,7 @@ from .distributed import is_main_process
 from .status import RunError, Status, read_status, write_status
 from .task import Record, Step
 
-LONGEST = 300  # characters of another exception's text
+MAX_LENGTH = 300  # characters of another exception's text
 
 
 @contextmanager
@@ -83,5 +83,5 @@ def _change(out: Path, **changes) -> None:
 def _error(error: BaseException) -> RunError:
     if isinstance(error, GlimpseError):
         return RunError(error.code, str(error))
-    name, said = type(error).__name__, printable(" ".join(str(error).split()))[:LONGEST]
-    return RunError(name, f"the run ended with {name} ({said or 'no more is known'}); its output has the whole story.")
+    name, text = type(error).__name__, printable(" ".join(str(error).split()))[:MAX_LENGTH]
+    return RunError(name, f"the run ended with {name} ({text or 'no more is known'}); its output has the whole story.")

@@ -72,7 +72,7 @@ CONFIGS = [
                    "photos": 7, "epochs": 3}),
     (ShareConfig, {"model": "m", "out": Path("o"), "note": "free"}),
 ]  # fmt: skip
-CONFIGS = [config for config, _ in COMMANDS.values()]
+COMMAND_CONFIGS = [config for config, _ in COMMANDS.values()]
 
 
 def parsed(config, words):
@@ -92,14 +92,14 @@ def test_every_option_comes_through_python_and_the_command_line(config, given):
     assert parsed(config, made.arguments()) == made
 
 
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", COMMAND_CONFIGS)
 def test_together_those_configs_set_every_option_to_another_value_than_its_default(config):
     given = [values for kind, values in CONFIGS if kind is config]
     for name, option in options(config).items():
         assert any(values.get(name, option.default) != option.default for values in given), name
 
 
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", COMMAND_CONFIGS)
 def test_every_option_has_its_help_and_every_command_says_what_it_does(config):
     assert config.__doc__ and all(option.help for option in options(config).values())
 

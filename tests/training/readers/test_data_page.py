@@ -75,7 +75,7 @@ def test_made_splits_are_as_the_page_says():
 def test_every_problem_that_a_reader_counts_is_on_the_page():
     source = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "training" / "readers").glob("*.py"))
     counted = set(
-        re.findall(r'(?:add\(|OnceEach\(|else |return )"([a-z][^"]+ (?:are|have|name|leave|fit) [^"]+)"', source)
+        re.findall(r'(?:add\(|UniqueIds\(|else |return )"([a-z][^"]+ (?:are|have|name|leave|fit) [^"]+)"', source)
     )
     counted |= {"images are not in the right form", "captions are not in the right form"}  # f"{what} are not ..."
     rows = re.findall(r"^\| (\w+ .+) \| .+ \|$", chapter("What is counted as a problem"), re.MULTILINE)

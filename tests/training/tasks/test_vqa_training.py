@@ -316,7 +316,7 @@ def test_a_grown_answerer_keeps_what_it_knew_and_meets_new_words_and_answers_at_
 
 def test_the_default_encoder_is_the_bundled_captioner_s_and_can_be_shared(bundle, monkeypatch, tmp_path, records):
     folder = tmp_path / "bundled"
-    monkeypatch.setattr(training.tasks.start_vqa, "folder_of", lambda name: folder)
+    monkeypatch.setattr(training.tasks.start_vqa, "resolve_model", lambda name: folder)
     encoder, preprocessing = encoder_for(None, None, stride=None, image_size=None, fit=None)
     assert preprocessing == PRE
     made = new_answerer(encoder, [r for r in records if r.split == "train"], preprocessing, HeadSettings(**SIZES))

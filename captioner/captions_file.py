@@ -15,7 +15,7 @@ except ImportError:  # Windows, where two runs at once are not told of each othe
 BEGINNING = b'{"image": "'  # of every line
 
 
-class SaidFile:
+class CaptionsFile:
     """Captions on disk, opened to add some. The file is made if there is none.
 
     The last line of a run that was killed while it wrote it is taken away; its photo is captioned again.
@@ -45,7 +45,7 @@ class SaidFile:
         *whole, unfinished = lines
         self.images = {self._image(line, number) for number, line in enumerate(whole, 1)}
         if unfinished:
-            self._take_away(unfinished, len(lines))
+            self._cut_unfinished(unfinished, len(lines))
 
     def _image(self, line: bytes, number: int) -> str:
         try:
@@ -58,7 +58,7 @@ class SaidFile:
             "choose another --out."
         )
 
-    def _take_away(self, unfinished: bytes, number: int) -> None:
+    def _cut_unfinished(self, unfinished: bytes, number: int) -> None:
         ours = unfinished.startswith(BEGINNING) or BEGINNING.startswith(unfinished)
         if not ours:  # somebody's text without an end of line
             self._image(b"", number)
