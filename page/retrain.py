@@ -37,6 +37,8 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
                                allow_custom_value=site.data_root is not None)  # fmt: skip
             given_zip = gr.UploadButton("Upload a data set as a zip", file_types=[".zip"])
             accept_only_uploads(given_zip)
+            columns = gr.Textbox("", label="Columns of other names", info="Where a report asks for them; press Enter",
+                                 placeholder="--image-column photo --caption-column said")  # fmt: skip
             start_point = gr.Dropdown(site.storage.start_points("captioner"), label="Begin with", interactive=True)
             epochs, rate, count, tune = learning_controls()
         with gr.Column():
@@ -45,7 +47,7 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
             start = gr.Button("Train", variant="primary", interactive=False)
     chosen = watch_panel(site)
 
-    def check(kind: str, data_path: str | None, start_point: str, count: int, tune: bool):
+    def check(kind: str, data_path: str | None, columns: str, start_point: str, count: int, tune: bool):
         from training.workspace import check_html, error_html
 
         hidden, off = gr.update(visible=False, value=False), gr.update(interactive=False)
@@ -54,7 +56,7 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
             return
         with user_errors():
             try:
-                report = site.storage.check(kind, data_path, start_point, count=int(count), tune=tune)
+                report = site.storage.check(kind, data_path, start_point, columns=columns, count=int(count), tune=tune)
             except GlimpseError as error:
                 yield error_html(str(error)), hidden, off
             else:
@@ -62,18 +64,30 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
 
     @user_errors()
     def train(
-        kind: str, data_path: str, start_point: str, anyway: bool, epochs: int, rate: float, count: int, tune: bool
+        kind: str,
+        data_path: str,
+        columns: str,
+        start_point: str,
+        anyway: bool,
+        epochs: int,
+        rate: float,
+        count: int,
+        tune: bool,
     ):
-        options = site.storage.options(kind, start_point) | ({"min_answers": count} if kind == "vqa" else {})
+        from training.workspace import columns_of
+
+        options = site.storage.options(kind, start_point) | columns_of(columns)
+        options |= {"min_answers": count} if kind == "vqa" else {}
         run = site.storage.runs.start(
             kind, site.storage.data_sets.find(data_path), epochs=int(epochs), learning_rate=rate, min_count=int(count),
             finetune_encoder=tune, anyway=anyway, **options,
         )  # fmt: skip
         return run_choices(site, run.name)
 
-    gr.on([data.change, start_point.change, tune.change], check, [kind, data, start_point, count, tune],
+    gr.on([data.change, columns.submit, start_point.change, tune.change], check,
+          [kind, data, columns, start_point, count, tune],
           [report, anyway, start], concurrency_limit=1, trigger_mode="always_last", **HIDDEN)  # fmt: skip
-    start.click(train, [kind, data, start_point, anyway, epochs, rate, count, tune], chosen, **HIDDEN)
+    start.click(train, [kind, data, columns, start_point, anyway, epochs, rate, count, tune], chosen, **HIDDEN)
     keep_choices(site, blocks, kind, given_zip, data, start_point, chosen, elsewhere)
 
 

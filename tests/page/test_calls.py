@@ -88,7 +88,7 @@ def test_through_a_proxy_nothing_is_written(visit, tmp_path, header):
     (tmp_path / "data.zip").write_bytes(b"PK\5\6" + bytes(18))
     photo, data, proxied = *map(visit.upload, (tmp_path / "photo.png", tmp_path / "data.zip")), {header: "127.0.0.1"}
     visit.call("look", photo, "Search", 1, 1.0, 0, 1.0, 1, 3, **proxied)
-    writing = {"choices": ["captioner"], "train": ["captioner", None, "new", False, 1, 1e-3, 2, False],
+    writing = {"choices": ["captioner"], "train": ["captioner", None, "", "new", False, 1, 1e-3, 2, False],
                "unpack_upload": ["captioner", data], "save": [None, "a square"],
                "swap": [None], "pack": [None], "stop_it": [None], "resume_it": [None]}  # fmt: skip
     for name, values in writing.items():

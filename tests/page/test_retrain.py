@@ -52,11 +52,20 @@ def visit(tmp_path, monkeypatch):
 
 
 def started_run(
-    visit, kind="captioner", data="squares", begin="given", anyway=False, epochs=3, rate=0.01, count=2, tune=False
+    visit,
+    kind="captioner",
+    data="squares",
+    begin="given",
+    anyway=False,
+    epochs=3,
+    rate=0.01,
+    count=2,
+    tune=False,
+    columns="",
 ):
     """The options of the run that the Train button begins, by name, and the run's own name."""
     visit.call("choices", kind)
-    run = visit.call("train", kind, data, begin, anyway, epochs, rate, count, tune)[0]
+    run = visit.call("train", kind, data, columns, begin, anyway, epochs, rate, count, tune)[0]
     *_, training = Training.started
     assert training.command[:3] == ["-m", "training", kind] and run["visible"] is True
     options, words = {}, training.command[3:]
@@ -83,6 +92,8 @@ def test_a_run_begins_as_chosen(visit, tmp_path, kind, begin):
     ({"tune": True}, {"--finetune-encoder": True}), ({"tune": False}, {"--finetune-encoder": None}),
     ({"anyway": True}, {"--anyway": True}), ({"anyway": False}, {"--anyway": None}),
     ({"count": 6}, {"--min-count": "6", "--min-answers": None}),
+    ({"columns": "--image-column 'a b' --split-column c"}, {"--image-column": "a b", "--split-column": "c"}),
+    ({"columns": '--caption-column "said_*"'}, {"--caption-column": "said_*"}),
     ({"kind": "vqa", "count": 5}, {"--min-count": "5", "--min-answers": "5"}),
 ])  # fmt: skip
 def test_each_control_is_an_option(visit, choice, option):
@@ -133,17 +144,28 @@ def test_nothing_else_is_trained_on(visit, data):
     assert Training.started == ()
 
 
+@pytest.mark.parametrize(
+    "columns", ["--anyway", "photo", "--image-column", "--image-column --out", "--out /", "--split-column 'a"]
+)
+def test_nothing_but_columns_can_be_typed_there(visit, columns):
+    with pytest.raises(
+        AssertionError, match=r"names no column; write --image-column NAME|has a quote that is not closed"
+    ):
+        started_run(visit, columns=columns)
+    assert Training.started == ()
+
+
 def test_the_check_has_the_choices_and_tells_what_is_wrong(visit, monkeypatch):
-    def check(self, kind, data, begin, *, count, tune):
-        asked.append((kind, data, begin, count, tune))
+    def check(self, kind, data, begin, *, columns, count, tune):
+        asked.append((kind, data, columns, begin, count, tune))
         raise DataError("it is <all> wrong.")
 
     asked = []
     monkeypatch.setattr(Workspace, "check", check)
     visit.call("choices", "vqa")
-    assert "Looking through" in visit.call("check", "vqa", "squares", "new", 4, True)[0]
-    assert asked == [("vqa", "squares", "new", 4, True)]
-    assert "Choose a data set" in visit.call("check", "vqa", None, "new", 4, True)[0] and len(asked) == 1
+    assert "Looking through" in visit.call("check", "vqa", "squares", "--image-column a", "new", 4, True)[0]
+    assert asked == [("vqa", "squares", "--image-column a", "new", 4, True)]
+    assert "Choose a data set" in visit.call("check", "vqa", None, "", "new", 4, True)[0] and len(asked) == 1
 
 
 @pytest.mark.parametrize("name", ["captioner-9", "../captioner", None, ""])

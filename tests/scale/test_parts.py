@@ -106,6 +106,9 @@ def test_parquet_has_photos_or_their_names(here, kind):
         assert list(found) == names
         assert [colour, "p.parquet/2 has no picture in it; leave the row out."] == list(found.values())[::2]
         assert "is not a picture" in list(found.values())[1]
+    table("p.parquet", {"file_name": ["x", "y", "z"], "Image": cells} if kind != "names" else {"img_name": cells})
+    assert list(all_photos("p.parquet")) == names  # a column of photos before one of names
+    table("p.parquet", {"Picture": cells})
     check_column(parts_of(["p.parquet"]), "picture")
     table("p.parquet", {"text": ["a"], "file": ["b"]})
     for column, words in ((None, "no photos that are known"), ("image", "no column 'image'")):

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from runtime.archive import ArchiveLimits, unpack
 from runtime.errors import DataError, SettingError, WriteError, printable
 from training.checks.report import Report
+from training.config.data import ColumnSettings
 
 from .corrections import Corrections
 
@@ -88,13 +90,16 @@ class DataSets:
             ) from None
 
 
-def run_check(data: Path, kind: str, start_from: str | Path | None, *, count: int, tune: bool) -> Report:
+def run_check(
+    data: Path, kind: str, start_from: str | Path | None, *, columns: Mapping | None = None, count: int, tune: bool
+) -> Report:
     """What `python -m training check` finds in data that such a model would be trained on.
 
     A process of its own: its memory is measured, and given back.
 
     Args:
         kind: `captioner` or `vqa`.
+        columns: options that name a table's columns, as `columns_of` gives them.
         count: how often a word must occur to be learnt.
         tune: whether the encoder would be trained too.
 
@@ -109,6 +114,7 @@ def run_check(data: Path, kind: str, start_from: str | Path | None, *, count: in
         str(count),
         *(["--finetune-encoder"] if tune else []),
     ]
+    options += ColumnSettings.of(**(columns or {})).arguments()
     options += ["--start-from", str(start_from)] if start_from else []
     command = [sys.executable, "-m", "training", "check", str(data), *options]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)

@@ -9,6 +9,7 @@ import vqa
 from runtime.bundled import resolve_model
 from training.checks.report import Report
 
+from .columns import columns_of
 from .corrections import Corrections
 from .data_sets import DataSets, run_check
 from .runs import Runs
@@ -58,7 +59,7 @@ class Workspace:
             return {"start_from": self.runs.get(start_point).model}
         return {"encoder_weights": str(resolve_model(captioner.BUNDLED))} if kind == "captioner" else {}
 
-    def check(self, kind: str, data: str | None, start_point: str, *, count: int, tune: bool) -> Report:
-        """What is found in a data set. Raises as `DataSets.find` and `run_check` do."""
-        start_from = self.options(kind, start_point).get("start_from")
-        return run_check(self.data_sets.find(data), kind, start_from, count=count, tune=tune)
+    def check(self, kind: str, data: str | None, start_point: str, *, columns: str, count: int, tune: bool) -> Report:
+        """What is found in a data set. Raises as `DataSets.find`, `columns_of` and `run_check` do."""
+        start_from, named = self.options(kind, start_point).get("start_from"), columns_of(columns)
+        return run_check(self.data_sets.find(data), kind, start_from, columns=named, count=count, tune=tune)
