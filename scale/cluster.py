@@ -7,9 +7,11 @@ part to another.
 
 import logging
 import os
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ MAX_ATTEMPTS = 5  # workers that may end over one part
 BLOCKS = 10_000  # pieces that Ray keeps account of; a part each, where there are no more
 CONNECT_TIMEOUT = 10  # seconds for a cluster's address to answer
 CLIENT = "ray://"
+_RAISED = re.compile(r"[\w.]*(Error|Exception): ")  # how a traceback ends
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -45,9 +48,14 @@ class Worker:
 
     def __init__(self, job: Job, folder: str, column: str | None):
         self.job, self.folder, self.column = job, Path(folder), column
-        self.work = job.start()
+
+    @cached_property
+    def work(self):
+        """The model's; loaded at the first call, since Ray would try again and again what cannot be made."""
+        return self.job.start()
 
     def __call__(self, batch: dict) -> dict:
+        self.work  # noqa: B018 - what is wrong with a model ends the run, and not only a part
         done = [self._process(Part.from_json(str(text))) for text in batch["part"]]
         return {name: [getattr(one, name) for one in done] for name in PartResult._fields}
 
@@ -94,7 +102,7 @@ def process_parts(
         try:
             yield from through(names, workers, job, str(folder.resolve()), column)
         except RayError as error:
-            raise SettingError(f"the workers cannot go on ({_last_line(error)}); each machine needs this version of "
+            raise SettingError(f"the workers cannot go on ({_reason(error)}); each machine needs this version of "
                                "Glimpse with '.[scale]', the model, and the folders named.") from None  # fmt: skip
 
 
@@ -153,7 +161,7 @@ def _connected(workers: int | None, address: str | None) -> Iterator[int]:
                 ray.init("local", num_cpus=workers, include_dashboard=False, **quiet)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = printable(address) if address else "Ray"
-        raise SettingError(f"{where} cannot be used ({_last_line(error)}); see `ray status`, and that it is the same "
+        raise SettingError(f"{where} cannot be used ({_reason(error)}); see `ray status`, and that it is the same "
                            "version there.") from None  # fmt: skip
     try:
         yield int(ray.cluster_resources().get("CPU", 0))
@@ -184,8 +192,12 @@ def _reach(address: str) -> None:
                            "machine where `ray start --head` runs, or ray://HOST:10001.") from None  # fmt: skip
 
 
-def _last_line(error: BaseException) -> str:
-    """What Ray says in the end; it wraps one error in another, and holds tracebacks in messages."""
-    error = error.__cause__ or error
+def _reason(error: BaseException) -> str:
+    """What went wrong: Ray wraps one error in another, holds tracebacks in messages, and adds advice behind them."""
+    error = error.__cause__ if str(error.__cause__ or "") else error
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return printable(lines[-1].rstrip(".")) if lines else type(error).__name__
+    raised = [line for line in lines if _RAISED.match(line)]
+    others = [line for line in raised if not line.startswith("ray.")]
+    return printable(
+        (others or raised or lines or [type(error).__name__])[-1].rpartition("ray.exceptions.")[2].rstrip(".")
+    )

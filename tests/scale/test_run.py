@@ -183,6 +183,18 @@ def test_without_ray_it_says_what_to_install(run, monkeypatch):
     assert not Path("rows").exists()
 
 
+def test_the_reason_is_found_in_what_ray_says():
+    said = (
+        "RPC failed\n  File x\nruntime.errors.ModelError: it is damaged; copy it again.\n\n"
+        "ray.exceptions.UserCodeException: it failed\nTo change retries, see Ray."
+    )
+    assert cluster._reason(RuntimeError(said)) == "runtime.errors.ModelError: it is damaged; copy it again"
+    error = ConnectionError("no cluster at x")
+    assert cluster._reason(error) == "no cluster at x" and cluster._reason(RuntimeError()) == "RuntimeError"
+    error.__cause__ = RuntimeError("Traceback\n  a\nray.exceptions.AuthenticationError: no token")
+    assert cluster._reason(error) == "AuthenticationError: no token"
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere", "ray://"])
 def test_an_address_that_does_not_answer_is_one_sentence(run, monkeypatch, address):
     monkeypatch.undo()
