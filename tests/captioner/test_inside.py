@@ -15,8 +15,15 @@ from encoders.text import START
 from runtime.errors import SettingError
 
 
-@pytest.fixture(scope="module")
-def captioned():
+@pytest.fixture(autouse=True)
+def exact(monkeypatch):
+    """Full precision, also where a test machine has a faster one: numbers are compared here."""
+    for module in ("runtime.device", "encoders.inference"):
+        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
+
+
+@pytest.fixture
+def captioned(exact):
     """A captioner, a photo's features, and what it says of them."""
     made = small_captioner()
     photo = open_photo(square("red", "left").resize((320, 240)))
