@@ -25,7 +25,8 @@ from .wording import texts_of
 
 STEPS = 5  # measured, and one more before them that is not
 MAX_TIMES_TYPICAL = 4  # times the usual: the longest text is cut to this before it is measured, for it may take minutes
-BATCH = 4  # photos a step on the CPU, so that a check needs less memory than training
+BATCH = 4  # photos a step on the CPU, so that a check needs less memory and time than training
+SHORT = 0.5  # seconds; of such a step much is spent beside the photos, and whole steps are measured as well
 VALIDATION_PHOTOS = 8  # photos
 ENCODER_PHOTOS = 8  # photos, to measure the encoder by
 TYPICAL_SHARE = 0.9  # of the photos, by the length of their texts, are typical
@@ -60,9 +61,9 @@ def measure(
     cut = min(lengths[longest], MAX_TIMES_TYPICAL * longest_usual)
     held_out = _sample_photos(splits["val"], VALIDATION_PHOTOS)
 
-    def task(photos: Sequence[Path], folder: str):
+    def task(photos: Sequence[Path], folder: str, size: int = small_batch):
         subset = [truncate_texts(record, cut) for record in records if record.image in set(photos)]
-        return task_of(subset, Path(root) / folder, small_batch)
+        return task_of(subset, Path(root) / folder, size)
 
     with TemporaryDirectory(ignore_cleanup_errors=True) as root:  # Windows deletes no file that is mapped
         yield from _prepare(task([*typical_photos, *held_out], "first"))  # not timed: the first takes longer
@@ -76,6 +77,10 @@ def measure(
         ]
         for _ in range(2):
             validation = _timed_validation(ordinary)
+        each_photo = step / small_batch
+        if step < SHORT and batch > small_batch:
+            many = sample_typical(lengths, batch)
+            each_photo = (yield from _whole_step(task([*many, *held_out], "whole", batch))) / len(many)
         longer = task([longest, *typical_photos[: small_batch - 1], *held_out[:1]], "longer")
         yield from _prepare(longer)
         longer_step = yield from _timed_steps("measuring: a longer text", longer, 1)
@@ -87,7 +92,7 @@ def measure(
         memory=memory[0],
         gpu_memory=memory[1],
         caching=caching * all_photos,
-        epoch=step / small_batch * photos["train"] + a_character * excess_length(lengths, longest_usual, batch),
+        epoch=each_photo * photos["train"] + a_character * excess_length(lengths, longest_usual, batch),
         validation=validation / len(held_out) * photos["val"],
     )
 
@@ -130,13 +135,19 @@ def _prepare(task) -> Generator[CheckProgress, None, float]:
     return (time.perf_counter() - start) / len(task.source)
 
 
-def _timed_steps(what: str, task, steps: int) -> Generator[CheckProgress, None, float]:
+def _timed_steps(what: str, task, steps: int, *optimiser: type) -> Generator[CheckProgress, None, float]:
     """Train so many steps, and one before them that does not count; seconds of one."""
     seconds = []
-    for step_seconds in _steps(task, steps + 1):
+    for step_seconds in _steps(task, steps + 1, *optimiser):
         seconds.append(step_seconds)
         yield CheckProgress(what, len(seconds), steps + 1)
     return median(seconds[1:])
+
+
+def _whole_step(task) -> Generator[CheckProgress, None, float]:
+    """Seconds of a step of as many photos as in training, and by its optimiser."""
+    yield from _prepare(task)
+    return (yield from _timed_steps("measuring: whole steps", task, STEPS, torch.optim.AdamW))
 
 
 def _timed_validation(task) -> float:
@@ -152,20 +163,24 @@ def _sample_photos(photos: Sequence[Path], count: int) -> list[Path]:
     return [photos[i] for i in order.tolist()]
 
 
-def _steps(task, count: int) -> Iterator[float]:
+def _steps(task, count: int, optimiser: type = torch.optim.SGD) -> Iterator[float]:
     """The seconds of a step, several times, in the precision that training chooses by itself.
+
+    Args:
+        optimiser: SGD's has no memory of its own, which would be taken for that of the photos; AdamW is training's.
 
     It is always the same step: new shapes take time and memory at first, which training soon has behind it.
     """
     bf16 = bf16_is_fast(best_device())
     fabric = setup_fabric("bf16-mixed" if bf16 else "32-true")
     trained = [parameter for parameter in task.model.parameters() if parameter.requires_grad]
-    model, optimiser = fabric.setup(task.model, torch.optim.SGD(trained, lr=1e-4))
+    model, optimiser = fabric.setup(task.model, optimiser(trained, lr=1e-4))
     task.model.train()
     for _ in range(count):
         start = time.perf_counter()
         loss = model(task.batch(0, 0))
         fabric.backward(loss)
+        fabric.clip_gradients(model, optimiser, max_norm=1.0, error_if_nonfinite=False)
         optimiser.step()
         optimiser.zero_grad()
         loss.item()  # a GPU is done only now

@@ -139,7 +139,7 @@ def _prospect(report: Report) -> str:
         lines += [
             f"disk {_bytes(needs.disk)}, of {_bytes(needs.disk_free)} free; memory {_bytes(needs.memory)}"
             + (f", of the GPU {_bytes(needs.gpu_memory)}" if needs.gpu_memory else ""),
-            f"{duration(needs.caching)} to prepare the photos, once; then at most {duration(needs.epoch)} an epoch and "
+            f"{duration(needs.caching)} to prepare the photos, once; then {duration(needs.epoch)} an epoch and "
             f"{duration(needs.validation)} to validate, as measured now",
         ]
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """Looking a data set over: copies by content, photos that cannot be opened, words, answers, what would ruin a run."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -269,6 +270,27 @@ def test_one_very_long_text_counts_once_an_epoch_and_is_not_waited_for(data, tmp
         assert longer <= 4 * usual
         wanted = 24 / 4 * (1 + usual / 100) + max(0, (length or usual) - usual) / 100
         assert needs.epoch == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("words", [8, 300], ids=["usual captions", "one very long caption"])
+def test_an_epoch_takes_about_what_is_said(data, tmp_path, monkeypatch, words):
+    """In seconds of this process, which others beside it do not change."""
+    monkeypatch.setattr(estimate.time, "perf_counter", time.process_time)
+    found = read_captions(data)
+    first = next(n for n, record in enumerate(found.records) if record.split == "train")
+    found.records[first] = replace(found.records[first], captions=(" ".join(["red"] * words),))
+    model, threads = of(found.records), torch.get_num_threads()
+    torch.set_num_threads(1)
+
+    def task_of(few, cache, batch):
+        return CaptionTask(model, few, CaptionSettings(batch=batch, beam=1), epochs=1, seed=1, cache=cache)
+
+    *_, needs = measure(task_of, found.records, batch=24, disk=tmp_path)
+    task = task_of(found.records, tmp_path / "cache", 24)
+    list(task.prepare())
+    taken = estimate.median(list(estimate._steps(task, 6, torch.optim.AdamW))[1:])
+    torch.set_num_threads(threads)
+    assert taken / 2 < needs.epoch < taken * 2, "one step is an epoch here"
 
 
 def verdict(found, model) -> QuickReport:
