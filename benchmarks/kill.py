@@ -2,8 +2,8 @@
 
     python benchmarks/kill.py [--moments N] [--only run|folder|page]
 
-The run and the folder are killed at moments spread over all the time that they take, each time anew, and then go on;
-what they leave has to be what an undisturbed one leaves, byte for byte. The page is killed while a visitor's
+The run and the folder are killed at random moments of the time that they take, each time anew, and then go on; what they
+leave has to be what an undisturbed one leaves, byte for byte. The page is killed while a visitor's
 corrections are kept one after another: each that the visitor was told of has to be there, once, in the one workspace.
 The data are made up and small. Needs a POSIX system.
 """
@@ -89,13 +89,14 @@ def killed(folder: Path, moments: int, command: Callable[[Path], list], left: Ca
     out, whole = folder / "out", folder / "whole"  # all in one place, which a model's config.json names
     seconds = seconds_of(*command(out))
     out.rename(whole)
-    kills, other, hidden = 0, 0, 0
-    for n in range(moments):
-        kills += killed_after(seconds * (n + 0.5) / moments, *command(out))
+    chance, tries, kills, other, hidden = random.Random(1), 0, 0, 0, 0
+    while kills < moments:  # at some of them it is done already
+        tries += 1
+        kills += killed_after(seconds * chance.random(), *command(out))
         seconds_of(*command(out))
         other += left(out) != left(whole)
         hidden += len([path for path in out.rglob(".*") if path.name != ".lock"]) if out.is_dir() else 0
-        out.rename(folder / f"killed-{n}")
+        out.rename(folder / f"killed-{tries}")
     return {"seconds_undisturbed": round(seconds, 1), "kills": kills, "not_the_same_afterwards": other,
             "hidden_files_left": hidden}  # fmt: skip
 
