@@ -8,6 +8,7 @@ from runtime.checkpoint import model_folder
 from runtime.onnx_graphs import Graph, checked_graphs
 
 ENCODER = "encoder.onnx"
+AT_ONCE = 2  # photos: what is computed of these stays in the processor's cache; of 32 it takes an eighth longer
 
 
 class OnnxEncoder:
@@ -35,4 +36,5 @@ class OnnxEncoder:
         self._graph = Graph(model_folder(folder) / ENCODER)
 
     def __call__(self, photos: np.ndarray) -> np.ndarray:
-        return self._graph(photos=photos)[0]
+        some = [self._graph(photos=photos[n : n + AT_ONCE])[0] for n in range(0, len(photos), AT_ONCE)]
+        return np.concatenate(some) if len(some) > 1 else some[0]

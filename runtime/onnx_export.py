@@ -19,7 +19,7 @@ from .errors import ModelError, SettingError, printable
 from .onnx_graphs import GRAPHS_FORMAT, file_checksum
 
 OPSET = 17
-_ONNX_TYPES = {"F32": 1, "F16": 10}  # of onnx.TensorProto
+_ONNX_TYPES = {"F32": 1, "U8": 2, "I8": 3, "I32": 6, "F16": 10}  # of onnx.TensorProto
 
 
 def save_graph(
@@ -74,10 +74,10 @@ def refer_to_weights(graph, weights: Path) -> None:
         if half:
             casts.append(onnx.helper.make_node("Cast", [f"{weight.name}.half"], [weight.name], to=_ONNX_TYPES["F32"]))
             weight.name += ".half"
-        weight.ClearField("raw_data")
-        weight.ClearField("float_data")
+        for written in ("raw_data", "float_data", "int32_data"):
+            weight.ClearField(written)
         weight.data_type, weight.data_location = _ONNX_TYPES[found["dtype"]], onnx.TensorProto.EXTERNAL
-        for key, value in (("location", WEIGHTS), ("offset", start + begin), ("length", end - begin)):
+        for key, value in (("location", weights.name), ("offset", start + begin), ("length", end - begin)):
             weight.external_data.add(key=key, value=str(value))
     nodes = list(graph.node)
     del graph.node[:]

@@ -80,6 +80,11 @@ def checked_graphs(folder, config: dict) -> dict:
     return about
 
 
+def is_int8(config: dict) -> bool:
+    """Whether a model's config says that its graphs compute in 8 bits: then they are not its weights' equal."""
+    return bool((config.get("onnx") or {}).get("int8"))
+
+
 def file_checksum(path: Path) -> str:
     """What tells a file from one that was changed: its CRC-32, which costs a cold start next to nothing."""
     checksum = 0

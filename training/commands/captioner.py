@@ -47,11 +47,11 @@ def train(config: CaptionerConfig) -> Path:
 
 
 def score_captioner(
-    model: str | Path, records: list, search: SearchSettings, *, meteor: bool = False
+    model: str | Path, records: list, search: SearchSettings, *, engine: str = "torch", meteor: bool = False
 ) -> tuple[dict, dict[int, str]]:
     """A captioner's scores on these records, and why photos could not be opened; drawn as a bar."""
     pairs = []
-    stream = caption_all(load(model, engine="torch"), records, search)
+    stream = caption_all(load(model, engine=engine), records, search)
     draw_fill((pairs.append(pair) or len(pairs) for pair in stream), len(records), "captioning", console)
     bad = {n: str(text) for n, (_, text) in enumerate(pairs) if isinstance(text, PhotoError)}
     return score_captions(pairs, meteor=meteor), bad

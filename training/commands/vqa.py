@@ -39,7 +39,7 @@ def train(config: VqaConfig) -> Path:
     return run.out / "best"
 
 
-def score_answerer(model: str | Path, records: list) -> tuple[dict, dict[int, str]]:
+def score_answerer(model: str | Path, records: list, *, engine: str = "torch") -> tuple[dict, dict[int, str]]:
     """A VQA model's scores on these records, and why photos could not be opened; drawn as a bar."""
     answered, bad = [], {}
 
@@ -51,6 +51,6 @@ def score_answerer(model: str | Path, records: list) -> tuple[dict, dict[int, st
                 answered.extend(photo)
             yield done
 
-    stream = answer_all(load(model, engine="torch"), records)
+    stream = answer_all(load(model, engine=engine), records)
     draw_fill(count(stream), len({r.image for r in records}), "answering", console)
     return score_answers(answered), bad
