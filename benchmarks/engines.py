@@ -1,13 +1,15 @@
 """Two models over the same photos: how many captions are equal, the CIDEr of each, and how many photos a second.
 
     python benchmarks/engines.py DATA [--split test] [--photos 1000] [--model bundled-captioner] [--engine onnx]
-                                 [--against MODEL] [--against-engine torch]
+                                 [--against MODEL] [--against-engine torch] [--float32]
 
-Unless told otherwise, a model by ONNX Runtime against the same by PyTorch; or one whose encoder is in 8 bits against
-the full one: `--model EXPORTED --against MODEL --against-engine onnx`. Both take the same block of photos in turn, so
-that a noisy machine disturbs both alike; files are opened by both. Beside the clock's seconds stand those of a
-processor, which other processes disturb less. Each engine uses the cores that it may: for one thread each, set
-OMP_NUM_THREADS=1 and run under `taskset -c 0`.
+Unless told otherwise, a model by ONNX Runtime against the same by PyTorch. That computes in bfloat16 where the
+processor has it, and then says something else of some photos; `--float32` has it compute in 32 bits. To compare a
+model whose encoder is in 8 bits with the full one: `--model EXPORTED --against MODEL --against-engine onnx`.
+
+Both take the same block of photos in turn, so that a noisy machine disturbs both alike; files are opened by both.
+Beside the clock's seconds stand those of a processor, which other processes disturb less. Each engine uses the cores
+that it may: for one thread each, set OMP_NUM_THREADS=1 and run under `taskset -c 0`.
 """
 
 import argparse
@@ -16,6 +18,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import encoders.inference
+import runtime.device
 from captioner import Captioner, load
 from encoders.stream import BATCH
 from training.metrics.captions import caption_scores
@@ -54,7 +58,10 @@ def main() -> None:
     options.add_argument("--engine", default="onnx")
     options.add_argument("--against")
     options.add_argument("--against-engine", default="torch")
+    options.add_argument("--float32", action="store_true", help="no bfloat16 in PyTorch")
     options = options.parse_args()
+    if options.float32:
+        runtime.device.bf16_is_fast = encoders.inference.bf16_is_fast = lambda device: False
     records = read_captions(options.data).split(options.split)[: options.photos]
     photos, references = [record.image for record in records], [record.captions for record in records]
     names = ((options.model, options.engine), (options.against or options.model, options.against_engine))
