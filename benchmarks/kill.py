@@ -2,9 +2,9 @@
 
     python benchmarks/kill.py [--moments N] [--only run|folder|page]
 
-The run and the folder are killed at random moments of the time that they take, each time anew, and then go on; what they
-leave has to be what an undisturbed one leaves, byte for byte. The page is killed while a visitor's
-corrections are kept one after another: each that the visitor was told of has to be there, once, in the one workspace.
+The run and the folder are killed at random moments of the time that they take, each time anew, and then go on; what
+they leave has to be what an undisturbed one leaves, byte for byte. The page is killed while a visitor's corrections are
+kept one after another: each that the visitor was told of has to be there, once, in the one workspace.
 The data are made up and small. Needs a POSIX system.
 """
 

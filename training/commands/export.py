@@ -23,8 +23,10 @@ def export(config: ExportConfig) -> None:
     chosen = [open_photo(path) for path in photos_in([config.photos or _examples()])[:MAX_PHOTOS]]
     if config.int8:
         folder, same = export_int8(config.model, config.out, chosen, _training_photos(config))
-        print_error(f"{folder}: the encoder is in 8 bits; {same:.0%} of what it says of {len(chosen)} photos is as before. "
-            f"Score it: python -m training evaluate {folder} --data DATA --split val")  # fmt: skip
+        print_error(
+            f"{folder}: the encoder is in 8 bits; {same:.0%} of what it says of {len(chosen)} photos is as it was. "
+            f"Score it: python -m training evaluate {folder} --data DATA --split val"
+        )
         return
     folder, compared = export_model(config.model, config.out, chosen)
     print_error(

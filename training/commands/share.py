@@ -7,13 +7,23 @@ import vqa
 from runtime.bundled import resolve_model
 from runtime.checkpoint import read_config
 from runtime.command import print_error
+from runtime.errors import SettingError
 from training.config.commands import ShareConfig
+from training.tasks.start import extend_captioner
+
+SCORES = ("validation", "test", "before", "after")  # of `about`, on photos of the size that it was trained on
 
 
 def share(config: ShareConfig) -> None:
     """Write a model folder in half precision."""
     package = vqa if read_config(resolve_model(config.model))["kind"] == "vqa" else captioner
     loaded = package.load(config.model, exact=True)
+    if config.image_size:
+        if package is vqa:
+            raise SettingError("--image-size is of a captioner; train the VQA model anew on the encoder of that size.")
+        about = {name: value for name, value in loaded.about.items() if name not in SCORES}
+        loaded = extend_captioner(config.model, (), min_count=1, image_size=config.image_size)
+        loaded.about = about
     if config.note:
         loaded.about["note"] = config.note
     loaded.save(config.out, dtype=torch.float16)

@@ -203,8 +203,15 @@ class ShareConfig(Config):
         model: a trained model's folder.
         out: the folder to write.
         note: on data, terms and licence; kept in the folder's config.json.
+        image_size: side of the photos that a captioner will take, if other than it was trained on. Somewhat larger ones
+            often serve it better, since random views show things larger than they are (Touvron et al. 2019).
     """
 
     model: str = field(metadata={"positional": True})
     out: Path = field(metadata={"positional": True})
     note: str = ""
+    image_size: int | None = None
+
+    def __post_init__(self):
+        if self.image_size is not None:
+            self._require_at_least(1, "image_size")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from toys import class_folders, coco_folder
 from typer.testing import CliRunner
 
@@ -58,7 +59,12 @@ def test_a_run_goes_on_with_tuning_then_cider_then_scores_then_sharing(trained, 
                     for folder in (tmp_path / "shared", tmp_path / "cider" / "best"))  # fmt: skip
     assert small < 0.52 * whole
     shared = captioner.load(tmp_path / "shared")
-    assert shared.about["note"] == "for research" and shared.network.grid == (3, 3)
+    assert shared.about["note"] == "for research" and shared.network.grid == (3, 3) and "test" in shared.about
+    call("share", tmp_path / "cider", tmp_path / "larger", "--image-size", 64)
+    larger = captioner.load(tmp_path / "larger")
+    assert larger.network.grid == (4, 4) and larger.preprocessing.size == 64 and not larger.about
+    weights = [dict(model.network.named_parameters()) for model in (shared, larger)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_evaluate_searches_as_its_options_say(trained, data, monkeypatch):
