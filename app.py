@@ -7,7 +7,6 @@ python app.py [--host H] [--port P] [--captioner DIR] [--vqa DIR] [--workspace D
 import os
 import signal
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +21,7 @@ from page.login import read_login
 from page.page import page
 from page.serve import serve
 from page.site import Models, Site
+from page.uploads import upload_folder
 from runtime.bundled import is_bundled
 from runtime.command import print_error, run
 from runtime.errors import ModelError, SettingError
@@ -86,7 +86,7 @@ def main(
         compared=load_captioners(compare) if compare else {},
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the temporary folder goes
-    with tempfile.TemporaryDirectory(prefix="glimpse-") as uploads:
+    with upload_folder() as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
         serve(page(site), hosts, port, login, behind_proxy=behind_proxy, mcp=mcp)
 

@@ -6,11 +6,7 @@ import weakref
 from pathlib import Path
 
 from runtime.errors import SettingError, WriteError, printable
-
-try:
-    from fcntl import LOCK_EX, LOCK_NB, flock
-except ImportError:  # Windows, where two runs at once are not told of each other
-    flock = None
+from runtime.hold import hold
 
 BEGINNING = b'{"image": "'  # of every line
 
@@ -32,14 +28,12 @@ class CaptionsFile:
         try:
             self._file = path.open("a+b", buffering=0)
             self.close = weakref.finalize(self, self._file.close)
-            if flock:
-                flock(self._file, LOCK_EX | LOCK_NB)
+            if not hold(self._file):
+                raise SettingError(
+                    f"another run is adding to {printable(path)}; wait for its end or choose another --out."
+                )
             self._file.seek(0)
             lines = self._file.readall().split(b"\n")
-        except BlockingIOError:
-            raise SettingError(
-                f"another run is adding to {printable(path)}; wait for its end or choose another --out."
-            ) from None
         except OSError as error:
             raise SettingError(f"{printable(path)} cannot be added to ({error}); choose another --out.") from None
         *whole, unfinished = lines

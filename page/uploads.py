@@ -1,6 +1,10 @@
 """Files that visitors give: uploads of this server, and nothing else that is on the machine."""
 
-from collections.abc import Callable
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import gradio as gr
@@ -8,10 +12,38 @@ from gradio import processing_utils
 from gradio.utils import get_upload_folder
 
 from runtime.errors import PhotoError
+from runtime.hold import hold
 
 from .site import user_errors
 
+PREFIX, HELD = "glimpse-", ".held"  # of a server's folder, and of the file beside it that the server holds
 NOT_UPLOADED = "that is no uploaded file; upload the file itself, as gradio_client's handle_file does."
+
+
+@contextmanager
+def upload_folder() -> Iterator[str]:
+    """A temporary folder for what visitors upload, which goes with the server; those of killed servers go now."""
+    _forget_killed()
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+        mark = Path(folder).with_name(f".{Path(folder).name}{HELD}")
+        with mark.with_suffix(".new").open("x") as file:
+            hold(file)
+            mark.with_suffix(".new").rename(mark)  # held already when the next server looks for it
+            try:
+                yield folder
+            finally:
+                mark.unlink(missing_ok=True)
+
+
+def _forget_killed() -> None:
+    """Photos of visitors would else stay on the disk for good."""
+    for mark in Path(tempfile.gettempdir()).glob(f".{PREFIX}*{HELD}") if os.name == "posix" else ():
+        with suppress(OSError):
+            if mark.lstat().st_uid == os.getuid() and not mark.is_symlink():
+                with mark.open() as file:
+                    if hold(file):
+                        shutil.rmtree(mark.with_name(mark.stem[1:]), ignore_errors=True)
+                        mark.unlink()
 
 
 def uploaded(path: str | None) -> str:

@@ -1,11 +1,13 @@
 """What counts as an upload of this server."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import gradio as gr
 import pytest
 
-from page.uploads import NOT_UPLOADED, accept_only_uploads, uploaded
+from page.uploads import NOT_UPLOADED, accept_only_uploads, upload_folder, uploaded
 from runtime.errors import PhotoError
 
 
@@ -51,3 +53,21 @@ def test_a_component_takes_uploads_only(component, several, uploads, tmp_path):
     assert made.preprocess(payload(good)) == ([good] if several else good) and made.preprocess(None) is None
     with pytest.raises(gr.Error, match="no uploaded file"):
         made.preprocess(payload(tmp_path / "outside.png"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody is told of another process's files")
+def test_what_was_uploaded_to_a_server_that_was_killed_goes_when_the_next_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("glimpse-killed", "glimpse-nobodys", "glimpse-linked"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "photo.jpg").write_text("")
+    (tmp_path / ".glimpse-killed.held").write_text("")
+    (tmp_path / ".glimpse-linked.held").symlink_to(tmp_path / "glimpse-nobodys" / "photo.jpg")
+    with upload_folder() as first, upload_folder() as second:
+        stay = {Path(folder).name for folder in (first, second)} | {"glimpse-nobodys", "glimpse-linked"}
+        assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == stay, "one that runs keeps its own"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".glimpse-linked.held",
+        "glimpse-linked",
+        "glimpse-nobodys",
+    ]
