@@ -19,7 +19,7 @@ from .onnx_encoder import ENCODER
 
 INT8_WEIGHTS = "encoder-int8.safetensors"
 QUANTISED = ["Conv", "Clip", "Add", "Pad"]  # a convolutional trunk; the rest moves values, and computes none
-IN_FULL = 0.2  # of the convolutions, the first: what they lose grows through all others, and they gain next to no time
+IN_FULL = 0.25  # of the convolutions, the first: what they lose grows through all others, and they gain next to no time
 
 
 def quantise_encoder(folder: Path, photos: Iterable[np.ndarray]) -> None:
