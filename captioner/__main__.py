@@ -47,10 +47,9 @@ def main(
     from .model import load
     from .search import SearchSettings
 
-    cluster = {"--workers": workers, "--address": address, "--image-column": image_column}
-    check_engine_options(
-        engine, out=out, only_ray=cluster, never_ray={"--json": json_lines, "--attention": attention, "--n": n}
-    )
+    only_ray = {"--workers": workers, "--address": address, "--image-column": image_column}
+    never_ray = {"--json": json_lines, "--attention": attention, "--n": n}
+    check_engine_options(engine, out=out, only_ray=only_ray, never_ray=never_ray)
     if sample and beam is not None:
         raise SettingError("--beam and --sample are two ways to choose words; leave one of them out.")
     beam = 3 if beam is None else beam
@@ -61,9 +60,7 @@ def main(
         n=n, length_penalty=length_penalty, no_repeat=no_repeat, unknown=unknown, seed=seed,
     )  # fmt: skip
     if engine == RAY:
-        from .at_scale import Captions
-
-        run_at_scale(Captions(model, settings), photos, out, workers=workers, address=address, column=image_column)
+        _very_many(model, settings, photos, out, workers=workers, address=address, column=image_column)
         return
     sources = photos_in(photos)
     if attention and len(sources) > 1:
@@ -85,6 +82,12 @@ def main(
         if len(todo) > 1:
             print_error(f"{failed:,} of {len(todo):,} photos could not be opened.")
         raise typer.Exit(SOME_FAILED)
+
+
+def _very_many(model: str, settings, photos: list[str], out: Path, **how) -> None:
+    from .at_scale import Captions
+
+    run_at_scale(Captions(model, settings), photos, out, **how)
 
 
 def _with_bar(stream: Iterator, total: int) -> Iterator:

@@ -92,9 +92,9 @@ def process_parts(
             started.
     """
     with _connected(workers, address) as cores:
-        workers = min(workers or cores, len(parts))
-        if workers > cores:
+        if (workers or 0) > cores:
             raise SettingError(f"the cluster has {cores} cores, and each of {workers} workers takes one; ask for less.")
+        workers = min(workers or cores, len(parts))
         from ray.exceptions import RayError
 
         names = [part.to_json() for part in parts]
