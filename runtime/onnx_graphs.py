@@ -132,7 +132,7 @@ def _session(path: Path):
 
 
 def available_cores() -> int:
-    """Cores that this process may use: as many as it is bound to, or OMP_NUM_THREADS says, as Ray sets it to 1."""
+    """Cores that this process may use: as many as it is bound to, or as OMP_NUM_THREADS says."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdecimal() and int(asked):
         return int(asked)

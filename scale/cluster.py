@@ -48,6 +48,7 @@ class Worker:
 
     def __init__(self, job: Job, folder: str, column: str | None):
         self.job, self.folder, self.column = job, Path(folder), column
+        os.environ["OMP_NUM_THREADS"] = "1"  # Ray counts a core for it, and other workers have the others
 
     @cached_property
     def work(self):

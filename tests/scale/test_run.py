@@ -1,6 +1,7 @@
 """Runs into a folder: rows as the plain commands give them, each once, whatever stops a run. Ray is in test_cluster."""
 
 import json
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ import captioner.model
 import vqa.at_scale
 from captioner.__main__ import app as caption
 from runtime.command import exit_status
+from runtime.onnx_graphs import available_cores
 from scale import cluster, job
 from scale.parts import parts_of
 from vqa.__main__ import app as ask
@@ -38,6 +40,7 @@ def load():
 def run(models, load, monkeypatch, capsys, tmp_path):
     """Call a command in a folder with three shards, Ray's work done here: (exit status, standard error)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as a worker does
     for number in range(3):
         tar_of(Path(f"shards/{number}.tar"), {f"{number}-{name}": data for name, data in photos().items()})
     monkeypatch.setattr("scale.cluster.process_parts", work_here)
@@ -86,6 +89,15 @@ def test_questions_are_a_row_each(run, models, load):
     assert len({answer[2] for answer in found}) == 3
     assert run("shards/1.tar", *QUESTIONS[:2], "--out", "rows", app=ask) == (
         2, "error: rows was made with other options or questions; choose another --out.\n")  # fmt: skip
+
+
+def test_a_worker_takes_one_core(run, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert available_cores() == 7
+    cluster.Worker(captioner.at_scale.Captions(), "rows", None)
+    assert available_cores() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "4,2")  # of nested loops: not for us
+    assert available_cores() == (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
 
 
 def test_a_stopped_run_goes_on_where_it_was(run, monkeypatch):
