@@ -139,7 +139,7 @@ class Needs:
         memory: bytes, reckoned from the growth of this process while it measured; None where the system does not tell.
         gpu_memory: bytes on the GPU, reckoned in the same way; None without one.
         caching: seconds to fill the cache, once.
-        epoch: seconds of an epoch at most, for the few photos a step that are measured take longer each than many do.
+        epoch: seconds of an epoch.
         validation: seconds of the validation after it.
     """
 
