@@ -28,7 +28,7 @@ from training.caches.features import FeatureCache
 from training.caches.photos import PhotoCache
 from training.config.fit import FitSettings
 from training.loop.fit import fit
-from training.loop.status import report_status
+from training.loop.report import report_status
 from training.tasks.export import export_model
 from training.workspace.workspace import Workspace
 

@@ -48,7 +48,8 @@ def test_an_encoder_without_batch_normalisation_is_left_alone():
     ("tiny", 16, {}), ("efficientnet_lite2", 32, {"projection_size": 24}),
 ])  # fmt: skip
 def test_a_folder_is_loaded_for_use_or_exactly(tmp_path, monkeypatch, name, stride, sizes):
-    monkeypatch.setattr("encoders.inference.bf16_is_fast", lambda device: False)
+    for module in ("encoders.inference", "runtime.device"):  # all in full precision, or near words change places
+        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
     settings = DecoderSettings(embedding_size=16, hidden_size=16, attention_size=8, **sizes)
     made = Captioner.build(encoder(name, stride), VOCABULARY, Preprocessing(64), settings)
     made.network.eval()

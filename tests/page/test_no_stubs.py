@@ -35,5 +35,5 @@ def test_a_module_keeps_all_else_and_may_have_no_such_function(has):
     loader, module = _Silenced(Its()), ModuleType("m")
     assert loader.create_module(ModuleSpec("m", None)) is None
     loader.exec_module(module)
-    assert module.storage() == "done"
+    assert module.save() == "done"
     assert not hasattr(module, "create_or_modify_pyi") or module.create_or_modify_pyi(1, 2) is None

@@ -82,7 +82,7 @@ class CaptionSettings(TaskSettings):
             raise SettingError(f"samples is {self.samples}; each caption is compared with the others, so find at "
                                "least 2.")  # fmt: skip
         if self.objective == "cider":
-            idle = self._non_default("finetune_encoder", "word_dropout", "scheduled_sampling", "look_everywhere")
+            idle = self._non_default("word_dropout", "scheduled_sampling", "look_everywhere")
             if idle:
                 raise SettingError("the cider objective trains on captions that the model finds itself; "
                                    f"leave out {', '.join(idle)}.")  # fmt: skip

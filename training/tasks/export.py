@@ -15,6 +15,7 @@ import vqa
 import vqa.onnx_export
 from captioner import Captioner, SearchSettings
 from captioner.network import CaptionNetwork
+from encoders.onnx_int8 import INT8_WEIGHTS
 from encoders.text import START
 from runtime.bundled import resolve_model
 from runtime.checkpoint import CONFIG, WEIGHTS, model_folder, new_folder, read_config
@@ -97,6 +98,7 @@ def export_model(model: str | Path, out: Path | None, photos: Sequence[Image.Ima
                 f"the graphs of {printable(source)} differ from PyTorch by {compared.logits:.2g} in a logit, above "
                 f"{TOLERANCE}; use this model with PyTorch."
             )
+    (folder / INT8_WEIGHTS).unlink(missing_ok=True)  # of an encoder in 8 bits that was here before
     return folder, compared
 
 

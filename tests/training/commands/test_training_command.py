@@ -70,7 +70,7 @@ def test_a_run_goes_on_with_tuning_then_cider_then_scores_then_sharing(trained, 
 def test_evaluate_searches_as_its_options_say(trained, data, monkeypatch):
     searches = []
 
-    def scores(model, records, search, *, meteor):
+    def scores(model, records, search, *, meteor, engine):
         searches.append(search)
         return {"cider": 1.0}, {}
 
