@@ -225,15 +225,15 @@ def test_the_page(disk, trouble, tmp_path, monkeypatch):
         monkeypatch.setattr(visit.blocks.app, "uploaded_file_dir", str(disk.path / "uploads"))
         upload = visit.upload(photo)
         visit.call("look", upload, "Search", 1, 1.0, 0, 1.0, 1, 3)
-        visit.call("kept", None, "a red square")
+        visit.call("save", None, "a red square")
         trouble()
         with pytest.raises(AssertionError, match=WHY):
-            visit.call("kept", None, "a square")
+            visit.call("save", None, "a square")
         square("blue", "left").save(photo)
         with photo.open("rb") as file:
             sent = visit.client.post("/gradio_api/upload", files={"files": ("photo.png", file)})
         assert (sent.status_code, "room for this upload" in sent.json()["detail"]) == (507, True)
         disk.well()
-        visit.call("kept", None, "a square")
+        visit.call("save", None, "a square")
         visit.call("look", visit.upload(photo), "Search", 1, 1.0, 0, 1.0, 1, 3)
-        assert len(visit.site.kept.corrections) == 2
+        assert len(visit.site.storage.corrections) == 2
