@@ -7,7 +7,7 @@
 set -euo pipefail
 folder=$1/corpora/wordnet
 mkdir -p "$folder"
-cp /usr/share/wordnet/* "$folder"
+find /usr/share/wordnet -maxdepth 1 -type f -exec cp {} "$folder" \;     # other packages lay folders there
 : > "$folder/index.sense"     # nltk wants the file, and reads it for sense keys alone
 
 # Debian leaves out lexnames, the list of lexicographer files that data.* refers to by number (lexnames(5WN)).
