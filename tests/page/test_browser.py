@@ -20,7 +20,7 @@ from captioner import SearchSettings
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[dev]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SLOW = 60_000  # milliseconds: a machine that does much else is no fault of the page
+SLOW = 120_000  # milliseconds: a machine that does much else is no fault of the page
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed: apt-get install chromium"),
