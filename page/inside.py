@@ -20,7 +20,7 @@ from .session import PhotoSession
 from .site import HIDDEN, MODEL_TURN, Site, user_errors
 
 THUMBNAIL, STRIP_ROWS = 200, 4  # pixels; rows of units in a gate's strip
-NO_PHOTO = "<p>Choose a photo on the tab “One photo” first; then see here, after a moment, what the model does at each word.</p>"
+NO_PHOTO = "<p>Choose a photo on the tab “One photo” first; then see here what the model does at each word.</p>"
 NOT_PYTORCH = (
     "<p>Gates and gradients are read from PyTorch, which is not installed: stop the page, run "
     "<code>pip install '.[train]'</code>, and start it again.</p>"
