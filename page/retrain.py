@@ -64,16 +64,9 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
 
     @user_errors()
     def train(
-        kind: str,
-        data_path: str,
-        columns: str,
-        start_point: str,
-        anyway: bool,
-        epochs: int,
-        rate: float,
-        count: int,
-        tune: bool,
-    ):
+        kind: str, data_path: str, columns: str, start_point: str, anyway: bool,
+        epochs: int, rate: float, count: int, tune: bool
+    ):  # fmt: skip
         from training.workspace import columns_of
 
         options = site.storage.options(kind, start_point) | columns_of(columns)

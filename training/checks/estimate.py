@@ -72,11 +72,8 @@ def measure(
         each = np.load(ordinary.source.file, mmap_mode="r")[0].nbytes
         before = _memory()
         step = yield from _timed_steps("measuring: steps", ordinary, STEPS)
-        memory = [
-            None if a is None else a + (b - a) * batch // small_batch for a, b in zip(before, _memory(), strict=True)
-        ]
-        for _ in range(2):
-            validation = _timed_validation(ordinary)
+        memory = [_extrapolate(*pair, batch / small_batch) for pair in zip(before, _memory(), strict=True)]
+        validation = [_timed_validation(ordinary) for _ in range(2)][1]  # the first takes longer
         each_photo = step / small_batch
         if step < SHORT and batch > small_batch:
             many = sample_typical(lengths, batch)
@@ -95,6 +92,11 @@ def measure(
         epoch=each_photo * photos["train"] + a_character * excess_length(lengths, longest_usual, batch),
         validation=validation / len(held_out) * photos["val"],
     )
+
+
+def _extrapolate(before: int | None, after: int | None, times: float) -> int | None:
+    """What a measure that grew from `before` to `after` would have grown to, had it grown so many times as much."""
+    return None if before is None else round(before + (after - before) * times)
 
 
 def text_lengths(records: Sequence) -> dict[Path, int]:
