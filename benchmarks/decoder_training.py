@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from captioner.decoder import Decoder
 from runtime.device import autocast
-from training.tasks.captioner import caption_tokens
+from training.tasks.caption_batch import caption_tokens
 
 PHOTOS, CAPTIONS, CELLS, FEATURES, HIDDEN, WORDS = 32, 5, 64, 512, 512, 2500
 ROUNDS = 3

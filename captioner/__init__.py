@@ -11,7 +11,7 @@ from .caption import Caption, Word
 from .engine import Engine
 from .model import BUNDLED, load
 from .predictor import Captioner
-from .search import SearchSettings
+from .search_settings import SearchSettings
 
 __all__ = [
     "BUNDLED",

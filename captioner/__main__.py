@@ -45,7 +45,7 @@ def main(
 ):  # fmt: skip
     """Say what is in photos. A folder is captioned photo by photo; a file that cannot be opened is reported and passed over."""
     from .model import load
-    from .search import SearchSettings
+    from .search_settings import SearchSettings
 
     only_ray = {"--workers": workers, "--address": address, "--image-column": image_column}
     never_ray = {"--json": json_lines, "--attention": attention, "--n": n}
@@ -72,8 +72,7 @@ def main(
         print_error(f"{len(sources) - len(todo):,} of {len(sources):,} photos are in {printable(out)} already.")
     captioner = load(model, engine=engine)
     failed = 0
-    stream = captioner.stream(todo, settings)
-    for photo, result in _with_bar(stream, len(todo)):
+    for photo, result in _with_bar(captioner.stream(todo, settings), len(todo)):
         failed += isinstance(result, PhotoError)
         _report(printable(photo), result, json_lines=json_lines, out=captions_file, alone=len(todo) == 1)
         if attention and not isinstance(result, PhotoError):

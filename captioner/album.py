@@ -12,7 +12,7 @@ from runtime.archive import ArchiveLimits, unpack
 from runtime.errors import PhotoError, SettingError, printable
 
 from .caption import Caption
-from .search import SearchSettings
+from .search_settings import SearchSettings
 
 LIMITS = ArchiveLimits(members=5000, total_bytes=2 << 30)  # of an album that somebody uploads
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run

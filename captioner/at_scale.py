@@ -7,7 +7,7 @@ from runtime.errors import PhotoError
 
 from .caption import Caption
 from .model import BUNDLED, load
-from .search import SearchSettings
+from .search_settings import SearchSettings
 
 
 @dataclass(frozen=True)

@@ -57,10 +57,9 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
         with user_errors():
             try:
                 report = site.storage.check(kind, data_path, start_point, columns=columns, count=int(count), tune=tune)
+                yield check_html(report), gr.update(visible=bool(report.stops)), gr.update(interactive=True)
             except GlimpseError as error:
                 yield error_html(str(error)), hidden, off
-            else:
-                yield check_html(report), gr.update(visible=bool(report.stops)), gr.update(interactive=True)
 
     @user_errors()
     def train(

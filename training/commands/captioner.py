@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from captioner.model import load
-from captioner.search import SearchSettings
+from captioner.search_settings import SearchSettings
 from runtime.command import print_error
 from runtime.errors import PhotoError
 from training.config.commands import CaptionerConfig

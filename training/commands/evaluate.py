@@ -2,7 +2,7 @@
 
 import json
 
-from captioner.search import SearchSettings
+from captioner.search_settings import SearchSettings
 from runtime.bundled import resolve_model
 from runtime.checkpoint import read_config, update_config
 from runtime.command import SOME_FAILED, print_error

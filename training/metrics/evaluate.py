@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from captioner.model import Captioner
-from captioner.search import SearchSettings
+from captioner.search_settings import SearchSettings
 from runtime.errors import DataError, PhotoError
 from training.readers.records import CaptionRecord
 

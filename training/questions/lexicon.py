@@ -1,9 +1,9 @@
-"""The forms that the words of generated_words.py take in a caption, and what each form means."""
+"""The forms that the words of things.py and words.py take in a caption, and what each form means."""
 
 import re
 from functools import cache
 
-from . import words
+from . import things, words
 
 _IRREGULAR_PLURALS = {
     "person": "persons", "man": "men", "woman": "women", "child": "children", "policeman": "policemen",
@@ -48,7 +48,7 @@ THING_OF: dict[str, tuple[str, bool]] = {}  # a word as captions have it -> (thi
 
 
 def _fill_things() -> None:
-    for head, others in _entries(words.THINGS):
+    for head, others in _entries(things.THINGS):
         name, _, parent = (part.strip() for part in head.lstrip("+ ").partition("<"))
         if name.endswith("*"):
             PLURAL_ONLY.add(name.rstrip("*"))
@@ -70,7 +70,7 @@ def _add_word(word: str, thing: str) -> None:
 
 
 PLACE_OF: dict[str, str] = {}  # a word as captions have it -> place
-for _name, _words in _entries(words.PLACES):
+for _name, _words in _entries(things.PLACES):
     for _word in [_name, *_words]:
         PLACE_OF.setdefault(_word, _name)
         PLACE_OF.setdefault(plural(_word), _name)

@@ -11,7 +11,7 @@ import torch
 
 from captioner.decoder import DecoderSettings
 from captioner.model import Captioner
-from captioner.search import SearchSettings
+from captioner.search_settings import SearchSettings
 from encoders.text import END, PAD, START, UNK
 from runtime.bundled import resolve_model
 from runtime.errors import DataError, SettingError

@@ -1,7 +1,6 @@
 """What a captioner is trained to do: predict people's captions, or find captions that score well itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -13,41 +12,7 @@ from encoders.text import END, PAD, START, UNK, pad
 from runtime.device import depthwise_in_float32
 from training.metrics.cider import CiderD
 
-
-@dataclass  # Fabric rebuilds a batch when it converts or moves it, so it cannot be frozen
-class CaptionBatch:
-    """P photos with up to Q captions each, the longest first in both directions.
-
-    Attributes:
-        photos: features (P, L, D), or normalised photos (P, 3, S, S) when the encoder is trained too.
-        tokens: (P, Q, T), start … end, padded; lengths: (P, Q), 0 for a caption that is not there.
-        rows: (P,), which photos of the data set these are.
-        progress: share of the whole training that is behind.
-        all_photos, all_captions, all_words: of the whole batch that this is a part of; its own unless given.
-    """
-
-    photos: Tensor
-    tokens: Tensor
-    lengths: Tensor
-    rows: Tensor
-    progress: float = 0.0
-    all_photos: int = 0
-    all_captions: int = 0
-    all_words: int = 0
-
-    def __post_init__(self):
-        self.all_photos = self.all_photos or len(self.lengths)
-        self.all_captions = self.all_captions or len(self)
-        self.all_words = self.all_words or int((self.lengths - 1).clamp(min=0).sum())
-
-    @property
-    def valid(self) -> Tensor:
-        """bool (P, Q, T-1), true where `tokens[:, :, 1:]` is a word or the end to be predicted."""
-        steps = torch.arange(self.tokens.shape[2] - 1, device=self.tokens.device)
-        return steps < (self.lengths - 1).unsqueeze(2)
-
-    def __len__(self) -> int:
-        return int((self.lengths > 0).sum())
+from .caption_batch import CaptionBatch
 
 
 class CaptionLoss(nn.Module):

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from captioner.caption import Caption
 from captioner.model import Captioner
-from captioner.search import SearchSettings
-from encoders.text import END, START, pad
+from captioner.search_settings import SearchSettings
 from runtime.errors import DataError
 from training.caches.augment import progressive_size, random_views
 from training.caches.photos import PhotoCache
@@ -28,22 +27,9 @@ from training.metrics.evaluate import scores_by_set
 from training.readers.records import CaptionRecord
 
 from .alarms import caption_alarms, commonest_share, entropy, movement, photo_alarms
-from .caption_losses import CaptionBatch, LikelihoodLoss, SelfCriticalLoss
+from .caption_batch import CaptionBatch, caption_tokens
+from .caption_losses import LikelihoodLoss, SelfCriticalLoss
 from .start import encoder_and_photos
-
-
-def caption_tokens(captions: Sequence[Sequence[Sequence[int]]]) -> tuple[Tensor, Tensor, list[int]]:
-    """Encoded captions of P photos -> tokens (P, Q, T), lengths (P, Q), and the order the photos were put in.
-
-    Start and end are added. The longest caption comes first in each photo, the photo with the longest first of all:
-    so the decoder can let go of the short ones early.
-    """
-    framed = [sorted(([START, *c, END] for c in photo), key=len, reverse=True) for photo in captions]
-    order = sorted(range(len(framed)), key=lambda i: -len(framed[i][0]))
-    most = max(map(len, framed))
-    rows = [c for i in order for c in framed[i] + [[]] * (most - len(framed[i]))]
-    tokens, lengths = map(torch.from_numpy, pad(rows))
-    return tokens.view(len(order), most, -1), lengths.view(len(order), most), order
 
 
 class CaptionTask:

@@ -1,7 +1,7 @@
 """Training a VQA model, as a `Task` of the loop: on a frozen encoder's cached features, or end to end."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,41 +18,18 @@ from training.loop.alarms import Alarm
 from training.loop.fingerprint import digest
 from training.loop.seed import generator
 from training.loop.task import WHOLE_BATCH
-from training.metrics.answers import expected_calibration_error, official_accuracy, plain_accuracy
 from training.readers.records import QuestionRecord
 from vqa.model import Answerer
 
 from .alarms import answer_alarms, entropy, photo_alarms
 from .answer_loss import AnswerLoss, VqaBatch
 from .calibration import confidence, fit_temperature, fit_threshold, log_score
+from .predictions import Predictions
 from .start import encoder_and_photos
 
 CALIBRATION_QUESTIONS = 10_000  # questions of all data sets; one temperature needs no more
 VALIDATION_BATCH = 32  # photos validated together
 TIE_BREAK = 1e-3  # points of accuracy for a point of log-score: less than one more question right
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a model answers to the questions of a split.
-
-    Attributes:
-        records: the questions; answers: the best answer to each; blind: the same without the photo.
-        drawn: bool (N,), those the temperature and the threshold are chosen on: `CALIBRATION_QUESTIONS`, drawn by seed.
-        logits: (drawn, A), of those.
-        attention_entropy: how flat the attention is, 0..1; None where the model has none.
-    """
-
-    records: list[QuestionRecord]
-    answers: list[str]
-    blind: list[str]
-    drawn: Tensor
-    logits: Tensor
-    attention_entropy: float | None
-
-    def accuracies(self, answers: Sequence[str], accuracy=official_accuracy) -> Tensor:
-        """What these answers are worth, each in 0..1."""
-        return torch.tensor([accuracy(r.answers, a) for r, a in zip(self.records, answers, strict=True)])
 
 
 class VqaTask:
@@ -230,7 +207,7 @@ class VqaTask:
         correct = predictions.accuracies(predictions.answers)[predictions.drawn]
         self.answerer.temperature = fit_temperature(predictions.logits, correct)
         self.answerer.threshold = fit_threshold(confidence(predictions.logits, self.answerer.temperature), correct)
-        scores = self._scores(predictions)
+        scores = predictions.scores(self.answerer.temperature)
         tie_break = TIE_BREAK * log_score(confidence(predictions.logits, 1.0), correct).item()
         return {"score": scores["accuracy"] + tie_break, **scores, "attention_entropy": predictions.attention_entropy}
 
@@ -243,20 +220,7 @@ class VqaTask:
     def scores(self, split: str) -> dict[str, float]:
         """Scores of a split, with the temperature that validation chose: 0-100, the calibration error 0..1."""
         predictions = self.predict(split)
-        plain, blind = (
-            predictions.accuracies(answers, plain_accuracy).mean().item()
-            for answers in (predictions.answers, predictions.blind)
-        )
-        return self._scores(predictions) | {"plain_accuracy": 100 * plain, "question_only_plain_accuracy": 100 * blind}
-
-    def _scores(self, predictions: Predictions) -> dict[str, float]:
-        correct, blind = predictions.accuracies(predictions.answers), predictions.accuracies(predictions.blind)
-        sure = confidence(predictions.logits, self.answerer.temperature)
-        return {
-            "accuracy": 100 * correct.mean().item(),
-            "question_only_accuracy": 100 * blind.mean().item(),
-            "ece": expected_calibration_error(sure.tolist(), correct[predictions.drawn].tolist()),
-        }
+        return predictions.scores(self.answerer.temperature) | predictions.plain_scores()
 
     def save(self, folder: Path, scores: dict) -> None:
         self.answerer.about["validation"] = scores

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 from toys import coco_folder
 
 from captioner import DecoderSettings
-from captioner.search import SearchSettings
+from captioner.search_settings import SearchSettings
 from encoders.images import Preprocessing
 from encoders.text import END, START, UNK
 from runtime.errors import DataError, ModelError, SettingError
@@ -16,8 +16,9 @@ from training.config.task import CaptionSettings
 from training.loop.fit import fit
 from training.loop.task import Epoch
 from training.readers import read_captions
-from training.tasks.caption_losses import CaptionBatch, LikelihoodLoss, SelfCriticalLoss
-from training.tasks.captioner import CaptionTask, caption_tokens
+from training.tasks.caption_batch import CaptionBatch, caption_tokens
+from training.tasks.caption_losses import LikelihoodLoss, SelfCriticalLoss
+from training.tasks.captioner import CaptionTask
 from training.tasks.start import extend_captioner, start_encoder, starting_preprocessing
 
 

@@ -10,8 +10,8 @@ from torch import nn
 from encoders.cnn import ImageEncoder
 from encoders.text import END, START
 from training.tasks.answer_loss import AnswerLoss, VqaBatch
-from training.tasks.caption_losses import CaptionBatch, LikelihoodLoss, SelfCriticalLoss
-from training.tasks.captioner import caption_tokens
+from training.tasks.caption_batch import CaptionBatch, caption_tokens
+from training.tasks.caption_losses import LikelihoodLoss, SelfCriticalLoss
 from training.tasks.encoder import ClassBatch, Classifier
 
 DOG, CAT, RUNS, SITS = 4, 5, 6, 7

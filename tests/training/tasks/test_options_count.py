@@ -9,7 +9,7 @@ from PIL import Image
 from toys import captions_of, coco_folder
 from vqa_toys import QUESTIONS, question_folder, small_answerer
 
-from captioner.search import SearchSettings
+from captioner.search_settings import SearchSettings
 from training.caches.augment import random_views
 from training.config.model import CaptionerModel, VqaModel
 from training.config.task import CaptionSettings, EncoderSettings, VqaSettings
