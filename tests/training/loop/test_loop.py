@@ -15,7 +15,7 @@ from training.config.fit import FitSettings
 from training.loop.alarms import Alarm
 from training.loop.fit import fit
 from training.loop.seed import derive_seed
-from training.loop.task import Epoch, Step, Stopped
+from training.loop.task import WHOLE_BATCH, Epoch, Step, Stopped
 
 
 def test_the_rate_rises_then_falls_to_zero():
@@ -47,6 +47,18 @@ def test_records_tell_every_epoch_and_the_best_is_kept(tmp_path):
 def test_patience_stops_early(tmp_path):
     records = fit(Line(scores=[5, 4, 3, 2, 1]), FitSettings(**QUICK | {"epochs": 5}, patience=2), tmp_path)
     assert sum(isinstance(r, Epoch) for r in records) == 3
+
+
+def test_a_batch_is_computed_in_so_many_parts(tmp_path):
+    class Counted(Line):
+        def batch(self, epoch, step, part=WHOLE_BATCH):
+            batch = super().batch(epoch, step, part)
+            sizes.append(len(batch))
+            return batch
+
+    sizes = []
+    list(fit(Counted(), FitSettings(**QUICK | {"epochs": 1}, accumulate=2), tmp_path))
+    assert sizes[:2] == [4, 4] and sum(sizes) == 8 * Line.steps
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd"])

@@ -1,6 +1,6 @@
 """Every option changes something: the loss of a step, what is trained, the sizes of a model, how it is validated."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -9,7 +9,9 @@ from PIL import Image
 from toys import captions_of, coco_folder
 from vqa_toys import QUESTIONS, question_folder, small_answerer
 
+import captioner
 from captioner.search_settings import SearchSettings
+from encoders.inference import encoder_fingerprint
 from training.caches.augment import random_views
 from training.config.model import CaptionerModel, VqaModel
 from training.config.task import CaptionSettings, EncoderSettings, VqaSettings
@@ -118,11 +120,13 @@ def shape_of(model) -> tuple:
             model.vocabulary, answers and answers.answers)  # fmt: skip
 
 
-SIZES = {"encoder": "tiny", "image_size": 32, "min_count": 1, "hidden": 12, "embedding": 12, "attention": 12}
+SIZES = {"encoder": "tiny", "image_size": 32, "min_count": 1, "hidden": 12, "embedding": 12, "attention": 12,
+         "layers": 2}  # fmt: skip
 CHANGES = [
-    {"encoder": "compact"}, {"stride": 8}, {"image_size": 64}, {"fit": "pad"}, {"cell": "gru"}, {"layers": 2},
+    {"encoder": "compact"}, {"stride": 8}, {"image_size": 64}, {"fit": "pad"}, {"cell": "gru"}, {"layers": 3},
     {"hidden": 7}, {"embedding": 7}, {"attention": 7}, {"unit": "character"}, {"min_count": 9}, {"max_size": 6},
-    {"dropout": 0.7},
+    {"dropout": 0.7}, {"variant": "coupled"}, {"forget_bias": 3.0}, {"highway": True}, {"init": "orthogonal"},
+    {"initial_state": "learnt"}, {"truncate": 3},
 ]  # fmt: skip
 
 
@@ -143,6 +147,14 @@ def test_an_option_of_a_vqa_model_changes_it(change, folder):
     small = SIZES | {"fused": 12}
     before, after = (start_answerer(VqaModel(**small | c), records, seed=1) for c in ({}, change))
     assert shape_of(before) != shape_of(after)
+
+
+def test_a_new_vqa_model_may_have_any_trained_encoder_and_share_the_bundled_captioner_s(bundle, folder):
+    records = [QuestionRecord(folder, "1", QUESTIONS[0], ("red",), "train")]
+    small = VqaModel(encoder_weights=str(bundle.folder), min_answers=1, hidden=8, embedding=8, attention=8, fused=8)
+    made, shared = (start_answerer(replace(small, share_encoder=how), records, seed=1) for how in (False, True))
+    assert encoder_fingerprint(made.network.encoder) == bundle.network.encoder_fingerprint
+    assert (made.encoder_from, shared.encoder_from) == (None, captioner.BUNDLED)
 
 
 @pytest.mark.parametrize("change", [
