@@ -77,7 +77,7 @@ def watch(kind: type, name: str, default: Any, *, ignored: bool, seen: Any = Non
 
 
 class Readers:
-    """A plugin of pytest: which tests make the code read which options at other values, and how long each test takes."""
+    """A plugin of pytest: which tests make the code read which options at other values, and how long each takes."""
 
     def __init__(self):
         self.tests: dict[str, set[str]] = {}
@@ -172,7 +172,8 @@ def main() -> None:
     alive = 0
     for option in chosen:
         begin = time.monotonic()
-        tests = [test for test in readers.get(option, []) if test.partition("::")[0] not in readers[option] or "::" not in test]
+        found = set(readers.get(option, []))
+        tests = [test for test in found if test.partition("::")[0] not in found - {test}]  # not beside its whole file
         tests.sort(key=lambda test: seconds.get(test, 0))
         lives = not tests or survives(option, tests)
         alive += lives

@@ -199,6 +199,8 @@ def test_evaluate_tells_of_a_bad_photo_and_of_a_split_that_is_not_there(data, tm
     done = training("evaluate", model, "--data", tmp_path, "--json")
     assert done.exit_code == 1 and "is not a picture" in done.stderr
     assert json.loads(done.stdout)["questions"] == 21
+    refused = training("evaluate", model, "--data", tmp_path, "--format", "csv").exception
+    assert isinstance(refused, SettingError) and "format 'csv' is not known" in str(refused)
     refused = training("evaluate", model, "--data", tmp_path, "--split", "dev").exception
     assert isinstance(refused, DataError) and "there is no dev split" in str(refused)
 
@@ -230,7 +232,15 @@ def test_captions_alone_train_a_model(train, tmp_path):
         texts = (f"A brown {animal} runs on the grass .", f"The brown {animal} is running .", f"A {animal} runs .")
         rows += [f"{n}.png#{i}\t{text}" for i, text in enumerate(texts)]
     (tmp_path / "Flickr8k.token.txt").write_text("\n".join(rows) + "\n")
-    done = train("--data", tmp_path, "--out", tmp_path / "run", "--preset", "easy-vqa", *SMALL, "--epochs", 1)
+    kept = tmp_path / "kept"
+    asked = ["--data", tmp_path, "--out", tmp_path / "run", "--preset", "easy-vqa", *SMALL, "--epochs", 1]
+    done = train(*asked, "--cache", kept)
     assert done.exit_code == 0, done.output
+    assert kept.is_dir() and not (tmp_path / "run" / "cache").exists()
     assert "(questions from flickr8k)" in done.stderr.replace("\n", " ")
     assert {"dog", "cat", "horse", "brown"} <= set(read_config(tmp_path / "run")["answers"])
+
+    (tmp_path / "questions.csv").write_text("image,question,answer\n0.png,is it a dog?,yes\n")
+    for more, format in (([], "table"), (["--generate"], "table+captions"), (["--format", "captions"], "flickr8k")):
+        refused = train(*asked, "--min-answers", 1000, *more)
+        assert f"{format})" in refused.stderr.replace("\n", " ") and "was given 1000 times" in str(refused.exception)

@@ -5,17 +5,19 @@ Knows no data set's format. A whole file that cannot be read is a DataError; one
 
 import codecs
 import contextlib
+import csv
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
+from itertools import chain, dropwhile
 from pathlib import Path
 
 from encoders.archives import ARCHIVES
 from runtime.errors import DataError, printable
 
-from . import parquet, samples, text_tables
+from . import parquet, samples
 from .columns import USUAL, Columns
 from .records import Problems
 
@@ -26,7 +28,9 @@ _OUTPUTS = (  # the columns of what `python -m captioner`, its albums and `pytho
     {"image", "caption", "log_prob"}, {"image", "caption", "error"}, {"image", "question", "answers", "sure"},
     {"image", "question", "error"},
 )  # fmt: skip
+_END = "\x1a"  # a row of our own behind the last: where it is inside another, that one is not closed
 _PROMPT = re.compile(r"(?:answer [a-z]{2} )?(.*\?)\s*", re.DOTALL)  # PaliGemma is asked "answer en what is it?"
+_ROW_START = re.compile(r"[^,;\t\"]*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif|heic)[,;\t]", re.IGNORECASE)
 
 
 def read_text(path: str | Path) -> str:
@@ -107,7 +111,7 @@ def read_rows(path: str | Path, problems: Problems, column_names: Columns = USUA
     elif suffix in JSON_LINES:
         yield from _json_rows(read_text(path), Path(path).name, problems)
     else:
-        yield from text_tables.rows(read_text(path), path, problems)
+        yield from _csv_rows(read_text(path), path, problems)
 
 
 def columns(path: str | Path) -> set[str]:
@@ -126,7 +130,10 @@ def columns(path: str | Path) -> set[str]:
         return _first_listed(text)
     if suffix in JSON_LINES:
         return next((set(row) for _, row in _json_rows(text, "", Problems())), set())
-    return text_tables.columns(text)
+    try:
+        return set(_names(next(_csv_table(re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)), [])))
+    except csv.Error:
+        return set()
 
 
 def tables_in(path: Path, suffixes: tuple[str, ...], known: Callable[[Path], bool]) -> list[Path]:
@@ -210,3 +217,52 @@ def _without_prompt(row: dict) -> dict:
     if question:
         return {**row, "question": question[1], "answer": response}
     return {**row, "boxes" if "<loc" in response else "caption": response}
+
+
+def _csv_rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:
+    lines = [f"{line}\n" for line in (*text.split("\n"), _END)]
+    table = _csv_table(lines)
+    header, before = [], 0  # how many lines stand before the row
+    try:
+        while (cells := next(table)) != [_END] or table.line_num < len(lines):
+            if _has_unclosed_quote(cells, lines[before : table.line_num], table.dialect):
+                raise csv.Error
+            before = table.line_num
+            if not header:
+                header = _names(cells)
+            elif len(cells) == len(header):
+                yield before, dict(zip(header, cells, strict=True))
+            elif cells:
+                place = f"{Path(path).name} line {before}"
+                if len(cells) > len(header):
+                    problems.add("lines have more columns than the header", place)
+                else:
+                    problems.add("lines have fewer columns than the header", place)
+    except csv.Error as error:
+        why = "a quotation mark opens a text and none closes it; one that is part of a text is written twice"
+        why = why if '"' in lines[before] else f"{error}; export the table again"
+        raise DataError(f"{printable(path)} cannot be read at line {before + 1}: {why}.") from None
+
+
+def _has_unclosed_quote(cells: list[str], lines: list[str], dialect: csv.Dialect) -> bool:
+    """Whether a row goes on over the next ones, since a quotation mark in it is not closed where it should be."""
+    lines = list(dropwhile(str.isspace, lines))
+    if len(lines) < 2:
+        return False
+    try:
+        list(csv.reader(lines, dialect, strict=True))
+    except csv.Error:  # text goes on behind the mark that closes
+        return True
+    return any(_END in cell for cell in cells) or any(map(_ROW_START.match, lines[1:]))
+
+
+def _csv_table(lines: Iterable[str]):
+    """A csv.reader, of commas or what else there is most of in the first line."""
+    lines = iter(lines)
+    first = next(lines, "")
+    delimiter = max(",;\t", key=first.count)  # spreadsheets in half of Europe write semicolons
+    return csv.reader(chain([first], lines), delimiter=delimiter, skipinitialspace=True)
+
+
+def _names(header: list[str]) -> list[str]:
+    return [name.strip().lower() for name in header]

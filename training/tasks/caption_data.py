@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.errors import DataError, SettingError
-from training.readers import read_captions
+from runtime.errors import SettingError
+from training.readers import files_by_format, read_captions
 from training.readers.columns import USUAL, Columns
 from training.readers.questions import read_questions
 from training.readers.records import CaptionRecord, Dataset, QuestionRecord
@@ -28,10 +28,7 @@ def read_training_captions(
 
 
 def _read_any(path: Path) -> list[CaptionRecord] | list[QuestionRecord]:
-    try:
-        return read_captions(path).records
-    except DataError:
-        return read_questions(path).records
+    return (read_captions if files_by_format(path) else read_questions)(path).records
 
 
 def data_set_weights(text: str | None, found: Dataset) -> dict[str, float]:

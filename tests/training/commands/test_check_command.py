@@ -73,6 +73,35 @@ def test_the_report_for_people(data):
     assert "to prepare" not in out and "{" not in out + err
 
 
+def test_what_is_looked_for_and_what_would_be_trained_are_chosen(data, questions, tmp_path, monkeypatch):
+    with pytest.raises(GlimpseError, match="the captions of 40 photos give no question"):
+        call("check", data, "--quick", "--kind", "questions")
+    with pytest.raises(GlimpseError, match="nowhere does not exist"):
+        call("check", data, "--quick", "--start-from", tmp_path / "nowhere")
+    measured = []
+
+    def measure(task_of, records, *, batch, disk):
+        measured.append(task_of(records, tmp_path, batch).settings)
+
+    monkeypatch.setattr("training.commands.check.measure", measure)
+    for folder in (data, questions):
+        for how in (["--finetune-encoder"], []):
+            call("check", folder, "--encoder", "tiny", "--image-size", 32, "--min-count", 1, "--batch", 7, *how)
+    assert [(s.batch, s.finetune_encoder) for s in measured] == [(7, True), (7, False)] * 2
+
+
+def test_the_column_of_splits_and_the_beginning_of_names_are_the_owner_s(tmp_path):
+    (tmp_path / "older").mkdir()
+    for n, name in enumerate(["a", "b", "c", "older/a"]):
+        square("red", "left", n).save(tmp_path / f"{name}.png")
+    rows = ["/there/a.png,a dog,train", "/there/b.png,a cat,train", "/there/c.png,a cow,val"]
+    (tmp_path / "rows.csv").write_text("\n".join(["image,caption,part", *rows]) + "\n")
+    quick = ["check", tmp_path, "--quick", "--json", "--encoder", "tiny", "--image-size", 32, "--min-count", 1]
+    out, _ = call(*quick, "--split-column", "part", "--strip-prefix", "/there/")
+    assert json.loads(out)["photos"]["splits"] == {"train": 2, "val": 1}
+    assert json.loads(out)["photos"]["missing"] == 0
+
+
 def test_a_data_set_that_would_be_refused_ends_with_1(leaking):
     out, _ = call("check", leaking, "--quick", status=1)
     assert "4 of the 8 test photos (50.0%) are also in train" in " ".join(out.split())

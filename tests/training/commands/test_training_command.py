@@ -13,6 +13,7 @@ from runtime.errors import GlimpseError
 from training.__main__ import app
 
 SMALL = ["--embedding", "16", "--attention", "16", "--hidden", "16", "--min-count", "1", "--image-size", "32"]
+ENCODER = ["--encoder", "tiny", "--image-size", 32, "--batch", 8, "--epochs", 1, "--hold-out", 0.2]
 QUICK = ["--epochs", "1", "--batch", "8", "--beam", "1", "--precision", "32"]
 
 
@@ -33,8 +34,7 @@ def trained(data, tmp_path_factory):
     """A frozen-encoder run on a pretrained encoder."""
     runs = tmp_path_factory.mktemp("runs")
     classes = class_folders(runs / "classes")
-    call("encoder", "--data", classes, "--out", runs / "encoder", "--encoder", "tiny", "--image-size", 32,
-         "--batch", 8, "--epochs", 1, "--hold-out", 0.2)  # fmt: skip
+    call("encoder", *ENCODER, "--data", classes, "--out", runs / "encoder", "--cache", runs / "cache")
     call("captioner", "--data", data, "--out", runs / "frozen", "--encoder-weights", runs / "encoder", *SMALL, *QUICK)
     return runs / "frozen"
 
@@ -43,6 +43,7 @@ def test_the_encoder_s_weights_and_preprocessing_are_taken_over(trained):
     config = read_config(trained, kind="captioner")
     assert config["encoder"]["name"] == "tiny" and config["preprocessing"]["size"] == 32
     assert config["about"]["validation"]["cider"] >= 0
+    assert (trained.parent / "cache").is_dir() and not (trained.parent / "encoder" / "cache").exists()
 
 
 def test_a_run_goes_on_with_tuning_then_cider_then_scores_then_sharing(trained, data, tmp_path):
@@ -92,7 +93,8 @@ def test_the_recurrent_network_is_a_choice_that_the_model_remembers(trained, dat
     options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", value)]
     encoder = trained.parent / "encoder"
     call("captioner", "--data", data, "--out", tmp_path, "--encoder-weights", encoder, *SMALL, *QUICK, *options,
-         "--highway", "--no-scores")  # fmt: skip
+         "--highway", "--no-scores", "--cache", tmp_path / "kept")  # fmt: skip
+    assert (tmp_path / "kept").is_dir() and not (tmp_path / "cache").exists()
     assert captioner.load(tmp_path).network.settings.recurrent == asked | {"highway": True}
 
 
@@ -128,5 +130,31 @@ def test_a_split_or_a_data_set_that_is_not_there_is_one_sentence(trained, tmp_pa
         call("evaluate", trained, "--data", tmp_path / "nothing")
     with pytest.raises(GlimpseError, match="--generate makes questions, and a captioner is scored on captions"):
         call("evaluate", trained, "--data", data, "--generate")
+    with pytest.raises(GlimpseError, match="format 'csv' is not known"):
+        call("evaluate", trained, "--data", data, "--format", "csv")
+    with pytest.raises(GlimpseError, match="no run to resume"):
+        classes = trained.parent / "classes"
+        call("encoder", *ENCODER, "--data", classes, "--out", tmp_path, "--cache", trained.parent / "cache", "--resume")
     with pytest.raises(GlimpseError, match="is given twice; give each data set once"):
         call("evaluate", trained, "--data", data, "--data", data)
+
+
+def test_a_data_set_s_weight_and_photos_held_out_elsewhere_reach_the_task(data, trained, tmp_path, monkeypatch):
+    """Two of the training photos are also what another data set validates on."""
+
+    class Stop(Exception):
+        pass
+
+    def task(model, records, *settings, weights, **more):
+        raise Stop(sum(record.split == "train" for record in records), list(weights.values()))
+
+    monkeypatch.setattr("training.commands.captioner.CaptionTask", task)
+    other = tmp_path / "other"
+    other.mkdir()
+    for n in (1, 2):
+        (other / f"{n}.png").write_bytes((data / "train" / f"train_00{n}.png").read_bytes())
+    (other / "val.csv").write_text("image,caption\n1.png,a red square\n2.png,a red square\n")
+    with pytest.raises(Stop) as reached:
+        call("captioner", "--data", data, "--out", tmp_path / "run", "--encoder", "tiny", *SMALL, "--weights", 3,
+             "--held-out", other)  # fmt: skip
+    assert reached.value.args == (22, [3.0])

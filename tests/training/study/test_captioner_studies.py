@@ -8,6 +8,8 @@ from toys import coco_folder
 from encoders.recurrent import Recurrent
 from encoders.text import END, START
 from runtime.errors import SettingError
+from training.commands.study import STUDIES, study
+from training.config.commands import StudyConfig
 from training.study import choices as choices_study
 from training.study import odyssey as odyssey_study
 from training.study.captioners import (
@@ -98,3 +100,10 @@ def test_the_softmax_vector_is_what_is_fed_back():
 def test_sizes_that_make_no_sense_are_refused():
     with pytest.raises(SettingError, match="photos is 0; choose 1 or more"):
         CaptionerSettings("data", photos=0)
+
+
+def test_the_command_gives_a_study_its_options(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setitem(STUDIES, "odyssey", (lambda settings, out: given.append(settings) or [], CaptionerSettings))
+    study(StudyConfig(name="odyssey", out=tmp_path, data=tmp_path / "d", photos=7, epochs=3, hidden=9))
+    assert given == [CaptionerSettings(str(tmp_path / "d"), photos=7, epochs=3, hidden=9)]
