@@ -42,18 +42,20 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
             start_point = gr.Dropdown(site.storage.start_points("captioner"), label="Begin with", interactive=True)
             epochs, rate, count, tune = learning_controls()
         with gr.Column():
-            report = gr.HTML(NO_DATA)
-            anyway = gr.Checkbox(False, label="Train all the same", visible=False)
+            # Above the report, so that a report of another length does not move it from under the pointer.
             start = gr.Button("Train", variant="primary", interactive=False)
+            anyway = gr.Checkbox(False, label="Train all the same", visible=False)
+            report = gr.HTML(NO_DATA)
     chosen = watch_panel(site)
 
     def check(kind: str, data_path: str | None, columns: str, start_point: str, count: int, tune: bool):
         from training.workspace import check_html, error_html
 
         hidden, off = gr.update(visible=False, value=False), gr.update(interactive=False)
-        yield CHECKING if data_path else NO_DATA, hidden, off
         if not data_path:
+            yield NO_DATA, hidden, off
             return
+        yield CHECKING, hidden, gr.skip()  # the run checks for itself: who does not wait may press Train
         with user_errors():
             try:
                 report = site.storage.check(kind, data_path, start_point, columns=columns, count=int(count), tune=tune)

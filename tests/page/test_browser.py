@@ -170,7 +170,8 @@ def test_a_model_is_retrained_watched_used_and_downloaded(page, place):
     picture(page, "checked")
     panel.get_by_text("How it learns").click()
     panel.get_by_label("Train the encoder too").check()
-    panel.get_by_role("button", name="Train", exact=True).click()
+    # A slow finger: the check that the choice began goes on meanwhile, and must not take the click away.
+    panel.get_by_role("button", name="Train", exact=True).click(delay=2000)
     expect(panel.get_by_text("is training: epoch")).to_be_visible(timeout=SLOW)
 
     page.reload()  # mid-training: the page finds its run again

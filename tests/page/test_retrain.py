@@ -163,9 +163,11 @@ def test_the_check_has_the_choices_and_tells_what_is_wrong(visit, monkeypatch):
     asked = []
     monkeypatch.setattr(Workspace, "check", check)
     visit.call("choices", "vqa")
-    assert "Looking through" in visit.call("check", "vqa", "squares", "--image-column a", "new", 4, True)[0]
+    report, _, start = visit.call("check", "vqa", "squares", "--image-column a", "new", 4, True)
+    assert "Looking through" in report and "interactive" not in start  # Train stays as it was
     assert asked == [("vqa", "squares", "--image-column a", "new", 4, True)]
-    assert "Choose a data set" in visit.call("check", "vqa", None, "", "new", 4, True)[0] and len(asked) == 1
+    report, _, start = visit.call("check", "vqa", None, "", "new", 4, True)
+    assert "Choose a data set" in report and start["interactive"] is False and len(asked) == 1
 
 
 @pytest.mark.parametrize("name", ["captioner-9", "../captioner", None, ""])
