@@ -80,7 +80,7 @@ def main(
         _models(captioner, vqa),
         workspace.resolve(),
         writable=bool(login) or (is_loopback(hosts.served) and not behind_proxy),
-        only_here=not login,
+        local_only=not login,
         data_root=data_root and data_root.resolve(),
         initial_models={"captioner": _absolute(captioner), "vqa": _absolute(vqa)},
         compared=load_captioners(compare) if compare else {},

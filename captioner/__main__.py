@@ -66,9 +66,9 @@ def main(
     if attention and len(sources) > 1:
         raise SettingError(f"--attention draws one photo, not {len(sources)}; name a single one.")
     captions_file = CaptionsFile(out) if out else None  # better to fail now than after the first batch of photos
-    held = captions_file.images if captions_file else set()
-    todo = [photo for photo in sources if printable(photo) not in held]
-    if held:
+    done = captions_file.images if captions_file else set()
+    todo = [photo for photo in sources if printable(photo) not in done]
+    if done:
         print_error(f"{len(sources) - len(todo):,} of {len(sources):,} photos are in {printable(out)} already.")
     captioner = load(model, engine=engine)
     failed = 0

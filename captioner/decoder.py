@@ -167,16 +167,16 @@ class Decoder(nn.Module):
         steps = T - 1
         given = tokens[:, :, :-1]
         if word_dropout:
-            lost = torch.rand(given.shape, device=given.device) < word_dropout
-            lost[:, :, 0] = False
-            given = given.masked_fill(lost, UNK)
+            dropped = torch.rand(given.shape, device=given.device) < word_dropout
+            dropped[:, :, 0] = False
+            given = given.masked_fill(dropped, UNK)
         valid = torch.arange(steps, device=tokens.device) < (lengths - 1).unsqueeze(2)  # (P, Q, T-1)
         photos = [min(P, round_up_to_block(n)) for n in _still_needed(valid.any(1))]  # each step, the first so many
         captions = _still_needed(valid.any(0))
 
         state = self.start(features)
         state = state.select(torch.arange(P, device=tokens.device).unsqueeze(1).expand(P, Q))
-        outputs, looked = [], torch.zeros(P, Q, features.shape[1], device=features.device)
+        outputs, attended = [], torch.zeros(P, Q, features.shape[1], device=features.device)
         for t, (p, q) in enumerate(zip(photos, captions, strict=True)):
             state = _shrink(state, p, q)
             if self.recurrent.truncate and t and t % self.recurrent.truncate == 0:
@@ -189,9 +189,9 @@ class Decoder(nn.Module):
             o = o.view(p, q, -1)
             outputs.append(pad(o, (0, 0, 0, Q - q, 0, P - p)))
             seen = state.p.view(p, q, -1) * valid[:p, :q, t, None]
-            looked = looked + pad(seen, (0, 0, 0, Q - q, 0, P - p))
+            attended = attended + pad(seen, (0, 0, 0, Q - q, 0, P - p))
         o = torch.stack(outputs, dim=2)[valid[:, :, : len(outputs)]]
-        return self.logits(pad(o, (0, 0, 0, -len(o) % WORDS)))[: len(o)], looked
+        return self.logits(pad(o, (0, 0, 0, -len(o) % WORDS)))[: len(o)], attended
 
     @torch.no_grad()
     def _draw(self, o: Tensor) -> Tensor:

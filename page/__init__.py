@@ -2,7 +2,7 @@
 
 import os
 
-from .no_stubs import write_no_stubs
+from .no_stubs import skip_stub_files
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no request to any other host
-write_no_stubs()
+skip_stub_files()

@@ -53,8 +53,8 @@ def save_answer(corrections, session: PhotoSession, text: str) -> None:
     corrections.add_answer(session.photo, session.talk[-2]["content"], text)
 
 
-def ask_panel(site: Site, session: gr.State, tab: gr.Tab, looked) -> None:
-    """Questions about the photo and the conversation so far, which ends with the next photo (`looked`, the event)."""
+def ask_panel(site: Site, session: gr.State, tab: gr.Tab, photo_changed) -> None:
+    """Questions about the photo and the conversation so far, which ends with the next photo (`photo_changed`)."""
     with gr.Column(visible=False, elem_id="ask") as panel, gr.Row(equal_height=False):
         with gr.Column():
             talk = gr.Chatbot(label="Conversation about this photo", height=420, render_markdown=False, buttons=[],
@@ -79,10 +79,10 @@ def ask_panel(site: Site, session: gr.State, tab: gr.Tab, looked) -> None:
     question.submit(answer, [session, question], [result, talk, bars, picture, question, right],
                     show_progress="hidden", **HIDDEN, **MODEL_TURN)  # fmt: skip
     talk.clear(clear_conversation, session, None, show_progress="hidden", **HIDDEN)
-    looked.then(lambda current: (gr.update(visible=bool(current)), gr.update(visible=False), [], ""),
+    photo_changed.then(lambda current: (gr.update(visible=bool(current)), gr.update(visible=False), [], ""),
                 session, [panel, result, talk, question], show_progress="hidden", **HIDDEN)  # fmt: skip
     # Retraining may have brought the first model for questions while the page was open.
-    for event in (looked.then, tab.select):
+    for event in (photo_changed.then, tab.select):
         event(
             lambda: ask_visibility(site.models),
             None,

@@ -21,7 +21,7 @@ TOO_LARGE = "This request is larger than {:,} MB; upload files by /gradio_api/up
 NO_ROOM = "The server's disk has no room for this upload now; try again later, or with fewer files."
 
 
-class Bodies:
+class BodyLimit:
     """Refuses requests that are too large, of which all would else be held in memory.
 
     Args:
@@ -39,13 +39,13 @@ class Bodies:
         length = Headers(scope=scope).get("content-length", "")
         if length.isdecimal() and int(length) > most:
             return await refusal(scope, receive, send)
-        taken, refused = 0, False
+        received, refused = 0, False
 
-        async def counted() -> Message:
-            nonlocal taken, refused
+        async def receive_counted() -> Message:
+            nonlocal received, refused
             message = await receive()
-            taken += len(message.get("body", b""))
-            if taken <= most:
+            received += len(message.get("body", b""))
+            if received <= most:
                 return message
             if not refused:
                 refused = True
@@ -57,13 +57,13 @@ class Bodies:
                 await send(message)
 
         try:
-            return await self.app(scope, counted, send_unless_refused)
+            return await self.app(scope, receive_counted, send_unless_refused)
         except Exception:  # of an application that found its visitor gone
             if not refused:
                 raise
 
 
-class Parser(route_utils.GradioMultiPartParser):
+class UploadParser(route_utils.GradioMultiPartParser):
     """Gradio's own of uploads, which leaves on the disk what it does not hand on, and anything in memory beside it.
 
     An upload that breaks off, or finds the disk full, leaves nothing, and is told so.
@@ -71,7 +71,7 @@ class Parser(route_utils.GradioMultiPartParser):
 
     async def parse(self):
         try:
-            self.stream = _while_there_is_room(self.stream, Path(self.upload_dir))
+            self.stream = _limited_to_free_disk(self.stream, Path(self.upload_dir))
             form = await super().parse()
         except BaseException as error:
             self._drop(self._files_to_close_on_error)
@@ -100,7 +100,7 @@ class Parser(route_utils.GradioMultiPartParser):
                 Path(file.name).unlink()
 
 
-async def _while_there_is_room(stream: AsyncIterator[bytes], folder: Path) -> AsyncIterator[bytes]:
+async def _limited_to_free_disk(stream: AsyncIterator[bytes], folder: Path) -> AsyncIterator[bytes]:
     """The same stream. Raises OSError where it would take the last of the disk."""
     disk = shutil.disk_usage(folder)
     room = disk.free - min(RESERVE, disk.total // 10)
@@ -111,6 +111,6 @@ async def _while_there_is_room(stream: AsyncIterator[bytes], folder: Path) -> As
         yield chunk
 
 
-def check_uploads() -> None:
+def patch_upload_parser() -> None:
     """Have Gradio read uploads by this parser."""
-    route_utils.GradioMultiPartParser = Parser
+    route_utils.GradioMultiPartParser = UploadParser

@@ -42,47 +42,47 @@ def patch_gradio_calls() -> None:
     utils.error_payload = queueing.error_payload = nonempty_error_payload
 
 
-async def busy(request: Request, error: Exception) -> JSONResponse:
+async def queue_full(request: Request, error: Exception) -> JSONResponse:
     """503: the queue is full."""
     return JSONResponse({"detail": BUSY}, 503)
 
 
-async def misshapen(request: Request, error: RequestValidationError) -> JSONResponse:
+async def invalid_body(request: Request, error: RequestValidationError) -> JSONResponse:
     """422: the body does not have the form that the route takes."""
     wrong = error.errors()[0]
     place = ".".join(str(part) for part in wrong["loc"][1:]) or "the request"
     return JSONResponse({"detail": f"{place}: {wrong['msg']}."}, 422)
 
 
-async def unknown(request: Request, error: KeyError) -> JSONResponse:
+async def not_found(request: Request, error: KeyError) -> JSONResponse:
     """404: the page has no endpoint of that name, or no component of that number."""
     if not request.url.path.startswith(("/gradio_api/call/", "/gradio_api/component_server")):
         raise error
     return JSONResponse({"detail": UNKNOWN}, 404)
 
 
-async def misnamed(request: Request, error: TypeError) -> JSONResponse:
+async def invalid_arguments(request: Request, error: TypeError) -> JSONResponse:
     """422: `/call/v2` with an argument missing, or with one that its endpoint does not take."""
     if not request.url.path.startswith("/gradio_api/call/v2/"):
         raise error
     return JSONResponse({"detail": str(error).partition(" Please click")[0]}, 422)
 
 
-async def failed(request: Request, error: Exception) -> JSONResponse:
+async def server_error(request: Request, error: Exception) -> JSONResponse:
     """500: any other failure; the server's log has it."""
     return JSONResponse({"detail": FAILED}, 500)
 
 
-async def gone(request: Request, error: ClientDisconnect) -> Response:
+async def client_gone(request: Request, error: ClientDisconnect) -> Response:
     """Whoever left in the middle of a request hears nothing, and the log is not told either."""
     return Response(status_code=400)
 
 
 HANDLERS = {
-    503: busy,
-    ClientDisconnect: gone,
-    RequestValidationError: misshapen,
-    KeyError: unknown,
-    TypeError: misnamed,
-    Exception: failed,
+    503: queue_full,
+    ClientDisconnect: client_gone,
+    RequestValidationError: invalid_body,
+    KeyError: not_found,
+    TypeError: invalid_arguments,
+    Exception: server_error,
 }

@@ -34,7 +34,7 @@ def host_name(netloc: str) -> str | None:
         return None
 
 
-def address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def parse_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The address that a host is written as; None where it is a name."""
     try:
         found = ipaddress.ip_address(host)
@@ -45,7 +45,7 @@ def address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine is reached under that name or address."""
-    found = address(host)
+    found = parse_address(host)
     return found.is_loopback if found else host == "localhost"
 
 
@@ -66,7 +66,7 @@ class Hosts:
 
     def __post_init__(self):
         for name in self.allowed:
-            if not address(name) and host_name(name) != name.lower():
+            if not parse_address(name) and host_name(name) != name.lower():
                 raise SettingError(
                     f"--allowed-host {printable(name)!r} is no host; give its name alone: photos.example"
                 )
@@ -74,11 +74,11 @@ class Hosts:
     def __contains__(self, host: str) -> bool:
         if is_loopback(host) or host in (self.served.lower(), *map(str.lower, self.allowed)):
             return True
-        listens = address(self.served)
+        listens = parse_address(self.served)
         if not (listens and listens.is_unspecified):
             return False
         # On every network: a name may be made to lead here by whoever owns it, an address may not.
-        return address(host) is not None or host.removesuffix(".local") == socket.gethostname().lower()
+        return parse_address(host) is not None or host.removesuffix(".local") == socket.gethostname().lower()
 
 
 def _forwards(header: str) -> bool:
@@ -145,7 +145,8 @@ class Guard:
             if (name := host_name(host)) is None or name not in self.hosts:
                 named = printable(name or host)[:100]
                 return f"This page is not served at {named}; whoever runs it can allow that: --allowed-host {named}"
-        if self._is_foreign(headers, self._origins(scope, headers, forwarded or headers["host"]), acts=_acts(scope)):
+        own = self._origins(scope, headers, forwarded or headers["host"])
+        if self._is_foreign(headers, own, has_effect=_has_effect(scope)):
             return FOREIGN + ("" if self.behind_proxy else BEHIND_PROXY)
         return None
 
@@ -157,15 +158,15 @@ class Guard:
             schemes = {proto} if proto else {"http", "https"}
         return {f"{scheme}://{host}".lower() for scheme in schemes}
 
-    def _is_foreign(self, headers: Headers, own: set[str], *, acts: bool) -> bool:
+    def _is_foreign(self, headers: Headers, own: set[str], *, has_effect: bool) -> bool:
         """Whether another site's page sent it. Programs send none of these headers, and an own page some of them.
 
         Args:
-            acts: whether it does or computes something. Anyone may link to the rest.
+            has_effect: whether it does or computes something. Anyone may link to the rest.
         """
         if (origin := headers.get("origin")) is not None:
             return origin.lower() not in own
-        if not acts:
+        if not has_effect:
             return False
         if (site := headers.get("sec-fetch-site")) is not None:
             return site not in ("same-origin", "none")
@@ -173,6 +174,6 @@ class Guard:
         return bool(referer) and referer[0] not in own
 
 
-def _acts(scope: Scope) -> bool:
+def _has_effect(scope: Scope) -> bool:
     path = scope["path"]
     return scope.get("method") not in ("GET", "HEAD") or path.startswith(("/gradio_api", "/logout"))

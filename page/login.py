@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.errors import SettingError, printable
 
-from .guard import address
+from .guard import parse_address
 
-OPEN = {"/gradio_api/login_check", "/gradio_api/user", "/gradio_api/theme.css"}  # of the API; what logging in needs
+OPEN_PATHS = {"/gradio_api/login_check", "/gradio_api/user", "/gradio_api/theme.css"}  # what logging in needs
 FIRST_DELAY, MAX_DELAY = 0.25, 4.0  # seconds between a client's attempts; twice as many after each
 GLOBAL_DELAY = 0.25  # seconds between any two attempts, whoever makes them
 FORGET_SECONDS = 900  # seconds after which a client's attempts no longer count
@@ -86,7 +86,7 @@ class Attempts:
 def client_of(scope: Scope) -> str:
     """Who asks: an address, or the network of an IPv6 one, of which a visitor has as many as they like."""
     host = (scope.get("client") or ("unknown", 0))[0]
-    found = address(host)
+    found = parse_address(host)
     if found and found.version == 6:
         return str(ipaddress.ip_network((found, 64), strict=False))
     return str(found or host)
@@ -110,7 +110,7 @@ class LoginGate:
         elif (
             scope["type"] == "http"
             and path.startswith("/gradio_api")
-            and path not in OPEN
+            and path not in OPEN_PATHS
             and not self._logged_in(scope)
         ):
             await JSONResponse({"detail": "Log in first: this page asks for a password."}, 401)(scope, receive, send)

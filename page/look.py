@@ -96,19 +96,19 @@ def look_panel(site: Site) -> tuple[gr.State, Any]:
                 )
 
     results = [words, attended, tiles, others, right]
-    nothing = (gr.update(visible=True), gr.update(visible=False), None, *[None] * len(results))
+    blank = (gr.update(visible=True), gr.update(visible=False), None, *[None] * len(results))
 
     def look(path: str | None, *settings):
         try:
             with user_errors():
                 current = caption_photo(site.models, path, search_settings(*settings)) if path else None
         except gr.Error:
-            yield nothing  # what was said of the photo before is not about this one
+            yield blank  # the caption of the photo before is not of this one
             raise
         yield (
             (gr.update(visible=False), gr.update(visible=True), current, *caption_updates(current))
             if current
-            else nothing
+            else blank
         )
 
     @user_errors()
@@ -118,13 +118,13 @@ def look_panel(site: Site) -> tuple[gr.State, Any]:
         current.caption = current.captioner.describe(current.features, search_settings(*settings))[0]
         return caption_updates(current)
 
-    looked = photo.change(look, [photo, *controls], [hint, result, session, *results], show_progress_on=photo, **HIDDEN,
-                          **MODEL_TURN)  # fmt: skip
+    photo_changed = photo.change(look, [photo, *controls], [hint, result, session, *results], show_progress_on=photo,
+                                 **HIDDEN, **MODEL_TURN)  # fmt: skip
     for control in controls:
         control.change(recaption, [session, *controls], results, trigger_mode="always_last", **HIDDEN,
                        **MODEL_TURN)  # fmt: skip
     words.select(attention_update, session, attended, show_progress="hidden", **HIDDEN)
-    return session, looked
+    return session, photo_changed
 
 
 def search_controls() -> list:

@@ -8,7 +8,7 @@ import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import PathFinder
 
-MODULE, WRITES = "gradio.component_meta", "create_or_modify_pyi"
+MODULE, STUB_WRITER = "gradio.component_meta", "create_or_modify_pyi"
 
 
 class _Silenced(Loader):
@@ -19,8 +19,8 @@ class _Silenced(Loader):
 
     def exec_module(self, module) -> None:
         self._exec(module)
-        if hasattr(module, WRITES):
-            setattr(module, WRITES, lambda *_: None)
+        if hasattr(module, STUB_WRITER):
+            setattr(module, STUB_WRITER, lambda *_: None)
 
 
 class _Finder(MetaPathFinder):
@@ -31,6 +31,6 @@ class _Finder(MetaPathFinder):
         return spec
 
 
-def write_no_stubs() -> None:
+def skip_stub_files() -> None:
     """To be called before Gradio is imported."""
     sys.meta_path.insert(0, _Finder())

@@ -17,8 +17,8 @@ def page(site: Site) -> gr.Blocks:
     with gr.Blocks(title="Glimpse", analytics_enabled=False, delete_cache=(SESSION_SECONDS, SESSION_SECONDS)) as blocks:
         gr.HTML(INTRO, elem_id="intro")
         with gr.Tab("One photo") as tab:
-            session, looked = look_panel(site)
-            ask_panel(site, session, tab, looked)
+            session, photo_changed = look_panel(site)
+            ask_panel(site, session, tab, photo_changed)
         with gr.Tab("Inside") as inside:
             inside_panel(site, session, inside)
         with gr.Tab("Many photos"):

@@ -12,7 +12,7 @@ from runtime.errors import SettingError
 from vqa.answer import to_json
 
 from .site import MODEL_TURN, NO_ANSWERER, Site, user_errors
-from .uploads import uploaded
+from .uploads import require_upload
 
 
 def with_type_checks(blocks: gr.Blocks, call: Callable) -> Callable:
@@ -66,7 +66,7 @@ def endpoints(site: Site, blocks: gr.Blocks) -> None:
         """
         settings = SearchSettings(beam=beam, sample=sample, temperature=temperature, top_k=top_k, top_p=top_p,
                                   n=n if sample else min(n, beam), max_length=max_length, seed=seed)  # fmt: skip
-        path = Path(uploaded(photo.get("path") if isinstance(photo, dict) else None))
+        path = Path(require_upload(photo.get("path") if isinstance(photo, dict) else None))
         return {"image": path.name, **site.models.captioner(path, settings).to_json()}
 
     def ask(photo: gr.FileData, question: str, top: int = 5, request: gr.Request | None = None) -> dict:
@@ -79,7 +79,7 @@ def endpoints(site: Site, blocks: gr.Blocks) -> None:
         """
         if site.models.answerer is None:
             raise SettingError(NO_ANSWERER)
-        path = Path(uploaded(photo.get("path") if isinstance(photo, dict) else None))
+        path = Path(require_upload(photo.get("path") if isinstance(photo, dict) else None))
         return {"image": path.name, "question": question, **to_json(site.models.answerer.look(path).ask(question, top))}
 
     for call in (caption, ask):

@@ -5,7 +5,7 @@ import gradio as gr
 from runtime.errors import GlimpseError, SettingError
 from runtime.installed import has_torch
 
-from .site import HIDDEN, ONLY_HERE, Site, user_errors
+from .site import HIDDEN, LOCAL_ONLY, Site, user_errors
 from .uploads import accept_only_uploads
 from .watch import watch_panel
 
@@ -29,7 +29,7 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
     if not has_torch():
         gr.Markdown(RETRAIN_NEEDS_TORCH)
         return
-    elsewhere = gr.Markdown(ONLY_HERE, visible=False)
+    elsewhere = gr.Markdown(LOCAL_ONLY, visible=False)
     with gr.Row(equal_height=False):
         with gr.Column():
             kind = gr.Radio(list(MODEL_KINDS.items()), value="captioner", label="What the model learns to say")

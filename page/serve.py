@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from runtime.command import print_error
 from runtime.errors import SettingError
 
-from .bodies import Bodies, check_uploads
+from .bodies import BodyLimit, patch_upload_parser
 from .calls import HANDLERS, patch_gradio_calls
 from .guard import Guard, Hosts
 from .login import LoginGate
@@ -53,7 +53,7 @@ def application(
     forbid_downloads()
     patch_file_checks()
     patch_gradio_calls()
-    check_uploads()
+    patch_upload_parser()
     blocks.state_session_capacity = SESSIONS
     blocks.max_threads = THREADS
     blocks.queue(max_size=QUEUE, default_concurrency_limit=4, api_open=False)  # `/run` would compute past the queue
@@ -67,7 +67,7 @@ def application(
     )  # fmt: skip
     blocks.app = outer.routes[-1].app
     blocks.app.startup_events_triggered = True  # by the mount; else whoever asks for them begins the queue again
-    return Guard(Bodies(LoginGate(outer, blocks.app) if login else outer), hosts, behind_proxy=behind_proxy)
+    return Guard(BodyLimit(LoginGate(outer, blocks.app) if login else outer), hosts, behind_proxy=behind_proxy)
 
 
 class Server(uvicorn.Server):

@@ -30,7 +30,7 @@ NO_ANSWERER = (
     "There is no model for questions yet: train one with `python -m training vqa --data DATA --out runs/vqa`, "
     "then start the page with `--vqa runs/vqa`."
 )
-ONLY_HERE = (
+LOCAL_ONLY = (
     "Corrections and retraining are off for visitors from another computer or through a proxy, since this page asks "
     "for no password; start it with `--auth USER:PASSWORD` to turn them on."
 )
@@ -68,7 +68,7 @@ class Site:
     Attributes:
         workspace: the folder where corrections and runs are kept.
         writable: whether visitors may add to it, and retrain.
-        only_here: whether, of the visitors, only those on this machine may.
+        local_only: whether, of the visitors, only those on this machine may.
         data_root: a folder whose folders can be trained on too.
         initial_models: the names of the models that the page began with.
         compared: captioners by name, whose captions stand side by side on the tab “Inside”.
@@ -77,14 +77,14 @@ class Site:
     models: Models
     workspace: Path
     writable: bool = True
-    only_here: bool = False
+    local_only: bool = False
     data_root: Path | None = None
     initial_models: dict[str, str] = field(default_factory=lambda: {"captioner": captioner.BUNDLED, "vqa": vqa.BUNDLED})
     compared: dict[str, Captioner] = field(default_factory=dict)
 
     def may_write(self) -> bool:
         """Whether the visitor whose event is handled may write."""
-        return self.writable and (not self.only_here or visitor_is_local())
+        return self.writable and (not self.local_only or visitor_is_local())
 
     @property
     def storage(self):
@@ -94,7 +94,7 @@ class Site:
             SettingError: this visitor may not write.
         """
         if not self.may_write():
-            raise SettingError(ONLY_HERE)
+            raise SettingError(LOCAL_ONLY)
         return self._workspace
 
     @cached_property

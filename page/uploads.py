@@ -46,7 +46,7 @@ def _forget_killed() -> None:
                         mark.unlink()
 
 
-def uploaded(path: str | None) -> str:
+def require_upload(path: str | None) -> str:
     """The path, if it is that of an upload of this server.
 
     Raises:
@@ -76,7 +76,7 @@ def accept_only_uploads(component: gr.components.Component, preprocess: Callable
         with user_errors():
             for file in payload if isinstance(payload, (list, tuple)) else getattr(payload, "root", [payload]):
                 if file is not None:
-                    uploaded(getattr(file, "path", None))
+                    require_upload(getattr(file, "path", None))
             return own(payload)
 
     component.preprocess = guarded
@@ -89,7 +89,7 @@ def patch_file_checks() -> None:
     def check_path(path, check_in_upload_folder: bool) -> None:
         if check_in_upload_folder:
             with user_errors():
-                uploaded(path)
+                require_upload(path)
         else:  # it is a file that a handler gives
             check(path, check_in_upload_folder)
 

@@ -118,13 +118,13 @@ class Head(nn.Module):
             v = memory.features.mean(dim=1, keepdim=True).expand(P, Q, -1)
             return v, v.new_zeros(P, Q, 0, memory.features.shape[1])
         keys = memory.keys.chunk(self.glimpses, dim=2)
-        vectors, looked = [], []
+        vectors, attention_maps = [], []
         for n, attention in enumerate(self.attentions):
             query = q if n == 0 else q + self.again[n - 1](vectors[-1])
             z, p = attention(query, memory.features, keys[n])
             vectors.append(z)
-            looked.append(p)
-        return torch.cat(vectors, dim=2), torch.stack(looked, dim=2)
+            attention_maps.append(p)
+        return torch.cat(vectors, dim=2), torch.stack(attention_maps, dim=2)
 
     def forward(self, q: Tensor, memory: Memory, blind: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Score the answers.

@@ -148,11 +148,11 @@ class Answerer:
             SettingError: features of another shape.
         """
         rows, cols = self.engine.grid
-        wanted = (1, rows * cols, self.engine.feature_size)
-        if tuple(features.shape) != wanted:
+        expected = (1, rows * cols, self.engine.feature_size)
+        if tuple(features.shape) != expected:
             raise SettingError(
-                f"these features have shape {tuple(features.shape)}, this model needs {wanted}; encode the photo with "
-                "the model's own `encode`, or another's that `shares_encoder_with` it."
+                f"these features have shape {tuple(features.shape)}, this model needs {expected}; encode the photo "
+                "with the model's own `encode`, or another's that `shares_encoder_with` it."
             )
         return Look(self, features)
 

@@ -91,12 +91,12 @@ def test_the_password_is_taken_from_the_environment_and_not_handed_on(monkeypatc
     assert "GLIMPSE_AUTH" not in os.environ
 
 
-@pytest.mark.parametrize("options, writable, only_here", [
+@pytest.mark.parametrize("options, writable, local_only", [
     ({}, True, True), ({"host": "[::1]"}, True, True), ({"host": "0.0.0.0"}, False, True),
     ({"behind_proxy": True}, False, True), ({"host": "0.0.0.0", "auth": "ann:secret"}, True, False),
 ])  # fmt: skip
 def test_only_this_machine_and_those_with_a_password_may_write(
-    model, monkeypatch, tmp_path, options, writable, only_here
+    model, monkeypatch, tmp_path, options, writable, local_only
 ):
     sites = []
     monkeypatch.setattr(app, "page", sites.append)
@@ -105,4 +105,4 @@ def test_only_this_machine_and_those_with_a_password_may_write(
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")
     app.main(**options, captioner=str(model), vqa="nowhere", workspace=tmp_path)
-    assert [(site.writable, site.only_here) for site in sites] == [(writable, only_here)]
+    assert [(site.writable, site.local_only) for site in sites] == [(writable, local_only)]

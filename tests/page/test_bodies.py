@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
 
 from page import bodies
-from page.bodies import MAX_BODY, MAX_FIELD, MAX_TOOL_BODY, Parser
+from page.bodies import MAX_BODY, MAX_FIELD, MAX_TOOL_BODY, UploadParser
 from page.site import Models, Site
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pandas, in Gradio
@@ -41,7 +41,7 @@ def parse(folder, *chunks) -> list[tuple[str, object]]:
             yield chunk
 
     headers = Headers({"content-type": "multipart/form-data; boundary=b"})
-    parser = Parser(headers, stream(), upload_dir=folder, max_file_size=3 << 20)
+    parser = UploadParser(headers, stream(), upload_dir=folder, max_file_size=3 << 20)
     return asyncio.run(parser.parse()).multi_items()
 
 

@@ -19,7 +19,7 @@ def visit(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uploads")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder))
-        site = Site(Models(small_captioner(), small_answerer()), folder / "workspace", only_here=True)
+        site = Site(Models(small_captioner(), small_answerer()), folder / "workspace", local_only=True)
         with opened(site) as visit:
             yield visit
 

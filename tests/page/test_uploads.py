@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from page.uploads import NOT_UPLOADED, accept_only_uploads, upload_folder, uploaded
+from page.uploads import NOT_UPLOADED, accept_only_uploads, require_upload, upload_folder
 from runtime.errors import PhotoError
 
 
@@ -26,7 +26,7 @@ def uploads(tmp_path, monkeypatch):
 
 
 def test_a_file_in_the_upload_folder(uploads):
-    assert uploaded(str(uploads / "ab12" / "x.png")) == str(uploads / "ab12" / "x.png")
+    assert require_upload(str(uploads / "ab12" / "x.png")) == str(uploads / "ab12" / "x.png")
 
 
 @pytest.mark.parametrize("path", [
@@ -37,7 +37,7 @@ def test_a_file_in_the_upload_folder(uploads):
 def test_all_else_is_refused_alike(path, uploads):
     path = path.replace("{uploads}", str(uploads)) if isinstance(path, str) else path
     with pytest.raises(PhotoError) as error:
-        uploaded(path)
+        require_upload(path)
     assert str(error.value) == NOT_UPLOADED
 
 

@@ -7,8 +7,8 @@ from runtime.errors import SettingError, printable
 from training.config.data import ColumnSettings
 from training.config.options import options, spelling
 
-KNOWN = {spelling(name): name for name in options(ColumnSettings)}
-SEVERAL = "caption_column"
+OPTIONS = {spelling(name): name for name in options(ColumnSettings)}
+REPEATABLE = "caption_column"
 
 
 def columns_of(text: str | None) -> dict[str, Any]:
@@ -23,10 +23,10 @@ def columns_of(text: str | None) -> dict[str, Any]:
         raise SettingError(f"{printable(text)} has a quote that is not closed; close it.") from None
     found: dict[str, Any] = {}
     for option, name in zip(words[::2], [*words[1::2], "-"][: len(words[::2])], strict=True):
-        if option not in KNOWN or name.startswith("-"):
+        if option not in OPTIONS or name.startswith("-"):
             raise SettingError(
-                f"{printable(option)} {printable(name)} names no column; write {' NAME, '.join(KNOWN)} NAME."
+                f"{printable(option)} {printable(name)} names no column; write {' NAME, '.join(OPTIONS)} NAME."
             )
-        known = KNOWN[option]
-        found[known] = (*found.get(known, ()), name) if known == SEVERAL else name
+        known = OPTIONS[option]
+        found[known] = (*found.get(known, ()), name) if known == REPEATABLE else name
     return found

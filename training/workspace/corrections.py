@@ -54,27 +54,27 @@ class Corrections:
             SettingError: it is empty, too long, or one too many.
             DataError: it cannot be written.
         """
-        caption = _text(caption, "caption")
-        with self._changing():
-            held = self._captions()
-            images, captions = held["images"], held["annotations"]
-            _room_for_one(captions)
-            file = _keep(photo, self.captions_folder)
+        caption = _clean_text(caption, "caption")
+        with self._locked():
+            data = self._captions()
+            images, captions = data["images"], data["annotations"]
+            _require_room(captions)
+            file = _save_photo(photo, self.captions_folder)
             ids = {image["file_name"]: image["id"] for image in images}
             if file not in ids:
                 ids[file] = len(images) + 1
                 images.append({"id": ids[file], "file_name": file})
             if not any(c["image_id"] == ids[file] and c["caption"] == caption for c in captions):
                 captions.append({"id": len(captions) + 1, "image_id": ids[file], "caption": caption})
-            write_json(self.captions_folder / CAPTIONS, held)
+            write_json(self.captions_folder / CAPTIONS, data)
 
     def add_answer(self, photo: Image.Image, question: str, answer: str) -> None:
         """Keep the right answer to a question about a photo. Raises as `add_caption` does."""
-        question, answer = _text(question, "question"), _text(answer, "answer")
-        with self._changing():
+        question, answer = _clean_text(question, "question"), _clean_text(answer, "answer")
+        with self._locked():
             rows = self._questions()
-            _room_for_one(rows)
-            file = _keep(photo, self.questions_folder)
+            _require_room(rows)
+            file = _save_photo(photo, self.questions_folder)
             rows = [row for row in rows if (row["image"], row["question"]) != (file, question)]
             rows.append({"image": file, "question": question, "answer": answer})
             lines = (json.dumps(row, ensure_ascii=False) for row in rows)
@@ -87,7 +87,7 @@ class Corrections:
         return [json.loads(line) for line in _read(self.questions_folder / QUESTIONS).split("\n") if line]
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._lock:
@@ -99,7 +99,7 @@ class Corrections:
             raise DataError(f"the correction cannot be kept in {printable(self.folder)} ({why}); look there.") from None
 
 
-def _text(given: str, what: str) -> str:
+def _clean_text(given: str, what: str) -> str:
     text = " ".join(given.encode("utf-8", "replace").decode().split())
     if not text:
         raise SettingError(f"the {what} is empty; write one.")
@@ -108,14 +108,14 @@ def _text(given: str, what: str) -> str:
     return text
 
 
-def _room_for_one(held: list) -> None:
-    if len(held) >= MAX_CORRECTIONS:
+def _require_room(rows: list) -> None:
+    if len(rows) >= MAX_CORRECTIONS:
         raise SettingError(
             f"{MAX_CORRECTIONS:,} corrections are kept already; train on them, then move their folder away."
         )
 
 
-def _keep(photo: Image.Image, folder: Path) -> str:
+def _save_photo(photo: Image.Image, folder: Path) -> str:
     """The photo's name in a data set, in whose folder it then is."""
     photo = photo.convert("RGB")
     digest = hashlib.sha256(repr(photo.size).encode() + photo.tobytes()).hexdigest()[:24]
