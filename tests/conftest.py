@@ -26,6 +26,13 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
+def float32(monkeypatch):
+    """Models compute in float32, also where the test machine is faster in bfloat16."""
+    for module in ("runtime.device", "encoders.inference"):
+        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
+
+
+@pytest.fixture
 def bundle(tmp_path, monkeypatch):
     """A captioner that stands for the bundled one, in half precision."""
     import torch

@@ -1,6 +1,7 @@
 """Imports go down only: reads every file's imports and fails on an arrow that the design does not have."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -31,9 +32,10 @@ MAY_IMPORT = {  # layer -> the layers below it; its own files may always import 
     "training": MODELS | {"training.config", "training.checks", "training.commands"},  # its API and its command line
     "page": MODELS | {"training.workspace"},
     "app": {"runtime", "captioner", "vqa", "page"},
+    "glimpse": set(),  # it runs the others' command lines, and imports none of them
 }
 FILES = sorted(path for folder in {name.split(".")[0] for name in MAY_IMPORT} for path in (ROOT / folder).rglob("*.py"))
-FILES.append(ROOT / "app.py")
+FILES += [ROOT / "app.py", ROOT / "glimpse.py"]
 
 
 def module_of(path: Path) -> str:
@@ -91,15 +93,31 @@ def test_imports_go_down_only(path: Path):
 
 
 def test_every_layer_of_the_table_is_there_and_no_other():
-    assert (ROOT / "app.py").is_file()
+    assert (ROOT / "app.py").is_file() and (ROOT / "glimpse.py").is_file()
     assert {layer_of(module) for module in MODULES} == MAY_IMPORT.keys()
     rooms = {path.name for path in (ROOT / "training").iterdir() if any(path.glob("*.py"))}
     assert rooms == {name.partition(".")[2] for name in MAY_IMPORT if "." in name}
     assert {path.name for path in (ROOT / "training").glob("*.py")} == {"__init__.py", "__main__.py"}
 
 
+def test_the_table_and_the_order_of_rooms_in_the_docs_are_these():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (\d) \| (.*?) \|", text, re.MULTILINE)
+    rank = {name.removesuffix(".py"): int(number) for number, names in table for name in re.findall(r"[\w.]+", names)}
+    rooms = re.search(r"again downwards:(.*?)\.\n", text, re.DOTALL)[1].split("→")
+    rank |= {f"training.{name}": -n for n, names in enumerate(rooms) for name in re.findall(r"`(\w+)`", names)}
+    assert rank.keys() == MAY_IMPORT.keys()
+    arrows = {(upper, lower) for upper, below in MAY_IMPORT.items() for lower in below if upper != lower}
+    for upper, lower in arrows - {("app", "page")}:  # the one arrow within a row of the table
+        if upper == "training" and lower.startswith("training."):  # its API stands on its rooms
+            continue
+        if upper.partition(".")[0] != lower.partition(".")[0]:
+            upper, lower = upper.partition(".")[0], lower.partition(".")[0]
+        assert rank[upper] > rank[lower], f"{upper} -> {lower}"
+
+
 def test_the_tests_of_a_layer_are_in_a_folder_of_its_name():
-    for layer in MAY_IMPORT.keys() - {"app", "training"}:
+    for layer in MAY_IMPORT.keys() - {"app", "glimpse", "training"}:
         assert list((ROOT / "tests" / layer.replace(".", "/")).glob("test_*.py")), f"no tests of {layer}"
 
 

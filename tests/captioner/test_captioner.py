@@ -20,19 +20,14 @@ from encoders.text import END, PAD, START, UNK, Vocabulary
 from runtime.checkpoint import CONFIG, WEIGHTS
 from runtime.errors import ModelError, PhotoError, SettingError
 
+pytestmark = pytest.mark.usefixtures("float32")  # numbers are compared here
+
 GRID = (2, 2)
 
 
 @pytest.fixture(scope="module")
 def model():
     return small_captioner()
-
-
-@pytest.fixture(autouse=True)
-def exact(monkeypatch):
-    """Full precision, also where a test machine has a faster one: numbers are compared here."""
-    for module in ("runtime.device", "encoders.inference"):
-        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
 
 
 @pytest.fixture(scope="module")

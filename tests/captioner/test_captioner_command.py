@@ -40,11 +40,9 @@ def load():
 
 
 @pytest.fixture
-def command(model, load, monkeypatch, capsys):
+def command(float32, model, load, monkeypatch, capsys):
     """Call the command on the small model: (exit status, standard output, standard error)."""
     monkeypatch.setattr(captioner.model, "load", load)
-    for module in ("runtime.device", "encoders.inference"):
-        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
 
     def call(*arguments, model=model):
         monkeypatch.setattr(sys, "argv", ["captioner", *map(os.fsdecode, arguments), "--model", str(model)])

@@ -17,13 +17,9 @@ from runtime.checkpoint import CONFIG, WEIGHTS, read_config, update_config
 from runtime.errors import ModelError, SettingError
 from runtime.onnx_export import register_graphs
 
+pytestmark = pytest.mark.usefixtures("float32")  # numbers are compared here
+
 PHOTOS = [square(colour, side) for colour in COLOURS for side in SIDES]
-
-
-@pytest.fixture(autouse=True)
-def exact(monkeypatch):
-    for module in ("runtime.device", "encoders.inference"):
-        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
 
 
 def exported(folder, dtype=None):

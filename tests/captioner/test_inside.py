@@ -14,12 +14,7 @@ from encoders.images import open_photo
 from encoders.text import START
 from runtime.errors import SettingError
 
-
-@pytest.fixture(autouse=True)
-def exact(monkeypatch):
-    """Full precision, also where a test machine has a faster one: numbers are compared here."""
-    for module in ("runtime.device", "encoders.inference"):
-        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
+pytestmark = pytest.mark.usefixtures("float32")  # numbers are compared here
 
 
 @pytest.fixture

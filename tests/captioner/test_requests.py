@@ -12,14 +12,10 @@ from captioner import SearchSettings, load
 from captioner.predictor import photo_seeds
 from encoders.text import Vocabulary
 
+pytestmark = pytest.mark.usefixtures("float32")  # numbers are compared here
+
 PHOTOS = [square(colour, side) for colour in COLOURS for side in SIDES]
 SAMPLE = SearchSettings(sample=True, n=3, temperature=1.5, max_length=12)
-
-
-@pytest.fixture(autouse=True)
-def exact(monkeypatch):
-    for module in ("runtime.device", "encoders.inference"):
-        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
 
 
 @pytest.fixture(scope="module")

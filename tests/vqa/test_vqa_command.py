@@ -31,10 +31,8 @@ def photo(tmp_path_factory):
 
 
 @pytest.fixture
-def command(model, monkeypatch, capsys):
+def command(float32, model, monkeypatch, capsys):
     """Call the command on the small model: (exit status, standard output, standard error)."""
-    for module in ("runtime.device", "encoders.inference"):
-        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
 
     def call(*arguments, model=model):
         monkeypatch.setattr(sys, "argv", ["vqa", *map(str, arguments), "--model", str(model)])

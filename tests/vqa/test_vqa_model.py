@@ -22,14 +22,9 @@ from runtime.errors import ModelError, PhotoError, QuestionError, SettingError
 from vqa import AnswerSet, HeadSettings, load
 from vqa.question import MAX_LENGTH, clean_question
 
+pytestmark = pytest.mark.usefixtures("float32")  # numbers are compared here
+
 MORE = [*QUESTIONS, "is the square blue?", "red?", "what is the colour of the side it is on?", "무슨 색이에요?"]
-
-
-@pytest.fixture(autouse=True)
-def exact(monkeypatch):
-    """Full precision, also where a test machine has a faster one: numbers are compared here."""
-    for module in ("runtime.device", "encoders.inference"):
-        monkeypatch.setattr(f"{module}.bf16_is_fast", lambda device: False)
 
 
 @pytest.fixture(scope="module")
