@@ -20,6 +20,7 @@ from training.study.captioners import (
     sample_records,
     train_case,
 )
+from training.study.reach import ReachSettings
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +103,12 @@ def test_sizes_that_make_no_sense_are_refused():
         CaptionerSettings("data", photos=0)
 
 
-def test_the_command_gives_a_study_its_options(tmp_path, monkeypatch):
-    given = []
-    monkeypatch.setitem(STUDIES, "odyssey", (lambda settings, out: given.append(settings) or [], CaptionerSettings))
-    study(StudyConfig(name="odyssey", out=tmp_path, data=tmp_path / "d", photos=7, epochs=3, hidden=9))
-    assert given == [CaptionerSettings(str(tmp_path / "d"), photos=7, epochs=3, hidden=9)]
+@pytest.mark.parametrize("name, settings, given", [
+    ("odyssey", CaptionerSettings, {"data": "d", "photos": 7, "epochs": 3, "hidden": 9, "seeds": 2}),
+    ("reach", ReachSettings, {"hidden": 9, "steps": 7, "seeds": 2}),
+])  # fmt: skip
+def test_the_command_gives_a_study_its_options(tmp_path, monkeypatch, name, settings, given):
+    ran = []
+    monkeypatch.setitem(STUDIES, name, (lambda settings, out: ran.append(settings) or [], settings))
+    study(StudyConfig.of(name=name, out=tmp_path, **given))
+    assert ran == [settings(**given)]

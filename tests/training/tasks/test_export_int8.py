@@ -99,4 +99,5 @@ def test_the_command_takes_training_photos_alone(exported, tmp_path, monkeypatch
     given = {"model": str(exported[0]), "out": tmp_path / "out", "photos": tmp_path, "int8": True, "data": tmp_path}
     export(ExportConfig.of(**given))
     assert read_config(tmp_path / "out")["onnx"]["int8"] == {"photos": 2}
-    assert "out: the encoder is in 8 bits; " in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "out: the encoder is in 8 bits; " in told and "of what it says of 4 photos" in told
