@@ -39,9 +39,9 @@ class Entry:
 
 
 def photos_in(sources: Iterable[str | Path]) -> list[Path | ArchivedFile]:
-    """The photos named, and those in the folders named (at any depth, told by their content, in alphabetical order).
+    """The photos named, and those in the folders named (at any depth, recognised by content, in alphabetical order).
 
-    So are those in a tar or zip that is named, in its order, and read in place.
+    Photos in a tar or zip that is named come in its order, and are read in place.
 
     Raises:
         SettingError: there are none. DataError: a tar or zip is damaged.

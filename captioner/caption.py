@@ -1,4 +1,4 @@
-"""What a captioner says of a photo."""
+"""Captions: sentences about photos, with each word's probability and where the model looked."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Word:
-    """One word of a caption, and the probability the model gave it when it said it."""
+    """One word of a caption, and the probability the model gave it."""
 
     text: str
     probability: float

@@ -1,4 +1,4 @@
-"""The file that `--out` names: a JSON line a caption, added to by one run at a time, whole whatever ends it."""
+"""The file that `--out` names: a JSON line a caption, appended to by one run at a time; no line is left broken."""
 
 import json
 import os

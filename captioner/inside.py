@@ -1,4 +1,4 @@
-"""What happens in a captioner as it says a caption: its gates, the words it weighed, how far gradients reach back.
+"""What happens in a captioner at each word of a caption: its gates, the likeliest words, how far gradients reach.
 
 The decoder's own step is run again, forced to the caption's words: no equation is written here a second time.
 """

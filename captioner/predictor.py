@@ -160,7 +160,7 @@ class Captioner:
 
 
 def photo_seeds(features, seed: int) -> list[int]:
-    """A seed for each photo of a batch, from `seed` and what the photo shows: its place in the batch is no matter.
+    """A seed for each photo of a batch, from `seed` and what the photo shows, whatever its place in the batch.
 
     Args:
         features: (B, L, D). Their rounding depends on the batch, so a photo is known by where its largest one is.

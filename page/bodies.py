@@ -1,4 +1,4 @@
-"""What a request may bring: how much of it is read, and what becomes of an upload that breaks off."""
+"""Limits on what a request may bring: its size, and room on the disk; an upload that breaks off leaves nothing."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ NO_ROOM = "The server's disk has no room for this upload now; try again later, o
 
 
 class BodyLimit:
-    """Refuses requests that are too large, of which all would else be held in memory.
+    """Refuses a request whose body is too large, before all of it is in memory.
 
     Args:
         app: what is served.
@@ -58,15 +58,15 @@ class BodyLimit:
 
         try:
             return await self.app(scope, receive_counted, send_unless_refused)
-        except Exception:  # of an application that found its visitor gone
+        except Exception:  # the application was told of a disconnect
             if not refused:
                 raise
 
 
 class UploadParser(route_utils.GradioMultiPartParser):
-    """Gradio's own of uploads, which leaves on the disk what it does not hand on, and anything in memory beside it.
+    """Gradio's parser of uploads, which by itself leaves unused files on the disk and holds all other fields in memory.
 
-    An upload that breaks off, or finds the disk full, leaves nothing, and is told so.
+    Here an upload that breaks off, or for which the disk has no room, leaves nothing and is answered with an error.
     """
 
     async def parse(self):

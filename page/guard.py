@@ -1,4 +1,4 @@
-"""Who may ask the page: requests to an address of its own, from no other site's pages; and which are this machine's.
+"""Which requests are let through: those to an address of the page, from no other site's pages; and which are local.
 
 A browser lets any site send requests to the page, and a site whose name is made to lead to this machine (DNS rebinding)
 may read the answers as well. Both show in what the browser adds to a request: Host, Origin, Sec-Fetch-Site, Referer.

@@ -66,7 +66,7 @@ def application(
         allowed_paths=EXAMPLES, app_kwargs={"exception_handlers": HANDLERS},
     )  # fmt: skip
     blocks.app = outer.routes[-1].app
-    blocks.app.startup_events_triggered = True  # by the mount; else whoever asks for them begins the queue again
+    blocks.app.startup_events_triggered = True  # by the mount; a second start would begin the queue again
     return Guard(BodyLimit(LoginGate(outer, blocks.app) if login else outer), hosts, behind_proxy=behind_proxy)
 
 

@@ -16,34 +16,34 @@ from runtime.hold import hold
 
 from .site import user_errors
 
-PREFIX, HELD = "glimpse-", ".held"  # of a server's folder, and of the file beside it that the server holds
+PREFIX, LOCK_SUFFIX = "glimpse-", ".held"  # of a server's folder; of the lock file beside it
 NOT_UPLOADED = "that is no uploaded file; upload the file itself, as gradio_client's handle_file does."
 
 
 @contextmanager
 def upload_folder() -> Iterator[str]:
-    """A temporary folder for what visitors upload, which goes with the server; those of killed servers go now."""
-    _forget_killed()
+    """A temporary folder for uploads, deleted when the server ends; what killed servers left is deleted first."""
+    _delete_abandoned()
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
-        mark = Path(folder).with_name(f".{Path(folder).name}{HELD}")
-        with mark.with_suffix(".new").open("x") as file:
+        lock_file = Path(folder).with_name(f".{Path(folder).name}{LOCK_SUFFIX}")
+        with lock_file.with_suffix(".new").open("x") as file:
             hold(file)
-            mark.with_suffix(".new").rename(mark)  # held already when the next server looks for it
+            lock_file.with_suffix(".new").rename(lock_file)  # held already when the next server looks for it
             try:
                 yield folder
             finally:
-                mark.unlink(missing_ok=True)
+                lock_file.unlink(missing_ok=True)
 
 
-def _forget_killed() -> None:
-    """Photos of visitors would else stay on the disk for good."""
-    for mark in Path(tempfile.gettempdir()).glob(f".{PREFIX}*{HELD}") if os.name == "posix" else ():
+def _delete_abandoned() -> None:
+    """Delete the upload folders whose lock nobody holds: those of servers that were killed."""
+    for lock_file in Path(tempfile.gettempdir()).glob(f".{PREFIX}*{LOCK_SUFFIX}") if os.name == "posix" else ():
         with suppress(OSError):
-            if mark.lstat().st_uid == os.getuid() and not mark.is_symlink():
-                with mark.open() as file:
+            if lock_file.lstat().st_uid == os.getuid() and not lock_file.is_symlink():
+                with lock_file.open() as file:
                     if hold(file):
-                        shutil.rmtree(mark.with_name(mark.stem[1:]), ignore_errors=True)
-                        mark.unlink()
+                        shutil.rmtree(lock_file.with_name(lock_file.stem[1:]), ignore_errors=True)
+                        lock_file.unlink()
 
 
 def require_upload(path: str | None) -> str:

@@ -12,8 +12,8 @@ class Answer:
     Attributes:
         text: the answer.
         probability: that it is right, calibrated on photos the model was not trained on.
-        sure: whether it is probable enough to be said, and the model knows a word of the question. Where it is false
-            of the best answer, the honest answer is "not sure".
+        sure: whether its probability reaches the model's threshold and the model knows a word of the question. Where
+            it is false of the best answer, the honest answer is "not sure".
         attention: (G, rows, cols), where the model looked for this question in each of its G glimpses; each
             (rows, cols) sums to 1. The answers to one question share it; G is 0 for a model that does not choose.
     """

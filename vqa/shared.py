@@ -38,7 +38,7 @@ def shared_tensors(name: str) -> "dict[str, Tensor]":
 
 
 def changed_encoder(folder, name: str, wanted: str | None, found: str) -> str:
-    """What is said where a folder was trained on another encoder than the one that is there."""
+    """The error's sentence where a folder was trained on another encoder than the one that is there."""
     return (
         f"{printable(folder)} was trained on the encoder {wanted} of {name}, and the one here is {found}; use it with "
         "the glimpse it came with, or train it again."

@@ -1,4 +1,4 @@
-"""One training run as its folder tells of it: what it is doing, how far it is, and the model it has made.
+"""One training run, read from its folder: what it is doing, how far it is, and the model it has made.
 
 `run.json` has the command and its process, `output.txt` what the command said to people. The rest is what every run
 writes: `status.json`, the records of `log.jsonl` and `steps.jsonl`, the models `best/` and `last/`, and `resume.pt`.
@@ -85,7 +85,7 @@ class Run:
     def process(self) -> int | None:
         """The number of its process; None where there is none (any more).
 
-        The run itself and the server that began it have both noted it: either may have been killed before it could.
+        The run and the server that began it both write it down: either may have been killed before it did.
         """
         about, status = self.about, read_status(self.folder)
         if is_running(about["pid"], about.get("process_started")):
