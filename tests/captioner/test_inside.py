@@ -14,11 +14,9 @@ from encoders.images import open_photo
 from encoders.text import START
 from runtime.errors import SettingError
 
-pytestmark = pytest.mark.usefixtures("float32")  # numbers are compared here
-
 
 @pytest.fixture
-def captioned(exact):
+def captioned(float32):
     """A captioner, a photo's features, and what it says of them."""
     made = small_captioner()
     photo = open_photo(square("red", "left").resize((320, 240)))
