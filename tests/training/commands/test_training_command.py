@@ -6,6 +6,7 @@ import pytest
 import torch
 from toys import class_folders, coco_folder
 from typer.testing import CliRunner
+from vqa_toys import question_folder
 
 import captioner
 from runtime.checkpoint import read_config
@@ -139,14 +140,15 @@ def test_a_split_or_a_data_set_that_is_not_there_is_one_sentence(trained, tmp_pa
         call("evaluate", trained, "--data", data, "--data", data)
 
 
-def test_a_data_set_s_weight_and_photos_held_out_elsewhere_reach_the_task(data, trained, tmp_path, monkeypatch):
+class Given(Exception):
+    """What a command gives its task, in whose place it is raised."""
+
+
+def test_a_data_set_s_weight_and_photos_held_out_elsewhere_reach_the_task(data, tmp_path, monkeypatch):
     """Two of the training photos are also what another data set validates on."""
 
-    class Stop(Exception):
-        pass
-
-    def task(model, records, *settings, weights, **more):
-        raise Stop(sum(record.split == "train" for record in records), list(weights.values()))
+    def task(model, records, settings, *, weights, **more):
+        raise Given(sum(record.split == "train" for record in records), list(weights.values()))
 
     monkeypatch.setattr("training.commands.captioner.CaptionTask", task)
     other = tmp_path / "other"
@@ -154,7 +156,22 @@ def test_a_data_set_s_weight_and_photos_held_out_elsewhere_reach_the_task(data, 
     for n in (1, 2):
         (other / f"{n}.png").write_bytes((data / "train" / f"train_00{n}.png").read_bytes())
     (other / "val.csv").write_text("image,caption\n1.png,a red square\n2.png,a red square\n")
-    with pytest.raises(Stop) as reached:
+    with pytest.raises(Given) as given:
         call("captioner", "--data", data, "--out", tmp_path / "run", "--encoder", "tiny", *SMALL, "--weights", 3,
              "--held-out", other)  # fmt: skip
-    assert reached.value.args == (22, [3.0])
+    assert given.value.args == (22, [3.0])
+
+
+@pytest.mark.parametrize("kind, task, options", [
+    ("captioner", "CaptionTask", [*SMALL, "--encoder", "tiny", "--precision", 32]),
+    ("vqa", "VqaTask", [*SMALL, "--preset", "easy-vqa", "--precision", 32]), ("encoder", "EncoderTask", []),
+])  # fmt: skip
+def test_a_command_gives_its_task_the_settings_of_the_run(kind, task, options, data, tmp_path, monkeypatch):
+    def made(*given, epochs, seed, cache, precision="32", **more):
+        raise Given(next(one.batch for one in given if hasattr(one, "batch")), epochs, seed, cache, precision)
+
+    monkeypatch.setattr(f"training.commands.{kind}.{task}", made)
+    folder = {"captioner": data, "vqa": question_folder(tmp_path / "questions")}.get(kind, tmp_path)
+    with pytest.raises(Given) as given:
+        call(kind, "--data", folder, "--out", tmp_path / "run", *options, "--batch", 5, "--epochs", 4, "--seed", 9)
+    assert given.value.args == (5, 4, 9, tmp_path / "run" / "cache", "32")
