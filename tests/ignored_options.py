@@ -5,7 +5,7 @@
 An option is ignored where the code that reads it from its config always gets the default, whatever was given. First
 the tests are run once, to see which of them give an option another value that the code then reads; then, for each
 option, those tests again with the option ignored, until one fails. Prints a line an option; exit status 1 where one
-survives. Tests that start other processes are not followed there. Takes a core about half an hour.
+survives. Tests that start other processes are not followed there. All options take a core more than an hour.
 """
 
 import argparse
@@ -16,14 +16,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-TESTS = ("tests/training", "tests/page/test_retrain.py")
+TESTS = ("tests/training", "tests/page/test_retrain.py", "tests/vqa/test_vqa_command.py")
 
 import pytest  # noqa: E402
 
@@ -62,8 +63,11 @@ def is_read_by_the_code() -> bool:
     return False
 
 
-def watch(kind: type, name: str, default: Any, *, ignored: bool, seen: Any = None) -> None:
-    """Put a property in the place of a field: it gives the default where it is ignored, and calls `seen` where not."""
+def watch(kind: type, name: str, *, ignored: bool = False, seen: Callable[[str], Any] | None = None) -> None:
+    """Put a property in the place of a field. Where the code reads another value than the default, `seen` is called
+    with the option's name; where the option is to be ignored, the code gets the default.
+    """
+    default = next(field.default for field in dataclasses.fields(kind) if field.name == name)
 
     def read(self):
         value = self.__dict__[name]
@@ -116,7 +120,7 @@ def run_tests(arguments: list[str], plugins: list | None = None) -> int:
     return int(code)
 
 
-def in_a_process(work) -> int:
+def in_a_process(work: Callable[[], int]) -> int:
     """The exit status of a process that is a copy of this one and does this work."""
     process = os.fork()
     if not process:
@@ -132,22 +136,17 @@ def record(tests: list[str], target: Path) -> int:
     """Run these tests, and write down which of them make the code read which options."""
     readers = Readers()
     for kind, name in every_option().values():
-        watch(kind, name, default_of(kind, name), ignored=False, seen=readers.seen)
+        watch(kind, name, seen=readers.seen)
     code = run_tests(tests, [readers])
     target.write_text(json.dumps([{option: sorted(t) for option, t in readers.tests.items()}, readers.seconds]))
     return code
-
-
-def default_of(kind: type, name: str) -> Any:
-    return next(field.default for field in dataclasses.fields(kind) if field.name == name)
 
 
 def survives(option: str, tests: list[str]) -> bool:
     """Whether all these tests pass where the option is ignored."""
 
     def work() -> int:
-        kind, name = every_option()[option]
-        watch(kind, name, default_of(kind, name), ignored=True)
+        watch(*every_option()[option], ignored=True)
         return run_tests(["-x", *tests])
 
     code = in_a_process(work)
@@ -162,8 +161,8 @@ def main() -> None:
     parser.add_argument("--tests", nargs="*", default=TESTS)
     given = parser.parse_args()
     chosen = given.options or list(every_option())
-    import torch  # noqa: F401 (once, before the processes part)
-
+    for _, command in COMMANDS.values():  # once, before the processes part
+        import_module(command.partition(":")[0])
     with TemporaryDirectory() as folder:
         target = Path(folder) / "read.json"
         if in_a_process(lambda: record(list(given.tests), target)):
