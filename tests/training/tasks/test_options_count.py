@@ -159,6 +159,7 @@ def test_a_new_vqa_model_may_have_any_trained_encoder_and_share_the_bundled_capt
 
 @pytest.mark.parametrize("change", [
     {"smoothing": 0.0}, {"smallest_view": 1.0}, {"hold_out": 0.5}, {"start_size": 16}, {"stride": 8}, {"fit": "pad"},
+    {"image_size": 48}, {"batch": 4}, {"encoder": "compact"},
 ])  # fmt: skip
 def test_an_option_of_pretraining_changes_the_loss(folder, change):
     for n in range(2 * 8):
