@@ -32,14 +32,7 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
     elsewhere = gr.Markdown(LOCAL_ONLY, visible=False)
     with gr.Row(equal_height=False):
         with gr.Column():
-            kind = gr.Radio(list(MODEL_KINDS.items()), value="captioner", label="What the model learns to say")
-            data = gr.Dropdown(site.storage.data_sets.list("captioner"), value=None, label="Data set", interactive=True,
-                               allow_custom_value=site.data_root is not None)  # fmt: skip
-            given_zip = gr.UploadButton("Upload a data set as a zip", file_types=[".zip"])
-            accept_only_uploads(given_zip)
-            columns = gr.Textbox("", label="Columns of other names", info="Where a report asks for them; press Enter",
-                                 placeholder="--image-column photo --caption-column said")  # fmt: skip
-            start_point = gr.Dropdown(site.storage.start_points("captioner"), label="Begin with", interactive=True)
+            kind, data, given_zip, columns, start_point = data_controls(site)
             epochs, rate, count, tune = learning_controls()
         with gr.Column():
             # Above the report, so that a report of another length does not move it from under the pointer.
@@ -83,6 +76,19 @@ def retrain_panel(site: Site, blocks: gr.Blocks) -> None:
           [report, anyway, start], concurrency_limit=1, trigger_mode="always_last", **HIDDEN)  # fmt: skip
     start.click(train, [kind, data, columns, start_point, anyway, epochs, rate, count, tune], chosen, **HIDDEN)
     keep_choices(site, blocks, kind, given_zip, data, start_point, chosen, elsewhere)
+
+
+def data_controls(site: Site) -> tuple:
+    """What is learnt from what: the kind of model, the data set, a zip of one, its columns, the model to begin with."""
+    kind = gr.Radio(list(MODEL_KINDS.items()), value="captioner", label="What the model learns to say")
+    data = gr.Dropdown(site.storage.data_sets.list("captioner"), value=None, label="Data set", interactive=True,
+                       allow_custom_value=site.data_root is not None)  # fmt: skip
+    given_zip = gr.UploadButton("Upload a data set as a zip", file_types=[".zip"])
+    accept_only_uploads(given_zip)
+    columns = gr.Textbox("", label="Columns of other names", info="Where a report asks for them; press Enter",
+                         placeholder="--image-column photo --caption-column said")  # fmt: skip
+    start_point = gr.Dropdown(site.storage.start_points("captioner"), label="Begin with", interactive=True)
+    return kind, data, given_zip, columns, start_point
 
 
 def learning_controls() -> list:
