@@ -25,6 +25,9 @@ MAX_ATTEMPTS = 5  # workers that may end over one part
 BLOCKS = 10_000  # pieces that Ray keeps account of; a part each, where there are no more
 CONNECT_TIMEOUT = 10  # seconds for a cluster's address to answer
 CLIENT = "ray://"
+# How gRPC, and so Ray, begins to speak (RFC 9113, 3.4): the preface of HTTP/2 and an empty frame of settings.
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\4" + bytes(5)
+_FRAME, _KIND, _SETTINGS = 9, 3, b"\4"  # bytes of a frame's head, where its kind is, and the kind that answers
 _RAISED = re.compile(r"[\w.]*(Error|Exception): ")  # how a traceback ends
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -209,7 +212,11 @@ def _reach(address: str) -> None:
     """Go on only where something answers there; Ray itself would wait for minutes."""
     host, _, port = address.rpartition("://")[2].partition("/")[0].rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
+        with socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT) as there:
+            if not os.environ.get("RAY_USE_TLS"):
+                there.sendall(_HELLO)
+                if there.recv(_FRAME)[_KIND:][:1] != _SETTINGS:
+                    raise ConnectionError("what answers is not Ray")
     except (OSError, ValueError) as error:
         raise SettingError(f"no Ray cluster answers at {printable(address)} ({error}); give --address HOST:6379 of a "
                            "machine where `ray start --head` runs, or ray://HOST:10001.") from None  # fmt: skip

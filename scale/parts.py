@@ -107,8 +107,10 @@ def _local_files(source: str) -> list[str]:
     if path.is_dir():
         return [str(file) for folder, names in folders_under(path) for file in map(folder.joinpath, sorted(names))
                 if kind_of(file.name) or is_photo(file)]  # fmt: skip
-    if path.is_file() or not set(source) & set("*?["):
+    if path.is_file():
         return [source]
+    if not set(source) & set("*?["):
+        raise DataError(f"{printable(source)} does not exist; check the spelling of the path.")
     root = Path(path.anchor) if path.is_absolute() else Path()
     return sorted(str(file) for file in root.glob(str(path.relative_to(root))) if kind_of(file.name) or is_photo(file))
 

@@ -177,7 +177,8 @@ def test_what_is_cut_short_gives_what_is_whole_and_says_so(here):
 @pytest.mark.parametrize("sources, words", [
     (["empty"], "there are no photos and no shards in empty"),
     (["a.tar.gz"], "a.tar.gz is a compressed tar, which no worker reads"),
-    (["nowhere/*.tar"], "there are no photos and no shards"), (["no.txt"], "no.txt cannot be read"),
+    (["nowhere/*.tar"], "there are no photos and no shards"), (["no.txt"], "no.txt does not exist"),
+    (["no.tar"], "no.tar does not exist"),
     (["nokind://a/b"], "nokind://a/b cannot be opened .Protocol not known: nokind"),
     (["s3://bucket/x"], "s3://bucket/x cannot be opened .Install s3fs"),
 ])  # fmt: skip
