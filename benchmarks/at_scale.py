@@ -214,8 +214,11 @@ def main() -> None:
             print_error(f"{part}, {os.cpu_count()} cores ...")
             began, folder = time.monotonic(), Path(temporary, part)
             folder.mkdir()
-            for line in run(part, given, folder):
-                print(json.dumps(line), flush=True)
+            try:
+                for line in run(part, given, folder):
+                    print(json.dumps(line), flush=True)
+            except Exception as error:  # what the other parts find counts all the same
+                print(json.dumps({"part": part, "error": f"{type(error).__name__}: {error}"}), flush=True)
             print_error(f"{part} took {time.monotonic() - began:.0f} s")
             shutil.rmtree(folder, ignore_errors=True)
 
