@@ -15,14 +15,14 @@ def is_installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def require_ray() -> None:
-    """Go on only where Ray is installed.
+def require_ray(what: str) -> None:
+    """Go on only where Ray is installed; `what` names what needs it.
 
     Raises:
         SettingError: it is not.
     """
     if not is_installed("ray"):
-        raise SettingError("--engine ray needs Ray, which is not installed; run: pip install '.[scale]'")
+        raise SettingError(f"{what} needs Ray, which is not installed; run: pip install '.[scale]'")
 
 
 def require_torch(what: str) -> None:

@@ -1,8 +1,8 @@
 """The work given to processes by Ray Data, on this computer or on a cluster's. The one file that knows Ray.
 
-A row of Ray's data set is a part's name, so photos and captions never travel between processes: each worker reads its
-part and writes it itself. Ray Data keeps the workers, hands out parts as they become free, and gives a killed worker's
-part to another.
+A row of Ray's data set is a part's name, so photos and what is made of them never travel between processes: each worker
+reads its part and writes it itself. Ray Data keeps the workers, hands out parts as they become free, and gives a killed
+worker's part to another.
 """
 
 import logging
@@ -25,6 +25,9 @@ MAX_ATTEMPTS = 5  # workers that may end over one part
 BLOCKS = 10_000  # pieces that Ray keeps account of; a part each, where there are no more
 CONNECT_TIMEOUT = 10  # seconds for a cluster's address to answer
 CLIENT = "ray://"
+# How gRPC, and so Ray, begins to speak (RFC 9113, 3.4): the preface of HTTP/2 and an empty frame of settings.
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\4" + bytes(5)
+_FRAME, _KIND, _SETTINGS = 9, 3, b"\4"  # bytes of a frame's head, where its kind is, and the kind that answers
 _RAISED = re.compile(r"[\w.]*(Error|Exception): ")  # how a traceback ends
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -66,25 +69,50 @@ class Worker:
             return PartResult(part.number, 0, 0, None)
         tries = file.with_name(f".{file.stem}.tries")
         try:
-            with tries.open("a+b") as log:
-                log.write(b".")
-                count = log.tell()
-            if count > MAX_ATTEMPTS:
-                raise SettingError(f"{count - 1} workers ended over it; give them more memory, or leave it out.")
+            count_try(tries)
             photos, failed = write_part(part, file, self.job, self.work, column=self.column)
             tries.unlink(missing_ok=True)
             return PartResult(part.number, photos, failed, None)
         except Exception as error:  # whatever it is, the other parts go on
-            why = str(error) if isinstance(error, GlimpseError) else f"{type(error).__name__}: {error}"
-            return PartResult(part.number, 0, 0, f"part {part.number} ({part.about}) was not done: {printable(why)}")
+            return PartResult(part.number, 0, 0, f"part {part.number} ({part.about}) was not done: {reason(error)}")
+
+
+def count_try(tries: Path) -> None:
+    """Count in a file that a worker begins on a part; who has done it deletes the file.
+
+    Raises:
+        SettingError: MAX_ATTEMPTS workers have ended over it.
+    """
+    with tries.open("a+b") as log:
+        log.write(b".")
+        count = log.tell()
+    if count > MAX_ATTEMPTS:
+        raise SettingError(f"{count - 1} workers ended over it; give them more memory, or leave it out.")
+
+
+def reason(error: Exception) -> str:
+    """Why a part was not done, for a sentence."""
+    return printable(str(error) if isinstance(error, GlimpseError) else f"{type(error).__name__}: {error}")
 
 
 def process_parts(
     parts: Sequence[Part], job: Job, folder: Path, *, workers: int | None, address: str | None, column: str | None
 ) -> Iterator[PartResult]:
-    """Work on parts, in any order, and yield what became of each as soon as that is known.
+    """Work on parts, in any order, and yield what became of each as soon as that is known; `spread` says how."""
+    names = [part.to_json() for part in parts]
+    for done in spread(names, Worker, job, str(folder.resolve()), column, workers=workers, address=address):
+        yield PartResult(**done)
+
+
+def spread(
+    parts: Sequence[str | bytes], worker: type, *made_with, workers: int | None, address: str | None
+) -> Iterator[dict]:
+    """Give parts to workers, in any order, and yield what a worker returns of each as soon as that is known.
 
     Args:
+        parts: whatever tells a worker what to do.
+        worker: a class, made with `made_with` once in each process, and then called with `{"part": [one of parts]}`;
+            it returns a list of one for each name, and raises only what would end the run.
         workers: processes; unless given, one for each core of this computer or of the cluster.
         address: of a running cluster; unless given, one is started on this computer, and ended at the end.
 
@@ -98,28 +126,25 @@ def process_parts(
         workers = min(workers or cores, len(parts))
         from ray.exceptions import RayError
 
-        names = [part.to_json() for part in parts]
         through = _from_there if (address or "").startswith(CLIENT) else _lead_locally
         try:
-            yield from through(names, workers, job, str(folder.resolve()), column)
+            yield from through(parts, workers, worker, *made_with)
         except RayError as error:
             raise SettingError(f"the workers cannot go on ({_reason(error)}); each machine needs this version of "
                                "Glimpse with '.[scale]', the model, and the folders named.") from None  # fmt: skip
 
 
-def _lead_locally(names: Sequence[str], workers: int, *what) -> Iterator[PartResult]:
-    """Ray Data at work, led by this process; `what` is what a Worker is made with."""
+def _lead_locally(parts: Sequence[str | bytes], workers: int, worker: type, *made_with) -> Iterator[dict]:
+    """Ray Data at work, led by this process."""
     import ray.data
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.actor_init_retry_on_errors = False
-    data = ray.data.from_items([{"part": name} for name in names], override_num_blocks=min(len(names), BLOCKS))
-    data = data.map_batches(
-        Worker, fn_constructor_args=what, batch_size=1, num_cpus=1, compute=ray.data.ActorPoolStrategy(size=workers)
-    )
-    for row in data.iter_rows():
-        yield PartResult(**row)
+    data = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=min(len(parts), BLOCKS))
+    pool = ray.data.ActorPoolStrategy(size=workers)
+    data = data.map_batches(worker, fn_constructor_args=made_with, batch_size=1, num_cpus=1, compute=pool)
+    yield from data.iter_rows()
 
 
 class _Leader:
@@ -128,11 +153,11 @@ class _Leader:
     def __init__(self, *what):
         self.done = _lead_locally(*what)
 
-    def next(self) -> PartResult | None:
+    def next(self) -> dict | None:
         return next(self.done, None)
 
 
-def _from_there(*what) -> Iterator[PartResult]:
+def _from_there(*what) -> Iterator[dict]:
     """The same, led by a process of the cluster: Ray Data does not work through Ray's client."""
     import ray
 
@@ -187,7 +212,11 @@ def _reach(address: str) -> None:
     """Go on only where something answers there; Ray itself would wait for minutes."""
     host, _, port = address.rpartition("://")[2].partition("/")[0].rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
+        with socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT) as there:
+            if not os.environ.get("RAY_USE_TLS"):
+                there.sendall(_HELLO)
+                if there.recv(_FRAME)[_KIND:][:1] != _SETTINGS:
+                    raise ConnectionError("what answers is not Ray")
     except (OSError, ValueError) as error:
         raise SettingError(f"no Ray cluster answers at {printable(address)} ({error}); give --address HOST:6379 of a "
                            "machine where `ray start --head` runs, or ray://HOST:10001.") from None  # fmt: skip

@@ -52,7 +52,7 @@ def run_at_scale(
         GlimpseError: nothing was begun, and why.
         typer.Exit: with SOME_FAILED, some photos could not be opened, or some parts were not written.
     """
-    require_ray()
+    require_ray("--engine ray")
     from .folder import claim_folder
     from .parts import parts_of
     from .reading import check_column

@@ -1,6 +1,6 @@
 """What is given to work on, cut into parts: the same parts in every run, so that a run knows which are done.
 
-A part is one tar or Parquet file, or so many photos of a folder or a list. Nothing is opened here but lists.
+A part is one tar, zip or Parquet file, or so many photos of a folder or a list. Nothing is opened here but lists.
 """
 
 import hashlib
@@ -18,7 +18,8 @@ from runtime.errors import DataError, SettingError, printable
 from .files import errors_as_sentences, is_address, open_file
 
 PHOTOS = 500  # of a part that is no file of its own: what a killed worker may lose
-TAR, PARQUET = ".tar", ".parquet"
+TAR, ZIP, PARQUET = ".tar", ".zip", ".parquet"
+SHARDS = (TAR, ZIP, PARQUET)
 _LISTS = (".txt", ".lst", ".list")
 
 
@@ -28,7 +29,7 @@ class Part:
 
     Attributes:
         number: counted from 0.
-        names: one tar or Parquet file, or photos; paths or addresses, as their owner gave them.
+        names: one of SHARDS, or photos; paths or addresses, as their owner gave them.
         base: the folder that relative paths start from.
     """
 
@@ -38,7 +39,7 @@ class Part:
 
     @property
     def kind(self) -> str:
-        """TAR or PARQUET; "" for photos."""
+        """One of SHARDS; "" for photos."""
         return kind_of(self.names[0])
 
     @property
@@ -56,7 +57,7 @@ class Part:
 
 
 def parts_of(sources: Iterable[str], *, photos: int = PHOTOS) -> list[Part]:
-    """Cut photos, folders, lists of photos or of shards, tar and Parquet files, and patterns of these into parts.
+    """Cut photos, folders, lists of photos or of shards, tars, zips, Parquet files, and patterns of these into parts.
 
     Each is a path, or an address that fsspec opens (`s3://bucket/shards/*.tar`, if its package is installed). A list is
     a text file with one path or address a line. Of a folder, the photos and the shards are taken, at any depth.
@@ -87,15 +88,15 @@ def digest(parts: Iterable[Part]) -> str:
 
 
 def kind_of(name: str) -> str:
-    """TAR or PARQUET, by a name's suffix; "" for any other file."""
+    """One of SHARDS, by a name's suffix; "" for any other file."""
     suffix = PurePosixPath(name).suffix.lower()
-    return suffix if suffix in (TAR, PARQUET) else ""
+    return suffix if suffix in SHARDS else ""
 
 
 def _names(source: str) -> Iterator[str]:
     """The photos and shards that one source stands for, in a fixed order."""
-    if source.lower().endswith((*COMPRESSED_TARS, ".zip")):
-        raise DataError(f"{printable(source)} is compressed, and workers read no such file in turn; make it a .tar.")
+    if source.lower().endswith(COMPRESSED_TARS):
+        raise DataError(f"{printable(source)} is a compressed tar, which no worker reads; decompress it to a .tar.")
     found = _behind(source) if is_address(source) else _local_files(source)
     yield from _listed(source) if found == [source] and source.lower().endswith(_LISTS) else found
 
@@ -106,8 +107,10 @@ def _local_files(source: str) -> list[str]:
     if path.is_dir():
         return [str(file) for folder, names in folders_under(path) for file in map(folder.joinpath, sorted(names))
                 if kind_of(file.name) or is_photo(file)]  # fmt: skip
-    if path.is_file() or not set(source) & set("*?["):
+    if path.is_file():
         return [source]
+    if not set(source) & set("*?["):
+        raise DataError(f"{printable(source)} does not exist; check the spelling of the path.")
     root = Path(path.anchor) if path.is_absolute() else Path()
     return sorted(str(file) for file in root.glob(str(path.relative_to(root))) if kind_of(file.name) or is_photo(file))
 
@@ -121,7 +124,7 @@ def _behind(source: str) -> list[str]:
         if set(path) & set("*?["):
             found = system.glob(path)
         elif system.isdir(path):
-            wanted = (TAR, PARQUET, *PHOTO_SUFFIXES)
+            wanted = (*SHARDS, *PHOTO_SUFFIXES)
             found = [file for file in system.find(path) if file.lower().endswith(wanted)]
         else:
             return [source]

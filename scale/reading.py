@@ -1,12 +1,14 @@
 """The photos of a part, one after the other: whatever is wrong with one, or with the file they are in, is told in its
 place, and nothing is raised.
 
-A tar is read from its beginning to its end and a Parquet file row group by row group, so one far away is read in as
-few requests as one here.
+Nothing is unpacked: a tar is read from its beginning to its end, a zip by the list at its end and then in its order, a
+Parquet file row group by row group; so one far away is read in as few requests as one here.
 """
 
 import os
 import tarfile
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from typing import BinaryIO, TypeAlias
 
 from encoders.archives import MAX_BYTES, tar_members
 from encoders.formats import PHOTO_COLUMNS, PHOTO_SUFFIXES
+from runtime.archive import is_junk, member_name
 from runtime.errors import DataError, PhotoError, SettingError, printable
 
 from .files import errors_as_sentences, is_address, open_file
@@ -98,7 +101,10 @@ def photos_of(part: Part, column: str | None = None) -> Iterator[Found]:
     name = part.names[0]
     try:
         with errors_as_sentences(name), open_file(name, part.base) as file:
-            yield from _in_tar(name, file) if part.kind == TAR else _in_parquet(name, file, part.base, column)
+            if part.kind == PARQUET:
+                yield from _in_parquet(name, file, part.base, column)
+            else:
+                yield from (_in_tar if part.kind == TAR else _in_zip)(name, file)
     except (DataError, SettingError) as error:
         yield Unreadable(name, str(error))
 
@@ -113,17 +119,42 @@ def _in_tar(archive: str, file: BinaryIO) -> Iterator[Found]:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             for info in tar_members(tar):
                 name = f"{archive}/{info.name.removeprefix('./')}"
-                if PurePosixPath(name).suffix.lower() not in PHOTO_SUFFIXES:
-                    continue
-                if info.size > MAX_BYTES:
-                    yield Unreadable(
-                        name, f"{printable(name)} is larger than {MAX_BYTES >> 20} MB; save it as JPEG first."
-                    )
-                else:
-                    yield LoadedPhoto(name, tar.extractfile(info).read())
+                if _is_photo(name):
+                    yield _too_large(name) if info.size > MAX_BYTES else LoadedPhoto(name, tar.extractfile(info).read())
     except tarfile.TarError as error:
         yield Unreadable(archive, f"{printable(archive)} is cut short or damaged ({error}): what is whole before "
                                   "that was read; copy it again.")  # fmt: skip
+
+
+def _in_zip(archive: str, file: BinaryIO) -> Iterator[Found]:
+    try:
+        with zipfile.ZipFile(file) as directory:
+            for info in directory.infolist():
+                name = f"{archive}/{member_name(info)}"
+                if _is_photo(name) and not info.is_dir() and not is_junk(member_name(info)):
+                    yield _zipped(name, directory, info)
+    except zipfile.BadZipFile as error:
+        yield Unreadable(archive, f"{printable(archive)} is no zip, or is cut short ({error}); copy it again.")
+
+
+def _zipped(name: str, directory: zipfile.ZipFile, info: zipfile.ZipInfo) -> Found:
+    """One photo of a zip. What the zip says of its size is not believed; one that is damaged keeps no other away."""
+    try:
+        with directory.open(info) as file:
+            data = file.read(MAX_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: a rare kind
+        why = "it has a password" if info.flag_bits & 0x1 else str(error)
+        return Unreadable(name, f"{printable(name)} cannot be unpacked ({printable(why)}); pack it again.")
+    return _too_large(name) if len(data) > MAX_BYTES else LoadedPhoto(name, data)
+
+
+def _is_photo(name: str) -> bool:
+    """Whether a file in an archive is to be treated as a photo."""
+    return PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES
+
+
+def _too_large(name: str) -> Unreadable:
+    return Unreadable(name, f"{printable(name)} is larger than {MAX_BYTES >> 20} MB; save it as JPEG first.")
 
 
 def _in_parquet(archive: str, file: BinaryIO, base: str, column: str | None) -> Iterator[Found]:

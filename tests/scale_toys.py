@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 
 from toys import COLOURS, SIDES, square
@@ -30,6 +31,15 @@ def tar_of(path: Path, files: dict[str, bytes]) -> Path:
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def zip_of(path: Path, files: dict[str, bytes]) -> Path:
+    """A zip of these files, every second one compressed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, (name, content) in enumerate(files.items()):
+            archive.writestr(name, content, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)[number % 2])
     return path
 
 

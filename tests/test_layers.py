@@ -20,7 +20,7 @@ MAY_IMPORT = {  # layer -> the layers below it; its own files may always import 
     "vqa": {"runtime", "encoders", "scale"},
     "training.config": {"runtime"},
     "training.loop": {"runtime", "training.config"},
-    "training.caches": MODELS | {"training.loop"},
+    "training.caches": MODELS | {"scale", "training.loop"},  # Ray's processes may fill one
     "training.readers": MODELS,
     "training.metrics": DATA,
     "training.questions": DATA,

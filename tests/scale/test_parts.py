@@ -1,10 +1,12 @@
 """What is given is cut into the same parts every time, and each part gives its photos, or says what is wrong."""
 
+import re
+import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from scale_toys import BAD, photos, png, tar_of
+from scale_toys import BAD, photos, png, tar_of, zip_of
 
 from encoders.images import open_photo
 from runtime.errors import DataError, PhotoError, SettingError
@@ -20,10 +22,12 @@ def here(tmp_path, monkeypatch) -> Path:
         Path("photos", "more" if name > "r" else "").mkdir(parents=True, exist_ok=True)
         Path("photos", "more" if name > "r" else "", name).write_bytes(content)
     for number in range(2):
-        tar_of(Path(f"shards/{number}.tar"), {f"./{number}{name}": data for name, data in photos().items()} | {
-            "0.txt": b"a caption",
-        })  # fmt: skip
+        tar_of(Path(f"shards/{number}.tar"), {f"./{name}": data for name, data in shard(number).items()})
     return tmp_path
+
+
+def shard(number: int) -> dict[str, bytes]:
+    return {f"{number}{name}": data for name, data in photos().items()} | {"0.txt": b"a caption"}
 
 
 def table(path: str, columns: dict, **how) -> str:
@@ -68,14 +72,53 @@ def test_the_same_photos_whatever_they_are_in(here, monkeypatch):
     assert [(photo.name, said(photo)) for photo in photos_of(part)] == list(folder.items())
 
 
-@pytest.mark.parametrize("source", ["shards", "shards/*.tar", "file://{}/shards", "file://{}/shards/*.tar"])
-def test_shards_are_a_part_each_here_and_behind_an_address(here, source):
-    source = source.format(here)
-    assert [part.kind for part in parts_of([source])] == [".tar", ".tar"]
+@pytest.mark.parametrize("kind", [".tar", ".zip"])
+@pytest.mark.parametrize("source", ["{}/shards", "{}/shards/*{}", "file://{}/shards", "file://{}/shards/*{}"])
+def test_shards_are_a_part_each_here_and_behind_an_address(here, source, kind):
+    if kind == ".zip":
+        for number in range(2):
+            Path(f"shards/{number}.tar").unlink()
+            zip_of(Path(f"shards/{number}.zip"), shard(number))
+    source = source.format(here, kind)
+    assert [part.kind for part in parts_of([source])] == [kind, kind]
     found = all_photos(source)
-    prefix = "" if "://" not in source else f"file://{here}/"
-    assert list(found)[:2] == [f"{prefix}shards/0.tar/0left-blue.png", f"{prefix}shards/0.tar/0left-green.png"]
+    start = f"{source.partition('/shards')[0]}/shards/0{kind}"
+    assert list(found)[:2] == [f"{start}/0left-blue.png", f"{start}/0left-green.png"]
     assert len(found) == 18 and sum("is not a picture" in text for text in found.values()) == 2
+    assert found[f"{start}/0left-red.png"] == "(220, 30, 30)"
+
+
+def test_what_is_wrong_in_a_zip_keeps_no_other_photo_away(here, monkeypatch):
+    red = {name: png("red") for name in ("a.png", "b.png", "c.png")}
+    file = zip_of(Path("z.zip"), red | {"__MACOSX/._d.png": b"x", "e.png/": b"", "f.txt": b"a caption"})
+    whole = file.read_bytes()
+    with zipfile.ZipFile(file) as archive:
+        local = archive.getinfo("b.png").header_offset
+    listed = whole.rindex(b"PK\1\2", 0, whole.rindex(b"b.png"))  # the same in the list at the end
+
+    def changed(*places: tuple[int, int]) -> dict[str, str]:
+        data = bytearray(whole)
+        for place, value in places:
+            data[place] = value
+        file.write_bytes(data)
+        return all_photos("z.zip")
+
+    names = ["z.zip/a.png", "z.zip/b.png", "z.zip/c.png"]
+    for places, why in (
+        (((local + 36, 0xFF), (local + 37, 0xFF)), "Error -3|Bad CRC"),  # its bytes
+        (((local + 6, 1), (listed + 8, 1)), "it has a password"),
+        (((local + 8, 9), (listed + 10, 9)), "compression method is not supported"),
+    ):
+        found = changed(*places)
+        assert list(found) == names and found["z.zip/a.png"] == found["z.zip/c.png"] == "(220, 30, 30)"
+        assert re.match(rf"z.zip/b.png cannot be unpacked \(.*({why}).*\); pack it again\.$", found["z.zip/b.png"])
+    for size in (len(whole) - 9, 100, 0):
+        file.write_bytes(whole[:size])
+        assert list(all_photos("z.zip")) == ["z.zip"]
+        assert "z.zip is no zip, or is cut short" in all_photos("z.zip")["z.zip"]
+    monkeypatch.setattr("scale.reading.MAX_BYTES", 50)
+    file.write_bytes(whole)
+    assert "z.zip/a.png is larger than" in all_photos("z.zip")["z.zip/a.png"]
 
 
 def test_photos_behind_addresses(here):
@@ -132,8 +175,10 @@ def test_what_is_cut_short_gives_what_is_whole_and_says_so(here):
 
 
 @pytest.mark.parametrize("sources, words", [
-    (["empty"], "there are no photos and no shards in empty"), (["a.tar.gz"], "a.tar.gz is compressed"),
-    (["nowhere/*.tar"], "there are no photos and no shards"), (["no.txt"], "no.txt cannot be read"),
+    (["empty"], "there are no photos and no shards in empty"),
+    (["a.tar.gz"], "a.tar.gz is a compressed tar, which no worker reads"),
+    (["nowhere/*.tar"], "there are no photos and no shards"), (["no.txt"], "no.txt does not exist"),
+    (["no.tar"], "no.tar does not exist"),
     (["nokind://a/b"], "nokind://a/b cannot be opened .Protocol not known: nokind"),
     (["s3://bucket/x"], "s3://bucket/x cannot be opened .Install s3fs"),
 ])  # fmt: skip

@@ -2,7 +2,9 @@
 
 import json
 import os
+import socket
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -212,6 +214,35 @@ def test_an_address_that_does_not_answer_is_one_sentence(run, monkeypatch, addre
     monkeypatch.undo()
     with pytest.raises(cluster.SettingError, match=f"no Ray cluster answers at {address} "):
         cluster._reach(address)
+
+
+@pytest.mark.parametrize("answer, error", [
+    (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers is not Ray"), (b"", "what answers is not Ray"),
+    (None, "timed out"),
+    (bytes((0, 0, 12, 4, 0, 0, 0, 0, 0)) + bytes(12), None),  # as gRPC's server
+])  # fmt: skip
+def test_an_address_where_something_else_answers_is_one_sentence(monkeypatch, answer, error):
+    def serve():
+        connection = server.accept()[0]
+        assert connection.recv(99).startswith(b"PRI * HTTP/2.0")
+        if answer is None:
+            ended.wait(20)
+        connection.sendall(answer or b"")
+        connection.close()
+
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", 1)
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        if error:
+            with pytest.raises(cluster.SettingError, match=rf"no Ray cluster answers at {address} \({error}\)"):
+                cluster._reach(address)
+        else:
+            cluster._reach(address)
+        ended.set()
+        thread.join()
 
 
 def test_a_photo_that_was_read_away_from_here_is_named_as_it_was_given(run):

@@ -3,10 +3,10 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -57,17 +57,21 @@ class FeatureCache(CachedRows):
         augment: dict | None = None,
     ):
         self.exact = precision == "32" or not bf16_is_fast(best_device())
-        self.encoder, self.preprocessing = encoder, preprocessing
-        self.views, self.augment = views, augment or {}
+        self.extractor = Extractor(encoder, preprocessing, self.exact, augment or {})
+        self.views, self._others = views, None
         with torch.no_grad():
             example = encoder.eval()(torch.zeros(1, 3, preprocessing.size, preprocessing.size))
         self.shape = (len(paths), *example.shape[1:])
         files = hashlib.sha256(b"".join(map(file_signature, paths)))
-        files.update(json.dumps([list(views), self.augment] if views else []).encode())
+        files.update(json.dumps([list(views), augment or {}] if views else []).encode())
         computed_in = "float32" if self.exact else "bfloat16"
         key = fingerprint(encoder, asdict(preprocessing), self.shape[1:], computed_in, files.hexdigest())
         super().__init__(list(paths), Path(folder) / f"features-{key}.npy")
         self._metadata_file = self.file.with_suffix(".json")
+
+    def compute_with(self, others: "Others") -> None:
+        """Let other processes than this one compute what is not there yet: those of Ray."""
+        self._others = others
 
     def fill(self) -> Iterator[int]:
         """Compute what is not there yet, yielding how many rows are done. What another process computes is waited for.
@@ -75,14 +79,14 @@ class FeatureCache(CachedRows):
         Of processes that torchrun started, on one machine or several, each computes its share of the rows.
 
         Raises:
-            DataError: the disk is too small, or cannot be written.
+            DataError: the disk is too small, or cannot be written; or what `compute_with` raises.
         """
         rank, _ = rank_and_size()
         if broadcast(self._read_metadata()) < len(self.paths):
             with locked(self.file) if rank == 0 else nullcontext():
                 done = broadcast(self._begin() if rank == 0 else 0)
                 if done < len(self.paths):
-                    yield from self._compute_from(done)
+                    yield from self._let_compute_from(done) if self._others else self._compute_from(done)
         self._read_metadata()
         self._array = ArrayFile(self.file)
         yield len(self.paths)
@@ -123,39 +127,99 @@ class FeatureCache(CachedRows):
 
     def _save_progress(self, array: ArrayFile, done: int) -> None:
         array.sync()  # before it is said to be there
-        for bad in gather(dict(self.bad)):
+        for bad in gather(self.bad):
             self.bad |= bad
         if rank_and_size()[0] == 0:
-            write_json(self._metadata_file, {"done": done, "bad": dict(self.bad)})  # threads may add to it
+            self._write_metadata(done)
         broadcast(None)  # the others may read the notes
 
-    @torch.no_grad()
+    def _write_metadata(self, done: int) -> None:
+        write_json(self._metadata_file, {"done": done, "bad": self.bad})
+
     def _compute(self, array: ArrayFile, batches: Sequence[range]) -> Iterator[None]:
+        for rows, (features, bad) in zip(batches, self.extractor(self.paths, self.views, batches), strict=True):
+            self.bad |= bad
+            array.write(rows.start, features)
+            yield
+
+    def _let_compute_from(self, done: int) -> Iterator[int]:
+        """The same by the others, which write into the file in any order. Only what has no gap before it is said to be
+        there, so that whoever goes on does so as after any other stop."""
+        found, saved = {}, time.monotonic()
+        try:
+            for rows, bad in self._others(self, range(done, len(self.paths))):
+                found[rows.start] = rows.stop
+                self.bad |= bad
+                while done in found:
+                    done = found.pop(done)
+                if time.monotonic() - saved > SAVE_SECONDS:
+                    self._write_metadata(done)
+                    saved = time.monotonic()
+                yield done
+        finally:
+            self._write_metadata(done)
+
+
+# What computes rows of a cache elsewhere and writes them into its file: the rows, and why photos cannot be opened.
+Others = Callable[[FeatureCache, range], Iterator[tuple[range, dict[int, str]]]]
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A frozen network and how photos are brought to it; another process can be given it.
+
+    Attributes:
+        encoder: photos (B, 3, S, S) -> features.
+        exact: compute in float32; else in bfloat16.
+        augment: how random views are made: of `random_views`.
+    """
+
+    encoder: nn.Module
+    preprocessing: Preprocessing
+    exact: bool
+    augment: dict
+
+    @torch.no_grad()
+    def __call__(
+        self, paths: Sequence[Path], views: Sequence[int], batches: Sequence[range]
+    ) -> Iterator[tuple[np.ndarray, dict[int, str]]]:
+        """Of each batch of rows the features, float16 (B, ...), and row -> why its photo cannot be opened.
+
+        Args:
+            paths: row -> photo.
+            views: row -> 0, the photo as it is, or the seed of a random view of it; empty where all are as they are.
+        """
         home, device = next(self.encoder.parameters()).device, best_device()
         side = self.preprocessing.size
         encoder = fold_batchnorm(self.encoder.to(device), torch.randn(1, 3, side, side, device=device))
+
+        def pixels(row: int) -> np.ndarray | str:
+            return self._pixels(paths[row], views[row] if views else 0)
+
         with ThreadPoolExecutor(DECODERS) as pool:
             # Decoders keep a GPU busy. Beside an encoder on the CPU they would make it wait for its own cores.
-            in_turn = chain.from_iterable(pool.map(self._pixels, rows) for rows in batches)
-            opened = in_turn if device.type == "cpu" else prefetch(pool, self._pixels, chain(*batches))
+            in_turn = chain.from_iterable(pool.map(pixels, rows) for rows in batches)
+            opened = in_turn if device.type == "cpu" else prefetch(pool, pixels, chain(*batches))
             for rows in batches:
-                pixels = torch.from_numpy(np.stack([next(opened) for _ in rows]))
+                photos = [next(opened) for _ in rows]
+                bad = {row: photo for row, photo in zip(rows, photos, strict=True) if isinstance(photo, str)}
+                blank = np.zeros((3, side, side), dtype=np.float32)
+                photos = torch.from_numpy(np.stack([blank if isinstance(photo, str) else photo for photo in photos]))
                 with nullcontext() if self.exact else autocast(device):
-                    features = encoder(self.preprocessing.normalise(pixels.to(device)))
+                    features = encoder(self.preprocessing.normalise(photos.to(device)))
                 features = features.float().cpu()
-                features[[row in self.bad for row in rows]] = 0
-                array.write(rows.start, features.to(torch.float16).numpy())
-                yield
+                features[[row in bad for row in rows]] = 0
+                yield features.to(torch.float16).numpy(), bad
         self.encoder.to(home)
 
-    def _pixels(self, row: int) -> np.ndarray:
+    def _pixels(self, path: Path, view: int) -> np.ndarray | str:
+        """One photo, float32 (3, S, S), or why it cannot be opened."""
         side = self.preprocessing.size
         try:
-            pixels = self.preprocessing.pixels(open_photo(self.paths[row], smallest=side))
+            pixels = self.preprocessing.pixels(open_photo(path, smallest=side))
         except PhotoError as error:
-            self.bad[row] = str(error)
-            return np.zeros((3, side, side), dtype=np.float32)
-        if not (self.views and self.views[row]):
+            return str(error)
+        if not view:
             return pixels.astype(np.float32)
-        random = torch.Generator().manual_seed(self.views[row])
+        random = torch.Generator().manual_seed(view)
         return random_views(torch.from_numpy(pixels)[None], side, random, **self.augment)[0].numpy()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from encoders.images import Preprocessing
 from training.loop.seed import derive_seed
 
-from .features import FeatureCache
+from .features import FeatureCache, Others
 
 
 class ViewCache:
@@ -56,6 +56,10 @@ class ViewCache:
     @property
     def bad(self) -> dict[int, str]:
         return {self._photos[row]: why for row, why in self._cache.bad.items()}
+
+    def compute_with(self, others: Others) -> None:
+        """Let other processes than this one compute what is not there yet."""
+        self._cache.compute_with(others)
 
     def fill(self) -> Iterator[int]:
         """Compute what is not there yet, yielding how many views are done.

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 from runtime.checkpoint import read_config, update_config
 from runtime.command import print_error
-from runtime.errors import DataError
+from runtime.errors import DataError, SettingError
+from training.caches.by_ray import RayWorkers
 from training.checks.check import check_quickly, unopenable_photos_fault
 from training.checks.report import ModelFit, leak_sentence
 from training.config.commands import CaptionerConfig, VqaConfig
-from training.loop.distributed import is_main_process
+from training.loop.distributed import is_distributed, is_main_process
 from training.loop.fit import fit
 from training.loop.report import report_progress
 
@@ -48,6 +49,11 @@ def _refuse(faults: Sequence[str], *, anyway: bool) -> None:
 
 def train_task(task, config: CaptionerConfig | VqaConfig) -> None:
     """Prepare the photos and fit, drawn on the terminal."""
+    run = config.run
+    if run.cache_engine:
+        if is_distributed():
+            raise SettingError("torchrun's processes compute features together; leave out --cache-engine.")
+        task.source.compute_with(RayWorkers(run.workers, run.address))
     what = "decoding photos" if config.task.finetune_encoder else "computing features"
     draw_fill((done for done, _ in task.prepare()), len(task.source), what, console)
     report_bad_photos(task.source.bad)

@@ -15,6 +15,11 @@ from .options import Config
 from .run import OutputSettings, RunSettings
 from .task import CaptionSettings, EncoderSettings, VqaSettings
 
+NO_FEATURES = (
+    "--cache-engine ray computes what frozen layers make of photos, and with --finetune-encoder none are frozen; leave "
+    "one of them out, or, of a captioner, add --trainable-layers and --views."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionerConfig(Config):
@@ -25,6 +30,10 @@ class CaptionerConfig(Config):
     model: CaptionerModel = CaptionerModel()
     task: CaptionSettings = CaptionSettings()
     fit: FitSettings = FitSettings(patience=5)
+
+    def __post_init__(self):
+        if self.run.cache_engine and self.task.finetune_encoder and not self.task.views:
+            raise SettingError(NO_FEATURES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +70,8 @@ class VqaConfig(Config):
                 f"a {model.encoder} of random weights that is not trained sees nothing; add --finetune-encoder, or "
                 "give --encoder-weights."
             )
+        if self.run.cache_engine and trained:
+            raise SettingError(NO_FEATURES)
         if model.share_encoder and trained:
             raise SettingError("--share-encoder keeps the encoder as it is; leave out --finetune-encoder.")
 

@@ -106,7 +106,8 @@ class Config:
     def _require_one_of(self, name: str, *known: str) -> None:
         value = getattr(self, name)
         if value is not None and value not in known:
-            raise SettingError(f"{name} is {value!r}; choose {', '.join(known[:-1])} or {known[-1]}.")
+            choices = " or ".join(filter(None, (", ".join(known[:-1]), known[-1])))
+            raise SettingError(f"{name} is {value!r}; choose {choices}.")
 
     def _non_default(self, *names: str) -> list[str]:
         """Those of these leaves that are not at their defaults, as spelt on the command line."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.errors import SettingError
+
 from .options import Config
 
 
@@ -32,7 +34,21 @@ class RunSettings(OutputSettings):
     Attributes:
         anyway: train even where the check finds what would ruin the run.
         scores: at the end, score START_FROM and the new model on the same photos.
+        cache_engine: `ray`: what frozen layers make of photos is computed by Ray's processes, on CPUs
+            [default: by this process, or by those of torchrun].
+        workers: with --cache-engine ray: processes [default: one a core].
+        address: with --cache-engine ray: a running cluster's, HOST:6379 or ray://HOST:10001.
     """
 
     anyway: bool = False
     scores: bool = True
+    cache_engine: str | None = None
+    workers: int | None = None
+    address: str | None = None
+
+    def __post_init__(self):
+        self._require_one_of("cache_engine", "ray")
+        self._require_at_least(1, "workers")
+        idle = self._non_default("workers", "address")
+        if idle and not self.cache_engine:
+            raise SettingError(f"{idle[0]} does nothing without --cache-engine ray; leave it out.")

@@ -8,10 +8,13 @@ the folder. Other names of columns are given as `Columns`.
 
 from pathlib import Path, PurePosixPath
 
+from runtime.errors import printable
+
+from . import fiftyone
 from .caption_list import CaptionList
 from .cells import is_blank, parse_list, split_in, text_of
 from .columns import USUAL, Columns, TableColumns
-from .files import TABLES, columns, is_model_output, read_rows, tables_in, unread_parquet
+from .files import TABLES, columns, head, is_model_output, read_rows, tables_in, unread_parquet
 from .image_folder import is_embedded
 from .records import PhotoFile
 
@@ -45,6 +48,8 @@ def missing_columns(path: Path, column_names: Columns = USUAL) -> str | None:
     suffixes = _TABLES if path.is_file() else TABLES
     for file in tables_in(path, suffixes, lambda file: not is_model_output(columns(file))):
         has = columns(file)
+        if has <= fiftyone.GIVEN and fiftyone.is_export(file, head(file)):
+            return fiftyone.NO_TEXTS.format(printable(file))
         if len(has) > 1 and not (has & _OF_QUESTIONS and not column_names.named()):
             return column_names.explain_missing(WANTED, file.name, has)
     return unread_parquet(path)

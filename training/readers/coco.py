@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runtime.errors import DataError, printable
 
+from . import fiftyone
 from .caption_list import CaptionList, UniqueIds
 from .cells import split_in, text_of
 from .files import head, read_json, tail
@@ -26,6 +27,7 @@ def recognise(path: Path) -> list[Path]:
     if path.is_file():
         start = head(path)
         known = "caption" in path.name.lower() or re.search(rb'"(file_name|caption)"\s*:', start)
+        known = known and not fiftyone.is_export(path, start)
         return [path] if known and path.suffix.lower() == ".json" and _may_be_coco(start) else []
     files = sorted([*path.glob("*.json"), *path.glob("*/*.json")])
     named = [file for file in files if "caption" in file.name.lower() and recognise(file)]
@@ -37,6 +39,7 @@ def _has_captions(file: Path) -> bool:
     start = head(file)
     return (
         re.match(rb'\s*\{\s*"', start) is not None
+        and not fiftyone.is_export(file, start)
         and _may_be_coco(start)
         and re.search(rb'"(images|annotations)"\s*:\s*\[', start) is not None
         and re.search(rb'"caption"\s*:', start + tail(file)) is not None

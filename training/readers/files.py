@@ -5,19 +5,18 @@ Knows no data set's format. A whole file that cannot be read is a DataError; one
 
 import codecs
 import contextlib
-import csv
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from importlib.util import find_spec
-from itertools import chain, dropwhile
 from pathlib import Path
 
 from encoders.archives import ARCHIVES
 from runtime.errors import DataError, printable
 
-from . import parquet, samples
+from . import csv_rows, fiftyone, parquet, samples
 from .columns import USUAL, Columns
 from .records import Problems
 
@@ -28,9 +27,7 @@ _OUTPUTS = (  # the columns of what `python -m captioner`, its albums and `pytho
     {"image", "caption", "log_prob"}, {"image", "caption", "error"}, {"image", "question", "answers", "sure"},
     {"image", "question", "error"},
 )  # fmt: skip
-_END = "\x1a"  # a row of our own behind the last: where it is inside another, that one is not closed
 _PROMPT = re.compile(r"(?:answer [a-z]{2} )?(.*\?)\s*", re.DOTALL)  # PaliGemma is asked "answer en what is it?"
-_ROW_START = re.compile(r"[^,;\t\"]*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif|heic)[,;\t]", re.IGNORECASE)
 
 
 def read_text(path: str | Path) -> str:
@@ -92,8 +89,8 @@ def read_json(path: str | Path) -> object:
 def read_rows(path: str | Path, problems: Problems, column_names: Columns = USUAL) -> Iterator[tuple[int, dict]]:
     """The rows of a table, as (number, row): of a `.csv`, `.tsv` or `.jsonl` file, or a `.json` file that is one list.
 
-    So are the rows of a Parquet file and the samples of a tar or zip, whose photos are in their place. The number is of
-    the line, else of the row. What is no row is counted.
+    So are the rows of a Parquet file and the samples of a tar or zip, whose photos are in their place, and those of
+    FiftyOne's export. The number is of the line, else of the row. What is no row is counted.
 
     Args:
         column_names: what to read of a Parquet file.
@@ -106,34 +103,43 @@ def read_rows(path: str | Path, problems: Problems, column_names: Columns = USUA
         yield from parquet.rows(Path(path), column_names)
     elif suffix in ARCHIVES:
         yield from samples.rows(Path(path), problems)
+    elif fiftyone.is_export(Path(path), head(path)):
+        yield from fiftyone.rows(read_json(path), Path(path), problems)
     elif suffix == ".json":
         yield from _listed_rows(read_json(path), path, problems)
     elif suffix in JSON_LINES:
         yield from _json_rows(read_text(path), Path(path).name, problems)
     else:
-        yield from _csv_rows(read_text(path), path, problems)
+        yield from csv_rows.rows(read_text(path), path, problems)
 
 
 def columns(path: str | Path) -> set[str]:
     """The columns of such a table, told by its first bytes, to recognise it by; none where it has none.
 
     Raises:
-        DataError: a Parquet file or a tar is damaged: one shard of many must not be passed over.
+        DataError: a Parquet file, a tar or FiftyOne's export is damaged: one of many must not be passed over.
     """
     suffix = Path(path).suffix.lower()
     if suffix == parquet.SUFFIX:
         return parquet.columns(Path(path)) if find_spec("pyarrow") else set()  # it may lie beside what is meant
     if suffix in ARCHIVES:
         return samples.columns(Path(path))
-    text = head(path).decode("utf-8", "replace")
+    start = head(path)
+    if fiftyone.is_export(Path(path), start):
+        status = Path(path).stat()
+        return set(_fiftyone_columns(Path(path), status.st_size, status.st_mtime_ns))
+    text = start.decode("utf-8", "replace")
     if suffix == ".json":
         return _first_listed(text)
     if suffix in JSON_LINES:
         return next((set(row) for _, row in _json_rows(text, "", Problems())), set())
-    try:
-        return set(_names(next(_csv_table(re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)), [])))
-    except csv.Error:
-        return set()
+    return csv_rows.columns(text)
+
+
+@lru_cache(maxsize=64)
+def _fiftyone_columns(path: Path, size: int, time: int) -> frozenset[str]:
+    """All of it is read, since a field of the first sample may be empty; not again until its size or time changes."""
+    return frozenset(fiftyone.columns(read_json(path), path))
 
 
 def tables_in(path: Path, suffixes: tuple[str, ...], known: Callable[[Path], bool]) -> list[Path]:
@@ -217,52 +223,3 @@ def _without_prompt(row: dict) -> dict:
     if question:
         return {**row, "question": question[1], "answer": response}
     return {**row, "boxes" if "<loc" in response else "caption": response}
-
-
-def _csv_rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:
-    lines = [f"{line}\n" for line in (*text.split("\n"), _END)]
-    table = _csv_table(lines)
-    header, before = [], 0  # how many lines stand before the row
-    try:
-        while (cells := next(table)) != [_END] or table.line_num < len(lines):
-            if _has_unclosed_quote(cells, lines[before : table.line_num], table.dialect):
-                raise csv.Error
-            before = table.line_num
-            if not header:
-                header = _names(cells)
-            elif len(cells) == len(header):
-                yield before, dict(zip(header, cells, strict=True))
-            elif cells:
-                place = f"{Path(path).name} line {before}"
-                if len(cells) > len(header):
-                    problems.add("lines have more columns than the header", place)
-                else:
-                    problems.add("lines have fewer columns than the header", place)
-    except csv.Error as error:
-        why = "a quotation mark opens a text and none closes it; one that is part of a text is written twice"
-        why = why if '"' in lines[before] else f"{error}; export the table again"
-        raise DataError(f"{printable(path)} cannot be read at line {before + 1}: {why}.") from None
-
-
-def _has_unclosed_quote(cells: list[str], lines: list[str], dialect: csv.Dialect) -> bool:
-    """Whether a row goes on over the next ones, since a quotation mark in it is not closed where it should be."""
-    lines = list(dropwhile(str.isspace, lines))
-    if len(lines) < 2:
-        return False
-    try:
-        list(csv.reader(lines, dialect, strict=True))
-    except csv.Error:  # text goes on behind the mark that closes
-        return True
-    return any(_END in cell for cell in cells) or any(map(_ROW_START.match, lines[1:]))
-
-
-def _csv_table(lines: Iterable[str]):
-    """A csv.reader, of commas or what else there is most of in the first line."""
-    lines = iter(lines)
-    first = next(lines, "")
-    delimiter = max(",;\t", key=first.count)  # spreadsheets in half of Europe write semicolons
-    return csv.reader(chain([first], lines), delimiter=delimiter, skipinitialspace=True)
-
-
-def _names(header: list[str]) -> list[str]:
-    return [name.strip().lower() for name in header]

@@ -40,6 +40,7 @@ TASK = {"finetune_encoder": True, "encoder_rate": 0.5, "batch": 5, "smoothing": 
         "start_size": 64, "smallest_view": 0.9}  # fmt: skip
 OUTPUT = {"out": Path("out"), "cache": Path("cache"), "resume": True}
 RUN = {**OUTPUT, "anyway": True, "scores": False}
+RAY = {"cache_engine": "ray", "workers": 2, "address": "here:1"}
 
 # Together, those of one config set every option to another value than its default; not all of them can be at once.
 CONFIGS = [
@@ -49,14 +50,14 @@ CONFIGS = [
         "mirror": False, "trainable_layers": 2, "most_captions": 3, "look_everywhere": 0.6, "scheduled_sampling": 0.1,
         "samples": 4, "beam": 2, **FIT, "optimiser": "sgd",
     }),
-    (CaptionerConfig, {"data": TWO, "out": Path("out"), "start_from": "x", "objective": "cider", "views": 3}),
+    (CaptionerConfig, {"data": TWO, "out": Path("out"), "start_from": "x", "objective": "cider", "views": 3, **RAY}),
     (VqaConfig, {
         "data": TWO, "format": "table", "generate": True, **COLUMNS, **RUN, **MODEL,
         "pooling": "mean", "fusion": "product",
         "fused": 7, "photo": False, "most_answers": 12, "min_answers": 1.5, **TASK, "mirror": True,
         "most_questions": 6, "blind": 0.4, **FIT, "optimiser": "sgd",
     }),
-    (VqaConfig, {"data": TWO, "out": Path("out"), "start_from": "x", "share_encoder": True}),
+    (VqaConfig, {"data": TWO, "out": Path("out"), "start_from": "x", "share_encoder": True, **RAY}),
     (EncoderConfig, {
         "data": Path("a"), **OUTPUT, "encoder": "tiny", "stride": 32, "image_size": 96, "start_size": 32, "fit": "crop",
         "batch": 5, "hold_out": 0.5, "smoothing": 0.3, "smallest_view": 0.9, **FIT, "optimiser": "adamw",
