@@ -1,8 +1,8 @@
 """Time of a decoder's step and of a training step with each recurrent cell, against the LSTM's in the same run.
 
-A step as in a beam search (3 rows) and as in training (160 rows, forward and backward), 64 x 384 features, 512 hidden
-units, 2,500 words, float32. Seconds are the processor's own, and the variants take turns with the LSTM, so that a busy
-machine slows both alike.
+A step as in a beam search (3 rows), in float32 and as a loaded model's is (bfloat16 and laid out, where that is fast),
+and as in training (160 rows, forward and backward, float32); 64 x 384 features, 512 hidden units, 2,500 words. Seconds
+are the processor's own, and the variants take turns with the LSTM, so that a busy machine slows both alike.
 
     python benchmarks/recurrent_cells.py
 """
@@ -10,15 +10,17 @@ machine slows both alike.
 import json
 import statistics
 import time
+from collections.abc import Callable
 
 import torch
 
 from captioner.decoder import Decoder
+from encoders.inference import prepare_for_inference
 from encoders.recurrent import GRUCell, LSTMVariantCell
 
 CELLS = [("rnn", ""), ("gru", ""), *(("gru", name) for name in GRUCell.VARIANTS),
          *(("lstm", name) for name in LSTMVariantCell.VARIANTS)]  # fmt: skip
-PHOTOS, GRID, FEATURES, WORDS, ROUNDS = 32, 64, 384, 2500, 5
+PHOTOS, GRID, FEATURES, WORDS = 32, 64, 384, 2500
 
 
 def make(cell: str, variant: str) -> Decoder:
@@ -26,10 +28,17 @@ def make(cell: str, variant: str) -> Decoder:
                    variant=variant).eval()  # fmt: skip
 
 
+def loaded(decoder: Decoder) -> Decoder:
+    """The same decoder, made ready as `captioner.load` does."""
+    prepare_for_inference(decoder, few_rows=decoder, encoder=None, device=torch.device("cpu"), exact=False)
+    return decoder
+
+
 def searching(decoder: Decoder, steps: int = 20) -> float:
     """Milliseconds a step of three beams of one photo."""
     with torch.inference_mode():
-        state = decoder.start(torch.randn(1, GRID, FEATURES)).select(torch.zeros(1, 3, dtype=torch.long))
+        features = torch.randn(1, GRID, FEATURES, dtype=decoder.bias.dtype)
+        state = decoder.start(features).select(torch.zeros(1, 3, dtype=torch.long))
         start = time.process_time()
         for _ in range(steps):
             _, state = decoder.step(torch.tensor([5, 6, 7]), state)
@@ -45,14 +54,19 @@ def training(decoder: Decoder, words: int = 6) -> float:
     return (time.process_time() - start) / (words - 1) * 1000
 
 
+def ratio(measure: Callable[[Decoder], float], decoder: Decoder, lstm: Decoder, rounds: int) -> float:
+    """The median of so many rounds' ratios; one more before them is the warm-up."""
+    pairs = [(measure(decoder), measure(lstm)) for _ in range(rounds + 1)][1:]
+    return round(statistics.median(one / other for one, other in pairs), 2)
+
+
 def main() -> None:
     torch.manual_seed(1)
-    lstm = make("lstm", "")
+    lstm, lstm_loaded = make("lstm", ""), loaded(make("lstm", ""))
     for cell, variant in CELLS:
-        decoder, ratios = make(cell, variant), {}
-        for measure in (searching, training):
-            pairs = [(measure(decoder), measure(lstm)) for _ in range(ROUNDS + 1)][1:]  # the first is the warm-up
-            ratios[measure.__name__] = round(statistics.median(one / other for one, other in pairs), 2)
+        decoder = make(cell, variant)
+        ratios = {"training": ratio(training, decoder, lstm, 5), "searching": ratio(searching, decoder, lstm, 25)}
+        ratios["searching, loaded"] = ratio(searching, loaded(decoder), lstm_loaded, 25)
         print(json.dumps({"cell": cell, "variant": variant, "times_the_lstm": ratios}), flush=True)
 
 

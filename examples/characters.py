@@ -1,22 +1,15 @@
 """One to one, again and again: a character language model.
 
-After each character the network says which one comes next; what it says is drawn from, and the character drawn is
-handed back to it as the next input, a one-hot vector (Karpathy, The Unreasonable Effectiveness of Recurrent Neural
-Networks, 2015). First the lecture's four letters, h-e-l-l -> e-l-l-o: after an "l" comes "l" or "o", and only the
-state knows which. Then the source of a module of Python's own library. The text is read in chunks by truncated
-back-propagation through time: the state is carried from chunk to chunk, its graph is cut. The temperature divides the
-scores before the softmax: below 1 the likeliest characters come more often, above 1 rarer ones do. Last, some text it
-has not learnt from is coloured by the value of one hidden unit, the one that follows best whether the text is inside
-quotes or a comment.
+After each character the network says which comes next; one is drawn from what it says and handed back as the next
+input, a one-hot vector (Karpathy, The Unreasonable Effectiveness of Recurrent Neural Networks, 2015). First the
+lecture's h-e-l-l -> e-l-l-o, where only the state knows whether "l" or "o" follows an "l"; then a module of Python's
+own library. Last, the text is coloured by the hidden unit that best follows whether it is inside quotes or a comment.
 
     python examples/characters.py --out DIR
 """
 
 import argparse
-import io
-import tokenize
 from pathlib import Path
-from typing import Annotated
 
 import torch
 import typer
@@ -25,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from encoders.recurrent import Recurrent
+from learning import descent
+from made import narrow, quoted
 
 
 class CharacterModel(nn.Module):
@@ -49,17 +44,11 @@ def train(model: CharacterModel, text: str, *, updates: int, streams: int = 1, c
     """Truncated back-propagation through time, over so many parts of the text at once; the loss of each update."""
     ids, length = model.ids(text), (len(text) - 1) // streams
     x, y = (ids[first : first + streams * length].view(streams, length) for first in (0, 1))
-    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    losses, t, state = [], 0, None
+    descend, losses, t, state = descent(model, 5e-3), [], 0, None
     for _ in range(updates):
         logits, _, state = model(x[:, t : t + chunk], state)
         state = state.detach()  # its value goes on to the next chunk, its gradient does not come back
-        loss = cross_entropy(logits.flatten(0, 1), y[:, t : t + chunk].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        losses.append(loss.item())
+        losses.append(descend(cross_entropy(logits.flatten(0, 1), y[:, t : t + chunk].flatten())))
         t += chunk
         if t >= length:  # from the start again
             t, state = 0, None
@@ -78,28 +67,9 @@ def sample(model: CharacterModel, start: str, length: int, *, temperature: float
     return text_so_far
 
 
-def narrow(source: str) -> str:
-    """Python source without its blank lines, indented by one space a level: a third of it would be indentation."""
-    lines = [line for line in source.splitlines() if line.strip()]
-    return "".join(" " * ((len(line) - len(line.lstrip())) // 4) + line.strip() + "\n" for line in lines)
-
-
-def quoted(source: str) -> Tensor:
-    """Bool (T,): which characters of Python source are inside quotes or a comment, the marks themselves included."""
-    lines = [0]
-    for line in source.splitlines(keepends=True):
-        lines.append(lines[-1] + len(line))
-    inside = torch.zeros(len(source), dtype=torch.bool)
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type in (tokenize.STRING, tokenize.COMMENT):
-            inside[lines[token.start[0] - 1] + token.start[1] : lines[token.end[0] - 1] + token.end[1]] = True
-    return inside
-
-
 def follower(values: Tensor, wanted: Tensor) -> tuple[int, float]:
     """The unit whose values (T, H) correlate best with `wanted` (T,), and that correlation, negative if it is off."""
-    table = torch.cat((values.T, wanted.float().unsqueeze(0)))
-    r = torch.corrcoef(table)[-1, :-1].nan_to_num()
+    r = torch.corrcoef(torch.cat((values.T, wanted.float().unsqueeze(0))))[-1, :-1].nan_to_num()
     unit = int(r.abs().argmax())
     return unit, r[unit].item()
 
@@ -122,16 +92,11 @@ def draw(text: str, values: Tensor, title: str, file: Path, *, width: int = 80) 
     figure.savefig(file, dpi=110)
 
 
-def main(
-    out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path(),
-    updates: Annotated[int, typer.Option(help="Steps of gradient descent.")] = 500,
-    cell: Annotated[str, typer.Option(help="Recurrent cell.")] = "lstm",
-    seed: int = 1,
-):
-    """Learn h-e-l-l-o, then Python; writes characters.png."""
+def main(out: Path = Path(), cell: str = "lstm"):
+    """Learn h-e-l-l-o, then Python, with the cell rnn, lstm or gru; writes characters.png into OUT."""
     out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(1)
+    generator = torch.Generator().manual_seed(1)
     small = CharacterModel("ehlo", hidden_size=8, cell=cell)
     train(small, "hello", updates=150)
     print(f"h -> {sample(small, 'h', 4, temperature=0.1, generator=generator)}")
@@ -139,11 +104,11 @@ def main(
     source = narrow(Path(argparse.__file__).read_text(encoding="utf-8"))
     learnt = len(source) * 9 // 10
     model = CharacterModel("".join(sorted(set(source))), hidden_size=128, cell=cell)
-    losses = train(model, source[:learnt], updates=updates, streams=32)
+    losses = train(model, source[:learnt], updates=500, streams=32)
     print(f"loss {losses[0]:.2f} -> {sum(losses[-20:]) / 20:.2f} nats a character")
     for temperature in (0.3, 0.7, 1.2):
-        text_so_far = sample(model, " def ", 250, temperature=temperature, generator=generator)
-        print(f"--- temperature {temperature}\n{text_so_far}")
+        print(f"--- temperature {temperature}")
+        print(sample(model, " def ", 250, temperature=temperature, generator=generator))
     with torch.no_grad():
         values = model(model.ids(source).unsqueeze(0))[1][0]  # of every hidden unit after each character, (T, H)
     inside = quoted(source)

@@ -1,50 +1,28 @@
 """Sequences from what is none: a digit is read in a few glimpses, and drawn row by row.
 
-A picture is no sequence, but it can be looked at, or made, piece by piece. The reader never sees the whole digit at
-once: at each step soft attention takes a glimpse, z = Σ pᵢ vᵢ over patches of 4 x 4 pixels, where the state says that
-it would help, and after each glimpse the state names the digit (after Ba et al. 2014, who choose one place at a
-time). The drawer is told which digit to draw and makes one row of pixels after the other: each is drawn from the
-probabilities that the state gives, and handed back as the next input (Gregor et al. 2015 do so stroke by stroke). The
-reader then judges whether what was drawn is the digit asked for. The digits are set in fonts that matplotlib ships,
-turned, shifted and scaled at random.
+The reader never sees the whole digit at once: at each step soft attention takes a glimpse, z = Σ pᵢ vᵢ over patches of
+4 x 4 pixels, where the state says that it would help (after Ba et al. 2014). The drawer is told which digit to draw and
+makes one row of pixels after the other, each drawn from the probabilities that the state gives and handed back as the
+next input (after Gregor et al. 2015); the reader then judges what was drawn.
 
     python examples/digits.py --out DIR
 """
 
 from pathlib import Path
 from random import Random
-from typing import Annotated
 
-import matplotlib
-import numpy as np
 import torch
 import typer
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
 from encoders.attention import SoftAttention
 from encoders.recurrent import Recurrent
+from learning import descent, show
+from made import SIDE, digits
 
-SIDE, PATCH, GLIMPSES = 20, 4, 4
-FOLDER = Path(matplotlib.get_data_path(), "fonts", "ttf")
-FONTS = [ImageFont.truetype(FOLDER / f"{name}.ttf", 20) for name in (
-    "DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral", "cmr10", "cmss10")]  # fmt: skip
-
-
-def digits(count: int, rng: Random) -> tuple[Tensor, Tensor]:
-    """Pictures (N, SIDE, SIDE) of ink (1) or none (0), and the digits they show (N,)."""
-    pictures, labels = np.zeros((count, SIDE, SIDE), np.float32), [rng.randrange(10) for _ in range(count)]
-    for picture, label in zip(pictures, labels, strict=True):
-        page = Image.new("L", (2 * SIDE, 2 * SIDE))
-        ImageDraw.Draw(page).text((SIDE, SIDE), str(label), 255, rng.choice(FONTS), anchor="mm")
-        page = page.rotate(rng.uniform(-5, 5), Image.Resampling.BILINEAR)
-        side, shift = SIDE * rng.uniform(0.95, 1.15), (rng.uniform(-0.7, 0.7), rng.uniform(-0.7, 0.7))
-        left, top = (SIDE - side / 2 + s for s in shift)
-        box = (left, top, left + side, top + side)
-        picture[:] = np.asarray(page.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box)) > 127
-    return torch.from_numpy(pictures), torch.tensor(labels)
+PATCH, GLIMPSES = 4, 4
 
 
 class Reader(nn.Module):
@@ -107,14 +85,10 @@ class Drawer(nn.Module):
 
 def train(model: Reader | Drawer, pictures: Tensor, labels: Tensor, *, updates: int) -> None:
     """Adam on batches of 64."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=8e-3)
+    descend = descent(model, 8e-3)
     for _ in range(updates):
         rows = torch.randint(len(pictures), (64,))
-        loss = model.loss(pictures[rows], labels[rows])
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        descend(model.loss(pictures[rows], labels[rows]))
 
 
 @torch.no_grad()
@@ -124,44 +98,36 @@ def recognised(reader: Reader, pictures: Tensor, labels: Tensor) -> list[float]:
 
 
 @torch.no_grad()
-def show(reader: Reader, pictures: Tensor, drawn: Tensor, file: Path) -> None:
+def draw(reader: Reader, pictures: Tensor, drawn: Tensor, file: Path) -> None:
     """Left, four digits as they are read, each glimpse lit and what was thought after it; right, ten drawn ones."""
     figure = Figure(figsize=(11, 5.2), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(5, 6))
     outputs, looked = reader(pictures)
-    for row, picture, names, places in zip(
-        left.subplots(4, GLIMPSES), pictures, outputs.argmax(2), looked, strict=True
-    ):
-        for ax, name, p in zip(row, names, places, strict=True):
-            light = p.view(SIDE // PATCH, -1).repeat_interleave(PATCH, 0).repeat_interleave(PATCH, 1)
-            ax.imshow((picture * (0.25 + 0.75 * light / light.max())).numpy(), cmap="magma", vmin=0, vmax=1)
-            ax.set(xticks=[], yticks=[], xlabel=f"a {name}")
+    light = looked.unflatten(2, (SIDE // PATCH, -1)).repeat_interleave(PATCH, 2).repeat_interleave(PATCH, 3)
+    lit = pictures.unsqueeze(1) * (0.25 + 0.75 * light / light.amax(dim=(2, 3), keepdim=True))  # (4, T, SIDE, SIDE)
+    names = outputs.argmax(dim=2).flatten()
+    for ax, picture, name in zip(left.subplots(4, GLIMPSES).flat, lit.flatten(0, 1), names, strict=True):
+        show(ax, picture, "magma", f"a {name}")
     left.suptitle("Read in glimpses: where it looked, what it thought", fontsize=10)
     for ax, picture in zip(right.subplots(4, 5).flat, drawn, strict=True):
-        ax.imshow(picture.numpy(), cmap="gray_r", vmin=0, vmax=1)
-        ax.set(xticks=[], yticks=[])
+        show(ax, picture, "gray_r")
     right.suptitle("Drawn row by row", fontsize=10)
     figure.savefig(file, dpi=100)
 
 
-def main(
-    out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path(),
-    updates: Annotated[int, typer.Option(help="Steps of gradient descent.")] = 400,
-    cell: Annotated[str, typer.Option(help="Recurrent cell.")] = "gru",
-    seed: int = 1,
-):
-    """Learn to read digits in glimpses and to draw them row by row; writes digits.png."""
+def main(out: Path = Path(), cell: str = "gru"):
+    """Learn to read digits in glimpses and to draw them, with the cell rnn, lstm or gru; writes digits.png into OUT."""
     out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed)
-    data = digits(5000, Random(seed))
+    torch.manual_seed(1)
+    data = digits(5000, Random(1))
     reader, drawer = Reader(cell=cell), Drawer(cell=cell)
     for model in (reader, drawer):
-        train(model, *data, updates=updates)
-    pictures, labels = digits(500, Random(seed + 1))
+        train(model, *data, updates=400)
+    pictures, labels = digits(500, Random(2))
     print("right after each glimpse:", *(f"{right:.1%}" for right in recognised(reader, pictures, labels)))
     wanted = torch.arange(10).repeat(50)
     print(f"drawn digits that the reader recognises: {recognised(reader, drawer.draw(wanted), wanted)[-1]:.1%}")
-    show(reader, pictures[:4], drawer.draw(torch.arange(10).repeat(2)), out / "digits.png")
+    draw(reader, pictures[:4], drawer.draw(torch.arange(10).repeat(2)), out / "digits.png")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,13 @@
 """Many to one: is a review good or bad? The network reads word by word, and its last state decides.
 
-Counting good and bad words does not do here: "not" and "nobody" turn round a word that comes four words later, and of
-two judgements the one after "but" counts, or the one before "though". So what a word means hangs on what the state
-remembers. A bag of words, which has no state and no order, learns from the same reviews beside it. The reader is the
-question encoder of the VQA model, as it is. All reviews are made here, from a small grammar; none that it is tested
-on is among those it learnt from.
+"Not" and "nobody" turn round a word that comes four words later; of two judgements the one after "but" counts, or the
+one before "though". So the state must remember; a bag of words, which has none, learns from the same reviews beside
+it. The reader is the VQA model's question encoder. The reviews are made here; none tested on was learnt from.
 
     python examples/sentiment.py --out DIR
 """
 
-import random
 from pathlib import Path
-from typing import Annotated
 
 import torch
 import typer
@@ -21,43 +17,14 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from encoders.question import QuestionEncoder
 from encoders.text import Vocabulary, pad
+from learning import descent
+from made import some_reviews
 
-THINGS = "film plot acting music ending dialogue cast story".split()
-WORDS = {True: "good great lovely clever moving funny".split(), False: "bad dull awful stupid boring weak".split()}
-CLAIMS = ("the {} was {}", "i found the {} really {}", "everyone will call the {} {}")
-DENIALS = ("the {} was not {}", "i did not find the {} really {}", "nobody will call the {} {}")
 SHOWN = (
-    "the film was not good",
-    "nobody will call the acting dull",
+    "the film was not good", "nobody will call the acting dull",
     "i did not find the music really bad but the plot was weak",
     "the story was lovely though everyone will call the ending stupid",
-)
-
-
-def review(rng: random.Random) -> tuple[str, bool]:
-    """A review of one or two clauses, and whether it is a good one."""
-    first, is_good = clause(rng)
-    link = rng.choice(("", "but", "though"))
-    if not link:
-        return first, is_good
-    second, second_is_good = clause(rng)
-    return f"{first} {link} {second}", second_is_good if link == "but" else is_good
-
-
-def clause(rng: random.Random) -> tuple[str, bool]:
-    sounds_good, denied = rng.choice((True, False)), rng.choice((True, False))
-    form = rng.choice(DENIALS if denied else CLAIMS)
-    return form.format(rng.choice(THINGS), rng.choice(WORDS[sounds_good])), sounds_good != denied
-
-
-def corpus(count: int, seed: int) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
-    """So many different reviews with their labels to learn from, and a fifth of that, all others, to test on."""
-    rng = random.Random(seed)
-    made = {}
-    while len(made) < count + count // 5:
-        made.update([review(rng)])
-    reviews = list(made.items())
-    return reviews[:count], reviews[count:]
+)  # fmt: skip
 
 
 def tensors(reviews: list[tuple[str, bool]], vocabulary: Vocabulary) -> tuple[Tensor, Tensor, Tensor]:
@@ -71,9 +38,8 @@ class Reader(nn.Module):
 
     def __init__(self, vocabulary_size: int, *, cell: str = "lstm", hidden_size: int = 48):
         super().__init__()
-        self.encoder = QuestionEncoder(
-            vocabulary_size=vocabulary_size, embedding_size=24, hidden_size=hidden_size, cell=cell
-        )
+        sizes = {"vocabulary_size": vocabulary_size, "embedding_size": 24, "hidden_size": hidden_size}
+        self.encoder = QuestionEncoder(**sizes, cell=cell)
         self.output = nn.Linear(hidden_size, 1)
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
@@ -93,13 +59,10 @@ class BagOfWords(nn.Module):
 
 def train(model: nn.Module, tokens: Tensor, lengths: Tensor, labels: Tensor, *, updates: int) -> None:
     """Adam on batches of 64, drawn at random."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    descend = descent(model, 5e-3)
     for _ in range(updates):
         rows = torch.randint(len(tokens), (64,))
-        loss = binary_cross_entropy_with_logits(model(tokens[rows], lengths[rows]), labels[rows].float())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(binary_cross_entropy_with_logits(model(tokens[rows], lengths[rows]), labels[rows].float()))
 
 
 @torch.no_grad()
@@ -127,20 +90,15 @@ def draw(model: nn.Module, vocabulary: Vocabulary, file: Path) -> None:
     figure.savefig(file, dpi=110)
 
 
-def main(
-    out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path(),
-    updates: Annotated[int, typer.Option(help="Steps of gradient descent.")] = 300,
-    cell: Annotated[str, typer.Option(help="Recurrent cell.")] = "lstm",
-    seed: int = 1,
-):
-    """Learn to tell good reviews from bad ones; writes sentiment.png."""
+def main(out: Path = Path(), cell: str = "lstm"):
+    """Learn to tell good reviews from bad ones, with the cell rnn, lstm or gru; writes sentiment.png into OUT."""
     out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed)
-    learnt, held_out = corpus(4000, seed)
+    torch.manual_seed(1)
+    learnt, held_out = some_reviews(4000, seed=1)
     vocabulary = Vocabulary.build(text for text, _ in learnt)
     reader, bag = Reader(len(vocabulary), cell=cell), BagOfWords(len(vocabulary))
     for name, model in (("the network", reader), ("a bag of words", bag)):
-        train(model, *tensors(learnt, vocabulary), updates=updates)
+        train(model, *tensors(learnt, vocabulary), updates=300)
         print(f"{name}: right in {accuracy(model, *tensors(held_out, vocabulary)):.1%} of reviews not learnt from")
     draw(reader, vocabulary, out / "sentiment.png")
 

@@ -1,19 +1,13 @@
 """Many to many, after reading: dates in words become ISO dates, with attention and without.
 
 "thursday the third of march nineteen ninety four" -> 1994-03-03. One network reads the words, a second writes the
-characters (Sutskever et al. 2014, Cho et al. 2014). Without attention the writer begins with the reader's last state
-and has nothing else: the whole sentence must pass through that one vector. With attention it looks, before each
-character, at the states the reader had at every word, z = Σ pᵢ hᵢ (Bahdanau et al. 2015): the captioner's attention,
-over words instead of places. Where it looked is drawn. The year stands last in most sentences and first in the date,
-so the alignment runs against the order of reading; nobody told it so, it was only shown the right dates.
+characters (Sutskever et al. 2014, Cho et al. 2014). Without attention all must pass through the reader's last state;
+with it, the writer looks before each character at the states of every word, z = Σ pᵢ hᵢ (Bahdanau et al. 2015).
 
     python examples/translation.py --out DIR
 """
 
-import random
-from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated
 
 import torch
 import typer
@@ -24,35 +18,10 @@ from torch.nn.functional import cross_entropy
 from encoders.attention import SoftAttention
 from encoders.recurrent import Recurrent
 from encoders.text import START, Vocabulary, pad
+from learning import descent
+from made import some_dates
 
-NUMBERS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-for tens in "twenty thirty forty fifty sixty seventy eighty ninety".split():
-    NUMBERS += [tens, *(f"{tens} {one}" for one in NUMBERS[1:10])]  # to 99
-ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
-    "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
-).split()
-DAYS = [*ORDINALS, *(f"twenty {ordinal}" for ordinal in ORDINALS[:9]), "thirtieth", "thirty first"]
-FORMS = ("the {day} of {month} {year}", "{month} the {day} {year}", "{weekday} the {day} of {month} {year}",
-         "in {year} on the {day} of {month}")  # fmt: skip
 LENGTH, EVERY = 10, 25  # characters of an ISO date; updates between two looks at how many are right
-
-
-def in_words(day: date, form: str) -> str:
-    """A date from 1910 to 2099 in words."""
-    century, rest = (NUMBERS[part] for part in divmod(day.year, 100))
-    year = f"{century} {rest}" if day.year % 100 >= 10 else f"two thousand and {rest}"
-    return form.format(day=DAYS[day.day - 1], month=f"{day:%B}", weekday=f"{day:%A}", year=year).lower()
-
-
-def corpus(count: int, seed: int) -> list[tuple[str, str]]:
-    """(words, ISO date) of so many different days between 1910 and 2049."""
-    rng = random.Random(seed)
-    days = [date(1910, 1, 1) + timedelta(n) for n in rng.sample(range(140 * 365), count)]
-    return [(in_words(day, rng.choice(FORMS)), day.isoformat()) for day in days if day.year != 2000]
 
 
 def encoded(texts: list[str], unit: str) -> tuple[Tensor, Vocabulary]:
@@ -102,16 +71,11 @@ def exact(model: Translator, source: Tensor, target: Tensor) -> float:
 
 def train(model: Translator, source: Tensor, target: Tensor, *, updates: int, held_out: int = 500) -> list[float]:
     """Adam on batches of 64; the share of held-out dates that are right, after every `EVERY` updates."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    scores = []
+    descend, scores = descent(model, 3e-3), []
     for update in range(1, updates + 1):
         rows = torch.randint(held_out, len(source), (64,))
         logits, _ = model(source[rows], target[rows])
-        loss = cross_entropy(logits.flatten(0, 1), target[rows].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        descend(cross_entropy(logits.flatten(0, 1), target[rows].flatten()))
         if update % EVERY == 0:
             scores.append(exact(model, source[:held_out], target[:held_out]))
     return scores
@@ -132,21 +96,16 @@ def draw(curves: dict[str, list[float]], date: str, words: list[str], p: Tensor,
     figure.savefig(file, dpi=110)
 
 
-def main(
-    out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path(),
-    updates: Annotated[int, typer.Option(help="Steps of gradient descent.")] = 300,
-    cell: Annotated[str, typer.Option(help="Recurrent cell.")] = "gru",
-    seed: int = 1,
-):
-    """Learn to write dates, with attention and without; writes translation.png."""
+def main(out: Path = Path(), cell: str = "gru"):
+    """Learn to write dates with the cell rnn, lstm or gru, attending and not; writes translation.png into OUT."""
     out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed)
-    sentences, dates = zip(*corpus(8000, seed), strict=True)
+    torch.manual_seed(1)
+    sentences, dates = zip(*some_dates(8000, seed=1), strict=True)
     (source, words), (target, characters) = encoded(sentences, "word"), encoded(dates, "character")
     curves = {}
     for name, attention in (("without attention", False), ("with attention", True)):
         model = Translator(len(words), len(characters), attention=attention, cell=cell)
-        curves[name] = train(model, source, target, updates=updates)
+        curves[name] = train(model, source, target, updates=300)
         print(f"{name}: {curves[name][-1]:.1%} of the dates it has not learnt from are right")
     with torch.no_grad():
         logits, p = model(source[:1])

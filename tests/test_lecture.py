@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 import typer
 
 from training.commands import options
@@ -48,3 +49,11 @@ def test_the_files_that_it_names_are_there():
     named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)+(?:\.py)?)/?`|\]\(([^)]+)\)", TEXT))
     paths = [ROOT / code if code else ROOT / "docs" / link for code, link in named]
     assert len(paths) > 20 and [str(path) for path in paths if not path.exists()] == []
+
+
+def test_recurrent_md_s_python_runs():
+    text = (ROOT / "docs" / "recurrent.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"`{3}python\n(.*?)`{3}", text, flags=re.DOTALL)
+    found = {"x": torch.randn(2, 60, 8)}
+    exec(code.replace("    ...", "    h.sum().backward()"), found)
+    assert found["h"].shape == (2, 10, 32) and all(w.grad is not None for w in found["recurrent"].parameters())

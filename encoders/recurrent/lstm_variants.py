@@ -49,15 +49,17 @@ class LSTMVariantCell(Cell):
         full = "full-gate-recurrence" in switches
         super().__init__(input_size, hidden_size, gates=len(blocks), parts=2 + len(gates) * full)
         self.blocks, self.gate_names, self.coupled = blocks, gates, "coupled" in switches
-        self.input_activation = nn.Identity() if "no-input-activation" in switches else nn.Tanh()
-        self.output_activation = nn.Identity() if "no-output-activation" in switches else nn.Tanh()
+        self.peepholes, self.parts_of_state = "peepholes" in switches, [hidden_size] * 2
+        self.input_activation = _same if "no-input-activation" in switches else torch.tanh
+        self.output_activation = _same if "no-output-activation" in switches else torch.tanh
         bound = 1 / math.sqrt(hidden_size)
         self.peephole = nn.ParameterDict(
-            {gate: torch.empty(hidden_size).uniform_(-bound, bound) for gate in gates if "peepholes" in switches}
+            {gate: torch.empty(hidden_size).uniform_(-bound, bound) for gate in gates if self.peepholes}
         )
         self.weight_gates = None
         if full:
             size = len(gates) * hidden_size
+            self.parts_of_state.append(size)
             self.weight_gates = nn.Parameter(torch.empty(size, size).uniform_(-bound, bound))
         self._init_forget_bias(forget_bias)
 
@@ -69,16 +71,16 @@ class LSTMVariantCell(Cell):
             self.bias_ih[rows], self.bias_hh[rows] = bias, 0.0
 
     def advance(self, x: Tensor, state: Tensor) -> Tensor:
-        h, c, *before = state.unbind(1)
+        h, c, *before = state.flatten(1).split(self.parts_of_state, dim=1)  # views: before is [i; f; o], nothing copied
         a = dict(zip(self.blocks, (x + linear(h, self.weight_hh, self.bias_hh)).chunk(self.gates, dim=1), strict=True))
-        if self.weight_gates is not None:
-            seen = linear(torch.cat(before, dim=1), self.weight_gates).chunk(len(before), dim=1)
+        if before:
+            seen = linear(before[0], self.weight_gates).chunk(len(self.gate_names), dim=1)
             a |= {gate: a[gate] + s for gate, s in zip(self.gate_names, seen, strict=True)}
 
         def open_gate(name: str, c: Tensor) -> Tensor | float:
             if name not in a:
                 return 1.0
-            return gate(NAMES[name], a[name] + self.peephole[name] * c if name in self.peephole else a[name])
+            return gate(NAMES[name], a[name] + self.peephole[name] * c if self.peepholes else a[name])
 
         i = open_gate("i", c)
         f = 1 - i if self.coupled else open_gate("f", c)
@@ -88,6 +90,10 @@ class LSTMVariantCell(Cell):
         now = {"i": i, "f": f, "o": o}
         gates = [now[name] for name in self.gate_names] if before else []
         return torch.stack((h, c, *gates), dim=1)
+
+
+def _same(a: Tensor) -> Tensor:
+    return a
 
 
 def gates_left(switches: Collection[str]) -> list[str]:

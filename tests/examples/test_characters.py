@@ -4,7 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
-from examples.characters import CharacterModel, draw, follower, narrow, quoted, sample, train
+from examples.characters import CharacterModel, draw, follower, sample, train
+from made import narrow, quoted
 
 SOURCE = 'x = \'a # b\'  # c "d"\ny = """e\nf"""\n'
 

@@ -7,23 +7,13 @@ import torch
 from PIL import Image
 
 from encoders.text import Vocabulary
-from examples.sentiment import (
-    BagOfWords,
-    Reader,
-    accuracy,
-    clause,
-    corpus,
-    draw,
-    review,
-    tensors,
-    train,
-    word_by_word,
-)
+from examples.sentiment import BagOfWords, Reader, accuracy, draw, tensors, train, word_by_word
+from made import clause, review, some_reviews
 
 
 @pytest.fixture(scope="module")
 def data():
-    learnt, held_out = corpus(1500, seed=1)
+    learnt, held_out = some_reviews(1500, seed=1)
     vocabulary = Vocabulary.build(text for text, _ in learnt)
     return vocabulary, tensors(learnt, vocabulary), tensors(held_out, vocabulary)
 
@@ -52,7 +42,7 @@ def test_the_figure_is_drawn(data, reader, tmp_path):
 
 
 def test_nothing_that_is_tested_was_learnt_from():
-    learnt, held_out = (dict(part) for part in corpus(500, seed=2))
+    learnt, held_out = (dict(part) for part in some_reviews(500, seed=2))
     assert (len(learnt), len(held_out)) == (500, 100) and not learnt.keys() & held_out.keys()
 
 
@@ -69,7 +59,7 @@ def test_labels_are_those_of_the_grammar():
 def test_the_clause_that_counts_is_the_one_the_link_says(monkeypatch, link, counts):
     clauses = [("a", True), ("b", False)]
     left = iter(clauses)
-    monkeypatch.setattr("examples.sentiment.clause", lambda rng: next(left))
+    monkeypatch.setattr("made.clause", lambda rng: next(left))
     rng = random.Random()
     monkeypatch.setattr(rng, "choice", lambda links: link)
     text, is_good = review(rng)

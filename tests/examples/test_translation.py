@@ -6,13 +6,14 @@ import pytest
 import torch
 from PIL import Image
 
-from examples.translation import EVERY, FORMS, LENGTH, Translator, corpus, draw, encoded, in_words, train
+from examples.translation import EVERY, LENGTH, Translator, draw, encoded, train
+from made import FORMS, in_words, some_dates
 
 
 @pytest.fixture(scope="module")
 def dates():
     """Sentences and dates as texts, as ids, and the sizes of their vocabularies."""
-    sentences, days = zip(*corpus(3000, seed=1), strict=True)
+    sentences, days = zip(*some_dates(3000, seed=1), strict=True)
     (source, words), (target, characters) = encoded(sentences, "word"), encoded(days, "character")
     return sentences, days, source, target, (len(words), len(characters))
 
@@ -68,5 +69,5 @@ def test_dates_are_spelled_as_they_are_said(day, words):
 
 
 def test_no_day_comes_twice():
-    days = [day for _, day in corpus(2000, seed=3)]
+    days = [day for _, day in some_dates(2000, seed=3)]
     assert len(set(days)) == len(days) > 1900
