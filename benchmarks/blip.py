@@ -9,13 +9,12 @@ pixels in memory and are taken in turn. Seconds are a processor's, all threads t
 least.
 """
 
-import argparse
 import json
-import statistics
-import time
 
 import numpy as np
 import torch
+import transformers
+from timing import Times, model_options
 from transformers import BlipConfig, BlipForConditionalGeneration
 
 from captioner import SearchSettings, load
@@ -23,16 +22,8 @@ from captioner import SearchSettings, load
 WORDS = 12
 
 
-def seconds(action) -> float:
-    start = time.process_time()
-    action()
-    return time.process_time() - start
-
-
 def main() -> None:
-    options = argparse.ArgumentParser()
-    options.add_argument("--model", default="bundled-captioner")
-    options.add_argument("--engine", default="onnx")
+    options = model_options()
     options.add_argument("--beam", type=int, default=3)
     options.add_argument("--rounds", type=int, default=5)
     options = options.parse_args()
@@ -51,18 +42,20 @@ def main() -> None:
             "blip": say,
             "blip_vision": lambda: blip.vision_model(pixel_values=large),
         }
-        times = {name: [] for name in actions}
-        for warm in (True, *[False] * options.rounds):
+        times = {name: Times() for name in actions}
+        for _ in range(1 + options.rounds):
             for name, action in actions.items():
-                took = seconds(action)
-                times[name] += [] if warm else [took]
-    took = {name: statistics.median(each) for name, each in times.items()}
+                times[name].of(action)
+        words = len(ours.describe(ours.encode(photo), how)[0].words)
+    took = {name: each.milliseconds("processor") for name, each in times.items()}
     decoding = took["blip"] - took["blip_vision"]
     print(json.dumps({
-        "caption_words": len(ours.describe(ours.encode(photo), how)[0].words),
-        "caption_ms": round(1000 * took["caption"], 1),
-        "blip_ms": round(1000 * took["blip"]),
-        "blip_decoding_ms": round(1000 * decoding),
+        "transformers": transformers.__version__,
+        "blip_dtype": str(blip.dtype),
+        "caption_words": words,
+        "caption_ms": round(took["caption"], 1),
+        "blip_ms": round(took["blip"]),
+        "blip_decoding_ms": round(decoding),
         "times_a_caption": round(took["blip"] / took["caption"], 1),
         "decoding_times_a_caption": round(decoding / took["caption"], 1),
     }))  # fmt: skip

@@ -6,15 +6,14 @@ The photos are made up (soft random blobs, 640 x 480 JPEG), so that anyone can r
 files counts on the captioner's side, not on the encoder's.
 """
 
-import argparse
 import json
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from timing import Times, model_options
 
 from captioner import load
 from encoders.images import open_photo
@@ -33,16 +32,8 @@ def blobs(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def seconds(action) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
-
-
 def main() -> None:
-    options = argparse.ArgumentParser()
-    options.add_argument("--model", default="bundled-captioner")
-    options.add_argument("--engine", default="onnx")
+    options = model_options()
     options.add_argument("--photos", type=Path, help="a folder of real photos instead")
     options = options.parse_args()
     captioner = load(options.model, engine=options.engine)
@@ -50,26 +41,29 @@ def main() -> None:
         paths = sorted(options.photos.glob("*.jpg"))[:PHOTOS] if options.photos else blobs(Path(folder), PHOTOS)
         one = captioner.preprocessing(open_photo(paths[0]))[None]
         captioner(paths[:BATCH])  # warm
-        encode, caption = [], []
-        for n in range(ROUNDS):  # in turn, so that a noisy machine disturbs both alike
-            encode.append(seconds(lambda: captioner.encode(one)))
-            caption.append(seconds(lambda path=paths[n]: captioner(path)))
+        encode, caption, batches, whole = Times(), Times(), Times(), Times(warm=0)
+        for path in paths[: ROUNDS + 1]:
+            encode.of(lambda: captioner.encode(one))
+            caption.of(lambda path=path: captioner(path))
         batch = one.repeat(BATCH, axis=0)
-        before = [seconds(lambda: captioner.encode(batch)) for _ in range(PHOTOS // BATCH // 2)]
-        whole = seconds(lambda: captioner(paths)) / len(paths)
-        after = [seconds(lambda: captioner.encode(batch)) for _ in range(PHOTOS // BATCH // 2)]
-    alone = statistics.mean(before + after) / BATCH
+        half = range(PHOTOS // BATCH // 2)
+        for _ in half:
+            batches.of(lambda: captioner.encode(batch))
+        whole.of(lambda: captioner(paths))
+        for _ in half:
+            batches.of(lambda: captioner.encode(batch))
+    alone, captioned = statistics.mean(batches.clock) / BATCH, whole.clock[0] / len(paths)
     print(json.dumps({
         "one_photo": {
-            "encoder_ms": round(1000 * statistics.median(encode), 2),
-            "caption_ms": round(1000 * statistics.median(caption), 2),
-            "ratio": round(statistics.median(caption) / statistics.median(encode), 2),
+            "encoder_ms": round(encode.milliseconds(), 2),
+            "caption_ms": round(caption.milliseconds(), 2),
+            "ratio": round(caption.milliseconds() / encode.milliseconds(), 2),
         },
         "folder": {
             "photos": len(paths),
             "encoder_photos_per_second": round(1 / alone, 1),
-            "captions_per_second": round(1 / whole, 1),
-            "share": round(alone / whole, 3),
+            "captions_per_second": round(1 / captioned, 1),
+            "share": round(alone / captioned, 3),
         },
     }))  # fmt: skip
 

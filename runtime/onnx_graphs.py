@@ -97,13 +97,17 @@ def file_checksum(path: Path) -> str:
 class Graph:
     """One graph: `graph(name=array, ...)` -> its outputs, in their order. Threads may share it."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, **sizes: int):
         """Load it.
+
+        Args:
+            sizes: of dimensions that the graph leaves open, where they are always the same: ONNX Runtime then computes
+                beforehand what hangs on them alone.
 
         Raises:
             ModelError: ONNX Runtime is not installed, is too old, or cannot read it.
         """
-        self._session = _session(path)
+        self._session = _session(path, sizes)
         # The exporter leaves out an input that a module does not use: the photo of a model that looks at none.
         self._inputs = {given.name for given in self._session.get_inputs()}
 
@@ -111,7 +115,7 @@ class Graph:
         return self._session.run(None, {name: inputs[name] for name in self._inputs})
 
 
-def _session(path: Path):
+def _session(path: Path, sizes: dict[str, int]):
     try:
         import onnxruntime
     except ImportError:
@@ -124,6 +128,8 @@ def _session(path: Path):
     options.intra_op_num_threads = available_cores()
     # Threads that wait for work busily take the cores that another request could use.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    for name, size in sizes.items():
+        options.add_free_dimension_override_by_name(name, size)
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base

@@ -49,10 +49,12 @@ class OnnxEngine:
         self, memory: dict, tokens: np.ndarray, lengths: np.ndarray, blind: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Score every answer to Q questions on each of P photos; arguments and results as of `vqa.engine.Engine`."""
-        asked = np.concatenate((lengths.reshape(-1, 1), tokens.reshape(lengths.size, -1)), axis=1)
-        unique_questions, inverse = np.unique(asked, axis=0, return_inverse=True)  # each is encoded once
-        [vectors] = self._question(tokens=unique_questions[:, 1:], lengths=unique_questions[:, 0])
-        q = vectors[inverse.reshape(lengths.shape)]
+        rows = np.concatenate((lengths.reshape(-1, 1), tokens.reshape(lengths.size, -1)), axis=1).tolist()
+        asked = [tuple(row) for row in rows]  # np.unique takes a fifth of a millisecond, for one question too
+        place = {question: n for n, question in enumerate(dict.fromkeys(asked))}
+        unique = np.array([*place], dtype=np.int64)  # each is encoded once
+        [vectors] = self._question(tokens=unique[:, 1:], lengths=unique[:, 0])
+        q = vectors[[place[question] for question in asked]].reshape(*lengths.shape, -1)
         logits, p = self._head(q=q, blind=np.zeros(lengths.shape, bool) if blind is None else blind, **memory)
         return logits, p
 
