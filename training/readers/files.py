@@ -5,19 +5,18 @@ Knows no data set's format. A whole file that cannot be read is a DataError; one
 
 import codecs
 import contextlib
-import csv
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from itertools import chain, dropwhile
+from itertools import chain
 from pathlib import Path
 
 from encoders.archives import ARCHIVES
 from runtime.errors import DataError, printable
 
-from . import parquet, samples
+from . import csv_rows, parquet, samples
 from .columns import USUAL, Columns
 from .records import Problems
 
@@ -25,12 +24,11 @@ JSON_LINES = (".jsonl", ".ndjson")
 ROWS = (".csv", ".tsv", ".json", *JSON_LINES)  # tables of text
 TABLES = (*ROWS, parquet.SUFFIX, *ARCHIVES)  # what `read_rows` reads
 _OUTPUTS = (  # the columns of what `python -m captioner`, its albums and `python -m vqa` write
-    {"image", "caption", "log_prob"}, {"image", "caption", "error"}, {"image", "question", "answers", "sure"},
-    {"image", "question", "error"},
+    {"image", "caption", "log_prob"}, {"image", "question", "sure"}, {"image", "error"},
 )  # fmt: skip
-_END = "\x1a"  # a row of our own behind the last: where it is inside another, that one is not closed
+_ANY_OBJECT = re.compile(r"\s*(?=\{)")
+_FIRST_OF_LIST = re.compile(r"\s*\[\s*(?=\{)")
 _PROMPT = re.compile(r"(?:answer [a-z]{2} )?(.*\?)\s*", re.DOTALL)  # PaliGemma is asked "answer en what is it?"
-_ROW_START = re.compile(r"[^,;\t\"]*\.(?:jpe?g|png|gif|bmp|tiff?|webp|avif|heic)[,;\t]", re.IGNORECASE)
 
 
 def read_text(path: str | Path) -> str:
@@ -111,7 +109,7 @@ def read_rows(path: str | Path, problems: Problems, column_names: Columns = USUA
     elif suffix in JSON_LINES:
         yield from _json_rows(read_text(path), Path(path).name, problems)
     else:
-        yield from _csv_rows(read_text(path), path, problems)
+        yield from csv_rows.rows(read_text(path), path, problems)
 
 
 def columns(path: str | Path) -> set[str]:
@@ -125,15 +123,12 @@ def columns(path: str | Path) -> set[str]:
         return parquet.columns(Path(path)) if find_spec("pyarrow") else set()  # it may lie beside what is meant
     if suffix in ARCHIVES:
         return samples.columns(Path(path))
-    text = head(path).decode("utf-8", "replace")
+    text = _beginning(Path(path))
     if suffix == ".json":
-        return _first_listed(text)
+        return _first_object(text, _FIRST_OF_LIST)
     if suffix in JSON_LINES:
         return next((set(row) for _, row in _json_rows(text, "", Problems())), set())
-    try:
-        return set(_names(next(_csv_table(re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)), [])))
-    except csv.Error:
-        return set()
+    return csv_rows.columns(text)
 
 
 def tables_in(path: Path, suffixes: tuple[str, ...], known: Callable[[Path], bool]) -> list[Path]:
@@ -169,16 +164,44 @@ def is_model_output(has: set[str]) -> bool:
 
 
 def model_outputs_in(path: Path) -> list[Path]:
-    """The tables in a folder that are such output, or the one file."""
-    files = [path] if path.is_file() else sorted(path.glob("*"))
-    return [file for file in files if file.suffix.lower() in ROWS and is_model_output(columns(file))]
+    """The tables in a folder and its sub-folders that are such output, or the one file."""
+    files = [path] if path.is_file() else chain(_files_in(path), _files_in(path, depth=1))
+    return [file for file in files if _is_output_file(file)]
 
 
-def _first_listed(text: str) -> set[str]:
-    """The names in the first object of a JSON list, of which only the beginning may be there."""
-    opening = re.match(r"\s*\[\s*(?=\{)", text)
+def explain_model_outputs(path: Path) -> str | None:
+    """A sentence on such output where nothing else is; None where there is none."""
+    for file in model_outputs_in(path):
+        return f"{printable(file.name)} is what a model said, and nothing to learn from; give what people wrote."
+    return None
+
+
+def unreadable_header(file: Path) -> str | None:
+    """A sentence on a table whose header cannot be read; None where it can."""
+    why = csv_rows.unreadable_header(_beginning(file)) if file.suffix.lower() in (".csv", ".tsv") else None
+    return why and f"{file.name} {why}"
+
+
+def _is_output_file(file: Path) -> bool:
+    suffix = file.suffix.lower()
+    if suffix not in (*ROWS, parquet.SUFFIX) and file.name.lower() != "captions.txt":
+        return False
+    if suffix == ".json" and is_model_output(_first_object(_beginning(file), _ANY_OBJECT)):
+        return True  # JSON lines, by the name that people give them
+    with contextlib.suppress(DataError):  # a damaged one is told of where it is read
+        return is_model_output(columns(file))
+    return False
+
+
+def _beginning(file: Path) -> str:
+    return head(file).decode("utf-8", "replace")
+
+
+def _first_object(text: str, opening: re.Pattern) -> set[str]:
+    """The names in the first object of JSON, behind what opens it; of the text only the beginning may be there."""
+    opened = opening.match(text)
     try:
-        return set(json.JSONDecoder().raw_decode(text, opening.end())[0]) if opening else set()
+        return set(json.JSONDecoder().raw_decode(text, opened.end())[0]) if opened else set()
     except (ValueError, RecursionError):
         return set()
 
@@ -217,52 +240,3 @@ def _without_prompt(row: dict) -> dict:
     if question:
         return {**row, "question": question[1], "answer": response}
     return {**row, "boxes" if "<loc" in response else "caption": response}
-
-
-def _csv_rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:
-    lines = [f"{line}\n" for line in (*text.split("\n"), _END)]
-    table = _csv_table(lines)
-    header, before = [], 0  # how many lines stand before the row
-    try:
-        while (cells := next(table)) != [_END] or table.line_num < len(lines):
-            if _has_unclosed_quote(cells, lines[before : table.line_num], table.dialect):
-                raise csv.Error
-            before = table.line_num
-            if not header:
-                header = _names(cells)
-            elif len(cells) == len(header):
-                yield before, dict(zip(header, cells, strict=True))
-            elif cells:
-                place = f"{Path(path).name} line {before}"
-                if len(cells) > len(header):
-                    problems.add("lines have more columns than the header", place)
-                else:
-                    problems.add("lines have fewer columns than the header", place)
-    except csv.Error as error:
-        why = "a quotation mark opens a text and none closes it; one that is part of a text is written twice"
-        why = why if '"' in lines[before] else f"{error}; export the table again"
-        raise DataError(f"{printable(path)} cannot be read at line {before + 1}: {why}.") from None
-
-
-def _has_unclosed_quote(cells: list[str], lines: list[str], dialect: csv.Dialect) -> bool:
-    """Whether a row goes on over the next ones, since a quotation mark in it is not closed where it should be."""
-    lines = list(dropwhile(str.isspace, lines))
-    if len(lines) < 2:
-        return False
-    try:
-        list(csv.reader(lines, dialect, strict=True))
-    except csv.Error:  # text goes on behind the mark that closes
-        return True
-    return any(_END in cell for cell in cells) or any(map(_ROW_START.match, lines[1:]))
-
-
-def _csv_table(lines: Iterable[str]):
-    """A csv.reader, of commas or what else there is most of in the first line."""
-    lines = iter(lines)
-    first = next(lines, "")
-    delimiter = max(",;\t", key=first.count)  # spreadsheets in half of Europe write semicolons
-    return csv.reader(chain([first], lines), delimiter=delimiter, skipinitialspace=True)
-
-
-def _names(header: list[str]) -> list[str]:
-    return [name.strip().lower() for name in header]
