@@ -43,7 +43,10 @@ OUTPUTS = {
     "out.jsonl": json.dumps({"image": "a.jpg", "caption": "two dogs", "log_prob": -3.1, "words": []}),
     "captions.json": json.dumps({"image": "a.jpg", "caption": "two dogs", "log_prob": -3.1, "words": []}) + "\n{}",
     "list.json": json.dumps([{"image": "a.jpg", "caption": "two dogs", "log_prob": -3.1}]),
+    "lines.json": json.dumps({"image": "a.jpg", "caption": "two dogs", "log_prob": -3.1}, indent=1),
+    "run/out.csv": "image,caption,log_prob\na.jpg,two dogs,-3.1\n",
     "album.csv": "\ufeffimage,caption,error\na.jpg,two dogs,\n",
+    "first-failed.jsonl": '{"image": "x.jpg", "error": "x.jpg is damaged."}\n{"image": "a.jpg", "caption": "two dogs"}',
     "failed.jsonl": json.dumps({"image": "a.jpg", "question": "what?", "error": "a.jpg is damaged."}),
     "answers.jsonl": json.dumps({"image": "a.jpg", "question": "what?", "answers": [{"answer": "x"}], "sure": True}),
 }
@@ -53,9 +56,25 @@ OUTPUTS = {
 def test_what_a_model_said_is_not_read(folder, name):
     write(folder / "own.csv", "image,caption\na.jpg,a ball\n")
     write(folder / "questions.csv", "image,question,answer\na.jpg,what?,ball\n")
+    (folder / name).parent.mkdir(exist_ok=True)
     write(folder / name, OUTPUTS[name])
-    assert captions_of(read_captions(folder)) == {"a.jpg": ("a ball",)}
-    assert [record.answers for record in read_questions(folder).records] == [("ball",)]
+    captions, questions = read_captions(folder), read_questions(folder)
+    assert captions_of(captions) == {"a.jpg": ("a ball",)}
+    assert [record.answers for record in questions.records] == [("ball",)]
+    told = {"files are what a model said, and nothing to learn from": 1}
+    assert captions.problems.counts == told == questions.problems.counts
+
+
+@pytest.mark.parametrize("columns", [{"caption": "two dogs", "log_prob": -1.5}, {"question": "what?", "answer": "x",
+                                                                                "sure": True}])  # fmt: skip
+def test_what_a_model_said_is_told_where_nothing_else_is(folder, columns):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.Table.from_pylist([{"image": "a.jpg", **columns}]), folder / "part-0.parquet")
+    for read in (read_captions, read_questions):
+        with pytest.raises(DataError, match=r"part-0\.parquet is what a model said"):
+            read(folder)
 
 
 def test_what_a_model_said_is_told(folder):
@@ -65,7 +84,7 @@ def test_what_a_model_said_is_told(folder):
         "1 files are what a model said, and nothing to learn from, such as album.csv"
     ]
     (folder / "own.csv").unlink()
-    with pytest.raises(DataError, match="no data set of captions"):
+    with pytest.raises(DataError, match=r"album\.csv is what a model said"):
         read_captions(folder)
 
 
@@ -108,6 +127,34 @@ def test_a_quotation_mark_that_is_not_closed_is_told_with_its_line(folder, rows,
     assert "\n" not in str(caught.value)
 
 
+def test_a_text_that_is_too_long_is_not_only_told_as_a_mark_that_is_not_closed(folder):
+    write(folder / "captions.csv", 'image,caption\na.jpg,ball\nb.jpg,"' + "stop " * 40_000 + '"\n')
+    with pytest.raises(DataError, match=r"at line 3: a text of more than 131,072 characters begins there, or "):
+        read_captions(folder)
+
+
+def test_a_quotation_mark_before_a_photo_in_a_later_column_is_told(folder):
+    write(folder / "q.csv", 'question,image,answer\nred?,a.jpg,"yes\nblue?,b.jpg,no"\n')
+    with pytest.raises(DataError, match=r"q\.csv cannot be read at line 2: a quotation mark"):
+        read_questions(folder)
+
+
+def test_a_quotation_mark_in_the_header_is_told(folder):
+    write(folder / "captions.csv", '"image,caption\na.jpg,ball\n')
+    for read in (read_captions, read_questions):
+        with pytest.raises(DataError, match=r"captions\.csv cannot be read at line 1: a quotation mark"):
+            read(folder)
+
+
+def test_lines_in_quotation_marks_that_look_like_rows_are_told(folder):
+    write(folder / "captions.csv", 'image,caption\na.jpg,"a dog\nx1,a cat"\nb.jpg,"a box,\nwhich is red"\n')
+    data = read_captions(folder)
+    assert captions_of(data) == {"a.jpg": ("a dog x1,a cat",), "b.jpg": ("a box, which is red",)}
+    assert data.problems.sentences() == [
+        "1 lines look like rows and are taken for part of a text in quotation marks, such as captions.csv line 3"
+    ]
+
+
 def test_quotation_marks_that_are_closed(folder):
     write(folder / "captions.csv", 'image,caption\na.jpg,"stop\nsign"\n\nb.jpg,"a ""red"" box"\nc.jpg,a 5" cup')
     assert captions_of(read_captions(folder)) == {
@@ -121,7 +168,9 @@ def test_quotation_marks_that_are_closed(folder):
 @pytest.mark.parametrize(
     ("name", "split"),
     [("testdev", "test"), ("Validation", "val"), ("minival", "val"), ("trainval", "train"), ("restval", "train"),
-     ("test-dev2015", "test"), ("coco_val2014", "val"), ("banana", None), ("latest", None), ("", None)],
+     ("testA", "test"), ("DEV", "val"), ("trainSet", "train"), ("valset", "val"), ("valminusminival2014", "train"),
+     ("validación", None), ("test-dev2015", "test"), ("coco_val2014", "val"), ("banana", None), ("latest", None),
+     ("", None)],
 )  # fmt: skip
 def test_the_names_of_splits(name, split):
     assert split_in(name) == split
@@ -154,7 +203,11 @@ def test_an_empty_split_in_json_is_none(folder):
         ("['yes'\n 'no']", ["yes", "no"]), ("('yes', 'no')", ["yes", "no"]), ("['yes', nan]", ["yes"]),
         ('["yes", NaN]', ["yes"]), ("['nan bread']", ["nan bread"]), ("[1, 2]", [1, 2]), ("yes", ["yes"]),
         ("[broken", ["[broken"]), ("(a dog)", ["(a dog)"]), ("[" * 5000, ["[" * 5000]), (["a", None], ["a", None]),
-        (r"['\d']", [r"\d"]), (7, [7]),
+        (r"['\d']", [r"\d"]), (7, [7]), ("['yes' nan 'no']", ["yes", "no"]), ("[1 2]", [1, 2]),
+        ("{'b', 'a'}", ["a", "b"]),
+        ("array(['a', 'b'], dtype=object)", ["a", "b"]), ("[{'answer': 'a'}\n {'answer': 'b'}]", [{"answer": "a"},
+        {"answer": "b"}]), ("{'answer': 'a'}", [{"answer": "a"}]), ("['yes' 'no' ...]", [None]), ("['yes', 'n", [None]),
+        ("[sic] a dog", ["[sic] a dog"]),
     ],
 )  # fmt: skip
 def test_lists_in_a_cell(cell, texts):
@@ -172,7 +225,7 @@ def test_numbers_as_texts(value, text):
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [("42", 42, True), ("000042", 42, True), (42.0, "42", True), ("a", "a", True), ("a", "b", False), (4, 42, False),
-     ([1], [1], True)],
+     ([1], [1], True), ([1], [2], False), ("42.0", "000042", True), ("0", "", False), ("4.2", "4", False)],
 )  # fmt: skip
 def test_ids(one, other, same):
     assert same_id(one, other) == same
@@ -185,6 +238,23 @@ def test_answers_that_are_lists_or_missing(folder):
     data = read_questions(folder)
     assert [record.answers for record in data.records] == [("no",), ("yes", "yes", "no"), ("2",)]
     assert data.problems.counts == {"answers are empty": 1}
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "null", "None", "<NA>", " "])
+def test_words_that_programs_write_for_nothing(folder, word):
+    write(folder / "c.csv", f"image,caption,split\na.jpg,{word},\nb.jpg,a ball,{word}\n")
+    data = read_captions(folder)
+    assert captions_of(data) == {"b.jpg": ("a ball",)} and data.records[0].split == "train"
+    write(folder / "q.csv", f"image,question,answer\na.jpg,red?,{word}\nb.jpg,{word},yes\nc.jpg,red?,no\n")
+    data = read_questions(folder)
+    assert [record.answers for record in data.records] == [("no",)]
+    assert data.problems.counts == {"answers are empty": 1, "questions are empty": 1}
+
+
+def test_none_may_be_an_answer_in_json_which_has_a_word_for_nothing(folder):
+    rows = [{"image": "a.jpg", "question": "red?", "answer": word} for word in ("None", "null", "nan", "none")]
+    write(folder / "q.json", rows)
+    assert [record.answers for record in read_questions(folder).records] == [("None",), ("none",)]
 
 
 def test_an_answer_that_is_not_a_number_is_no_answer(folder):
@@ -208,6 +278,25 @@ def test_question_ids_may_restart_in_each_file_and_ids_may_be_texts(folder):
     data = read_questions(folder)
     assert {(record.image.name, record.split) for record in data.records} == {("a.jpg", "train"), ("b.jpg", "val")}
     assert len({record.question_id for record in data.records}) == 2 and not data.problems.counts
+
+
+def test_question_ids_may_restart_in_each_split_of_one_file(folder):
+    header = "image,question,answer,split,question_id\n"
+    write(folder / "q.csv", header + "a.jpg,red?,yes,train,1\na.jpg,box?,yes,train,1\nb.jpg,blue?,no,val,1\n")
+    data = read_questions(folder)
+    assert [record.question for record in data.records] == ["red?", "blue?"]
+    assert len({record.question_id for record in data.records}) == 2
+    assert data.problems.counts == {"question ids are given twice": 1}
+
+
+@pytest.mark.parametrize(("one", "other"), [("000012", 12), (12.0, "12"), ("12.0", "12")])
+def test_ids_of_any_spelling_belong_together(folder, one, other):
+    write(folder / "captions_train.json", {"images": [{"id": one, "file_name": "a.jpg"}],
+                                           "annotations": [{"image_id": other, "caption": "a ball"}]})  # fmt: skip
+    assert captions_of(read_captions(folder)) == {"a.jpg": ("a ball",)}
+    write(folder / "v_questions.json", {"questions": [{"question_id": one, "image_id": "a.jpg", "question": "red?"}]})
+    write(folder / "v_annotations.json", {"annotations": [{"question_id": other, "answers": ["no"]}]})
+    assert [record.answers for record in read_questions(folder).records] == [("no",)]
 
 
 def test_an_image_id_may_be_a_text_in_one_file_and_a_number_in_the_other(tmp_path):
