@@ -46,7 +46,9 @@ def read_text(path: str | Path) -> str:
 
 
 def head(path: str | Path, size: int = 65536) -> bytes:
-    """The first bytes of a file, to recognise it by; none where it cannot be read."""
+    """The first bytes of a file, to recognise it by; none where it cannot be read, or is a pipe that may never end."""
+    if not Path(path).is_file():
+        return b""
     try:
         with Path(path).open("rb") as file:
             content = file.read(size)
