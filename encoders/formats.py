@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +10,10 @@ HEAD = 512  # bytes that are enough to tell
 PHOTO_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif",
     ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm",
+)  # fmt: skip
+_NO_PHOTOS = (  # what archives have many of: their beginnings are not read
+    ".txt", ".caption", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".cls", ".xml", ".parquet", ".npy", ".npz", ".pt",
+    ".pth", ".pickle", ".pyd", ".zip", ".tar",
 )  # fmt: skip
 PHOTO_COLUMNS = ("file_name", "image", "filename", "image_name", "image_path", "img_name")  # of tables
 
@@ -71,6 +76,16 @@ def is_photo(path: str | os.PathLike) -> bool:
             return kind_of(file.read(HEAD)) in DECODERS
     except OSError:
         return False
+
+
+def is_archived_photo(name: str, head: Callable[[], bytes]) -> bool:
+    """`is_photo`, of a file in an archive.
+
+    Args:
+        head: reads its first bytes; asked only where its name does not tell.
+    """
+    name = name.lower()
+    return name.endswith(PHOTO_SUFFIXES) or (not name.endswith(_NO_PHOTOS) and kind_of(head()) in DECODERS)
 
 
 @cache

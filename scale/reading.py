@@ -10,11 +10,12 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from encoders.archives import MAX_BYTES, tar_members
-from encoders.formats import PHOTO_COLUMNS, PHOTO_SUFFIXES
+from encoders.formats import HEAD, PHOTO_COLUMNS, is_archived_photo
 from runtime.errors import DataError, PhotoError, SettingError, printable
 
 from .files import errors_as_sentences, is_address, open_file
@@ -113,7 +114,7 @@ def _in_tar(archive: str, file: BinaryIO) -> Iterator[Found]:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             for info in tar_members(tar):
                 name = f"{archive}/{info.name.removeprefix('./')}"
-                if PurePosixPath(name).suffix.lower() not in PHOTO_SUFFIXES:
+                if not is_archived_photo(name, partial(_head, tar, info)):
                     continue
                 if info.size > MAX_BYTES:
                     yield Unreadable(
@@ -124,6 +125,10 @@ def _in_tar(archive: str, file: BinaryIO) -> Iterator[Found]:
     except tarfile.TarError as error:
         yield Unreadable(archive, f"{printable(archive)} is cut short or damaged ({error}): what is whole before "
                                   "that was read; copy it again.")  # fmt: skip
+
+
+def _head(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    return tar.extractfile(info).read(HEAD)
 
 
 def _in_parquet(archive: str, file: BinaryIO, base: str, column: str | None) -> Iterator[Found]:

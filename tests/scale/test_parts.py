@@ -78,6 +78,11 @@ def test_shards_are_a_part_each_here_and_behind_an_address(here, source):
     assert len(found) == 18 and sum("is not a picture" in text for text in found.values()) == 2
 
 
+def test_photos_in_shards_need_no_usual_suffix(here):
+    tar_of(Path("odd.tar"), {"a": png("red"), "b.dat": png("red"), "c.dat": b"x", "d.txt": b"a caption"})
+    assert list(all_photos("odd.tar")) == ["odd.tar/a", "odd.tar/b.dat"]
+
+
 def test_photos_behind_addresses(here):
     found = all_photos(f"file://{here}/photos")
     assert list(found.values()) == [

@@ -1,6 +1,8 @@
 """Data as people bring it: exported by other tools, moved between computers, zipped, copied beside a model's output."""
 
 import json
+import os
+import tarfile
 from pathlib import Path
 from unicodedata import normalize
 
@@ -324,6 +326,21 @@ def test_paths_of_another_computer(folder, name, found):
     assert ImageFolder(folder).find(name) == (folder / found if found else None)
 
 
+def test_a_name_over_a_link_inside_the_folder_is_the_photo_itself(tmp_path):
+    photo(tmp_path / "images" / "a.jpg")
+    (tmp_path / "train2014").symlink_to("images")
+    (tmp_path / "loop").symlink_to("loop")
+    photos = ImageFolder(tmp_path)
+    assert photos.find("train2014/a.jpg") == tmp_path / "images" / "a.jpg"
+    assert photos.find("loop/a.jpg") is None is photos.find("a\0.jpg") and not photos.unused()
+
+
+def test_a_pipe_among_the_files_is_passed_over(folder):
+    write(folder / "captions.csv", "image,caption\na.jpg,a ball\n")
+    os.mkfifo(folder / "captions.json")
+    assert captions_of(read_captions(folder)) == {"a.jpg": ("a ball",)}
+
+
 @pytest.mark.parametrize(("here", "there"), [("NFC", "NFD"), ("NFD", "NFC")])
 def test_composed_and_decomposed_names_are_the_same(tmp_path, here, there):
     name = "été/café.jpg"
@@ -333,11 +350,25 @@ def test_composed_and_decomposed_names_are_the_same(tmp_path, here, there):
         assert photos.find(normalize(there, asked)) == tmp_path / "x" / normalize(here, name)
 
 
-@pytest.mark.parametrize(("name", "alphabet"), [("фото/кот.jpg", "cp866"), ("猫.jpg", "cp932"), ("Käse.jpg", "cp1252")])
+@pytest.mark.parametrize(
+    ("name", "alphabet"),
+    [("фото/кот.jpg", "cp866"), ("猫.jpg", "cp932"), ("Käse.jpg", "cp1252"), ("łódź.jpg", "cp852"),
+     ("İçel.jpg", "cp1254"), ("日本.jpg", "euc_jp")],
+)  # fmt: skip
 def test_names_that_a_zip_misread(tmp_path, name, alphabet):
-    misread = name.encode(alphabet).decode("cp437")
-    photo(tmp_path / misread)
-    assert ImageFolder(tmp_path).find(name) == tmp_path / misread
+    for reader, misread in (
+        ("zip", name.encode(alphabet).decode("cp437")),
+        ("tar", os.fsdecode(name.encode(alphabet))),
+    ):
+        photo(tmp_path / reader / misread)
+        assert ImageFolder(tmp_path / reader).find(name) == tmp_path / reader / misread
+
+
+@pytest.mark.parametrize("name", ["a.jpg ", " a.jpg", "x / a.jpg", "x\\a.jpg", "a\n.jpg"])
+def test_names_with_what_stands_around_them(tmp_path, name):
+    photo(tmp_path / name)
+    write(tmp_path / "captions.jsonl", {"image": name, "caption": "a ball"})
+    assert list(captions_of(read_captions(tmp_path)).values()) == [("a ball",)]
 
 
 @pytest.mark.parametrize("name", ["a.jfif", "B.JPE", "photo", "c.dat"])
@@ -347,6 +378,21 @@ def test_photos_need_no_usual_suffix(tmp_path, name):
     write(tmp_path / "captions.csv", f"image,caption\n{name},a ball\n._x.jpg,junk\n")
     data = read_captions(tmp_path)
     assert captions_of(data) == {name: ("a ball",)} and data.problems.counts == {"images are missing": 1}
+
+
+def test_photos_with_a_text_beside_them_need_no_usual_suffix(tmp_path):
+    for name in ("a", "b.dat", "C.PNG"):
+        photo(tmp_path / name)
+        write(tmp_path / f"{Path(name).stem}.txt", f"a ball in {name}")
+    write(tmp_path / "b.xml", "<text/>")
+    write(tmp_path / "readme.txt", "nothing beside it")
+    assert captions_of(read_captions(tmp_path)) == {
+        "a": ("a ball in a",), "b.dat": ("a ball in b.dat",), "C.PNG": ("a ball in C.PNG",),
+    }  # fmt: skip
+    with tarfile.open(tmp_path / "train-0.tar", "w") as tar:
+        for file in sorted(tmp_path.glob("[abC]*")):
+            tar.add(file, file.name)
+    assert sorted(captions_of(read_captions(tmp_path / "train-0.tar"))) == ["C.PNG", "a", "b.dat"]
 
 
 # Files
