@@ -23,7 +23,7 @@ def rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple[int,
     """The rows of a table, as (line, row); a cell without a value is empty, whatever word a program wrote for that.
 
     Raises:
-        DataError: a quotation mark is not closed.
+        DataError: a quotation mark is not closed, or a column comes twice.
     """
     lines = [f"{line}\n" for line in (*text.split("\n"), _END)]
     table = _table(lines)
@@ -37,12 +37,13 @@ def rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple[int,
             place = f"{Path(path).name} line {before}"
             if not header:
                 header = _names(cells)
-            elif len(cells) > len(header):
+                _refuse_twice(header, path)
+            elif any(map(str.strip, cells[len(header) :])):
                 problems.add("lines have more columns than the header", place)
-            elif len(cells) == len(header):
+            elif len(cells) >= len(header):
                 if any(_is_row(line, len(header), table.dialect) for line in more):
                     problems.add("lines look like rows and are taken for part of a text in quotation marks", place)
-                yield before, dict(zip(header, ("" if cell in _NO_VALUE else cell for cell in cells), strict=True))
+                yield before, dict(zip(header, ("" if cell in _NO_VALUE else cell for cell in cells), strict=False))
             elif cells:
                 problems.add("lines have fewer columns than the header", place)
     except csv.Error as error:
@@ -52,6 +53,15 @@ def rows(text: str, path: str | Path, problems: Problems) -> Iterator[tuple[int,
         elif why != _NOT_CLOSED:
             why = f"{why}; export the table again"
         raise DataError(f"{printable(path)} cannot be read at line {before + 1}: {why}.") from None
+
+
+def _refuse_twice(header: list[str], path: str | Path) -> None:
+    twice = [name for name in header if name and header.count(name) > 1]
+    if twice:
+        raise DataError(
+            f"{printable(path)} has the column {printable(twice[0])!r} twice; give each column a name of its own, as "
+            "caption_1 and caption_2."
+        )
 
 
 def columns(text: str) -> set[str]:

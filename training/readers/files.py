@@ -32,7 +32,7 @@ _PROMPT = re.compile(r"(?:answer [a-z]{2} )?(.*\?)\s*", re.DOTALL)  # PaliGemma 
 
 
 def read_text(path: str | Path) -> str:
-    """A whole file in UTF-8, with or without a byte-order mark, or in UTF-16. Raises DataError in one sentence."""
+    """A whole file in UTF-8, with or without a byte-order mark, UTF-16 or UTF-32. Raises DataError in one sentence."""
     try:
         content = Path(path).read_bytes()
         return content.decode(_encoding(content)).replace("\r\n", "\n").replace("\r", "\n")
@@ -71,7 +71,9 @@ def tail(path: str | Path, size: int = 65536) -> bytes:
 
 
 def _encoding(content: bytes) -> str:
-    """UTF-16 where a mark or a NUL of the first letter says so, else UTF-8."""
+    """UTF-32 or UTF-16 where a mark or a NUL of the first letter says so, else UTF-8."""
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if len(content) > 1 and (content[0] == 0) != (content[1] == 0):

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
+from urllib.parse import unquote
 
 from encoders.archives import ARCHIVES, ArchivedFile, EmbeddedFile, list_archive
 from encoders.photo_files import folders_under, photos_under
@@ -15,6 +16,7 @@ from runtime.errors import DataError
 from .records import PhotoFile, Problems
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, file://
+_QUERY = re.compile(r"[?#]")
 _ANNOTATION_FOLDERS = re.compile(  # the photos are beside these, not in them
     r"annotations|questions|(train|val)_all_questions|flickr8k_text", re.IGNORECASE
 )
@@ -162,6 +164,9 @@ class _Listing:
         plain = self._as_listed(_plain(name))
         same_name = self._by_name.get(plain.rsplit("/", 1)[-1], [])
         if escapes_root(name) or _ADDRESS.match(name):
+            if not same_name and _ADDRESS.match(name):
+                plain = unquote(_QUERY.split(plain)[0])  # without ?size=large, and with %20 a space
+                same_name = self._by_name.get(plain.rsplit("/", 1)[-1], [])
             return _longest_shared_end(PurePosixPath(plain).parts, same_name)
         return [path for path in same_name if _same_ending(plain, _plain(path))]
 

@@ -316,7 +316,9 @@ def test_an_image_id_may_be_a_text_in_one_file_and_a_number_in_the_other(tmp_pat
     ("name", "found"),
     [
         ("/data/upload/4/a.jpg", "a.jpg"), ("C:\\me\\a.jpg", "a.jpg"), ("\\\\server\\share\\a.jpg", "a.jpg"),
-        ("https://host/x/a.jpg", "a.jpg"), ("s3://bucket/val/d.jpg", "val/d.jpg"), ("/x/train/d.jpg", "train/d.jpg"),
+        ("https://host/x/a.jpg", "a.jpg"), ("https://[h/val/d.jpg?w=6#x", "val/d.jpg"),
+        ("file:///c%3A/x/%61.jpg", "a.jpg"), 
+        ("s3://bucket/val/d.jpg", "val/d.jpg"), ("/x/train/d.jpg", "train/d.jpg"),
         ("../images/a.jpg", "a.jpg"), ("/x/d.jpg", None), ("/x/gone.jpg", None), ("test/d.jpg", None),
     ],
 )  # fmt: skip
@@ -398,12 +400,33 @@ def test_photos_with_a_text_beside_them_need_no_usual_suffix(tmp_path):
 # Files
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_encodings(folder, encoding):
     write(folder / "captions.csv", "image\tcaption\r\na.jpg\tun café\r\n", encoding)
     write(folder / "questions.jsonl", '{"image": "a.jpg", "question": "où?", "answer": "là"}', encoding)
     assert captions_of(read_captions(folder)) == {"a.jpg": ("un café",)}
     assert [record.question for record in read_questions(folder).records] == ["où?"]
+
+
+@pytest.mark.parametrize("header", ["image,caption,caption", "image,Caption,x,caption", "image,caption,image"])
+def test_a_column_that_comes_twice_is_told(folder, header):
+    write(folder / "captions.csv", f"{header}\na.jpg,a ball,a red ball\n")
+    with pytest.raises(DataError, match=r"captions\.csv has the column '(caption|image)' twice; give each"):
+        read_captions(folder)
+
+
+def test_commas_behind_the_last_column_are_no_columns(folder):
+    write(folder / "captions.csv", "image,caption\na.jpg,a ball,\nb.jpg,a box,, \nc.jpg,a cup,red\n")
+    data = read_captions(folder)
+    assert captions_of(data) == {"a.jpg": ("a ball",), "b.jpg": ("a box",)}
+    assert data.problems.counts == {"lines have more columns than the header": 1}
+
+
+def test_a_table_without_names_of_columns_is_told(folder):
+    write(folder / "captions.csv", "a.jpg,a ball\nb.jpg,a box\n")
+    for read in (read_captions, read_questions):
+        with pytest.raises(DataError, match=r"captions\.csv begins with a photo and has no names of columns"):
+            read(folder)
 
 
 def test_short_rows_are_told_with_their_line(folder):
