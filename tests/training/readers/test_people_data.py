@@ -317,7 +317,7 @@ def test_an_image_id_may_be_a_text_in_one_file_and_a_number_in_the_other(tmp_pat
     [
         ("/data/upload/4/a.jpg", "a.jpg"), ("C:\\me\\a.jpg", "a.jpg"), ("\\\\server\\share\\a.jpg", "a.jpg"),
         ("https://host/x/a.jpg", "a.jpg"), ("https://[h/val/d.jpg?w=6#x", "val/d.jpg"),
-        ("file:///c%3A/x/%61.jpg", "a.jpg"), 
+        ("file:///c%3A/x/%61.jpg", "a.jpg"),
         ("s3://bucket/val/d.jpg", "val/d.jpg"), ("/x/train/d.jpg", "train/d.jpg"),
         ("../images/a.jpg", "a.jpg"), ("/x/d.jpg", None), ("/x/gone.jpg", None), ("test/d.jpg", None),
     ],
