@@ -8,7 +8,7 @@ from runtime.errors import DataError, SettingError, printable
 from . import caption_tables, coco, flickr8k, flickr30k, imagefolder, karpathy, sidecar
 from .caption_list import CaptionList
 from .columns import USUAL, Columns
-from .files import explain_model_outputs, model_outputs_in
+from .files import model_outputs_in
 from .image_folder import ImageFolder
 from .inside import open_data_set
 from .records import Dataset, Problems
@@ -85,8 +85,7 @@ def _recognised(path: Path, formats: list[str], columns: Columns) -> tuple[str, 
     if not found:
         wanted = FORMATS[formats[0]].LOOKED_FOR if len(formats) == 1 else f"one of {len(formats)} formats"
         raise DataError(
-            explain_model_outputs(path)
-            or caption_tables.missing_columns(path, columns)
+            caption_tables.missing_columns(path, columns)
             or f"{printable(path)} is no data set of captions that is known; looked for {wanted}. The simplest is a "
             "CSV file with the columns image and caption beside the photos; docs/data.md shows them all."
         )

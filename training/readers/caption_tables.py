@@ -11,7 +11,16 @@ from pathlib import Path, PurePosixPath
 from .caption_list import CaptionList
 from .cells import is_blank, parse_list, split_in, text_of
 from .columns import USUAL, Columns, TableColumns
-from .files import TABLES, columns, is_model_output, read_rows, tables_in, unread_parquet, unreadable_header
+from .files import (
+    TABLES,
+    columns,
+    explain_model_outputs,
+    is_model_output,
+    read_rows,
+    tables_in,
+    unread_parquet,
+    unreadable_header,
+)
 from .image_folder import is_embedded
 from .records import PhotoFile
 
@@ -49,7 +58,7 @@ def missing_columns(path: Path, column_names: Columns = USUAL) -> str | None:
         has = columns(file)
         if len(has) > 1 and not (has & _OF_QUESTIONS and not column_names.named()):
             return column_names.explain_missing(WANTED, file.name, has)
-    return unread_parquet(path)
+    return explain_model_outputs(path) or unread_parquet(path)
 
 
 def read(file: Path, captions: CaptionList) -> None:

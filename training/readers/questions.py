@@ -6,7 +6,7 @@ from runtime.errors import DataError, SettingError, printable
 
 from . import cocoqa, daquar, easy_vqa, gqa, tables, vqa_official
 from .columns import USUAL, Columns
-from .files import explain_model_outputs, model_outputs_in
+from .files import model_outputs_in
 from .image_folder import ImageFolder
 from .inside import open_data_set
 from .question_list import QuestionList
@@ -54,8 +54,7 @@ def _read(path: Path, photos: ImageFolder, format: str | None, columns: Columns)
     names = [format] if format else _formats_of(path, columns)
     if not names:
         raise DataError(
-            explain_model_outputs(path)
-            or tables.missing_columns(path, columns)
+            tables.missing_columns(path, columns)
             or f"{printable(path)} is no data set of questions that is known; give a folder of VQA JSON, COCO-QA, "
             "DAQUAR, easy-VQA or GQA, a CSV or JSONL file with the columns image, question and answer, or captions."
         )

@@ -13,7 +13,16 @@ from runtime.errors import DataError, printable
 
 from .cells import is_blank, parse_list, split_in, text_of
 from .columns import USUAL, Columns
-from .files import TABLES, columns, is_model_output, read_rows, tables_in, unread_parquet, unreadable_header
+from .files import (
+    TABLES,
+    columns,
+    explain_model_outputs,
+    is_model_output,
+    read_rows,
+    tables_in,
+    unread_parquet,
+    unreadable_header,
+)
 from .question_list import QuestionList
 
 WANTED = ("image", "question")
@@ -39,7 +48,7 @@ def missing_columns(path: Path, column_names: Columns = USUAL) -> str | None:
         has = columns(file)
         if len(has) > 1:
             return column_names.explain_missing(WANTED, file.name, has)
-    return unread_parquet(path)
+    return explain_model_outputs(path) or unread_parquet(path)
 
 
 def read(path: Path, questions: QuestionList) -> None:
