@@ -8,12 +8,15 @@ from gradio import queueing, route_utils, utils
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
-from .site import FAILED
+from runtime.errors import SettingError, printable
+
+from .site import FAILED, user_errors
 from .uploads import NOT_UPLOADED
 
 BUSY = "Glimpse is busy: too many requests are waiting. Try again in a minute."
 UNKNOWN = "there is no such endpoint; programs can call /caption and /ask, as docs/api.md says."
 get_fn, error_payload = route_utils.get_fn, utils.error_payload  # Gradio's own
+NUMBERS = {part: part.preprocess for part in (gr.Slider, gr.Number)}
 
 
 def checked_fn(blocks: gr.Blocks, api_name: str | None, body):
@@ -36,8 +39,20 @@ def nonempty_error_payload(error: BaseException | None, show_error: bool) -> dic
     return content
 
 
+def checked_number(part: gr.components.Component, value: object):
+    """A slider's or a number's value as Gradio has it; a field that a visitor emptied is told by its name."""
+    with user_errors():
+        if not isinstance(value, int | float) or not -1e300 < value < 1e300:
+            raise SettingError(
+                f"{part.label} is {'empty' if value in (None, '') else printable(repr(value)[:80])}; give a number."
+            )
+    return NUMBERS[type(part)](part, value)
+
+
 def patch_gradio_calls() -> None:
-    """Replace Gradio's `get_fn` and `error_payload` by the two functions above."""
+    """Replace Gradio's `get_fn`, `error_payload` and what reads numbers by the functions above."""
+    for part in NUMBERS:
+        part.preprocess = checked_number
     route_utils.get_fn = checked_fn
     utils.error_payload = queueing.error_payload = nonempty_error_payload
 
