@@ -1,5 +1,7 @@
 """Checks of calls to the page's events: a malformed call gets a 4xx with a sentence, not Gradio's 500."""
 
+import re
+
 import gradio as gr
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -7,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from gradio import queueing, route_utils, utils
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runtime.errors import SettingError, printable
 
@@ -14,6 +17,8 @@ from .site import FAILED, user_errors
 from .uploads import NOT_UPLOADED
 
 BUSY = "Glimpse is busy: too many requests are waiting. Try again in a minute."
+UNASKED = "nothing was asked for by that name, or its answer was given; call the endpoint first."
+_STREAM = re.compile(r"/gradio_api/(?:queue/data|call/(?:v2/)?[^/]+/([^/]+))/?")
 UNKNOWN = "there is no such endpoint; programs can call /caption and /ask, as docs/api.md says."
 get_fn, error_payload = route_utils.get_fn, utils.error_payload  # Gradio's own
 NUMBERS = {part: part.preprocess for part in (gr.Slider, gr.Number)}
@@ -55,6 +60,25 @@ def patch_gradio_calls() -> None:
         part.preprocess = checked_number
     route_utils.get_fn = checked_fn
     utils.error_payload = queueing.error_payload = nonempty_error_payload
+
+
+class KnownStreams:
+    """Answers 404 to whoever listens for answers that nobody asked for; Gradio breaks the connection off.
+
+    Args:
+        app: the page's application; blocks: the page.
+    """
+
+    def __init__(self, app: ASGIApp, blocks: gr.Blocks):
+        self.app, self.blocks = app, blocks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stream = _STREAM.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "GET" else None
+        if stream:
+            session = stream[1] or Request(scope).query_params.get("session_hash")
+            if session and session not in self.blocks._queue.pending_messages_per_session:
+                return await JSONResponse({"detail": UNASKED}, 404)(scope, receive, send)
+        return await self.app(scope, receive, send)
 
 
 async def busy(request: Request, error: Exception) -> JSONResponse:

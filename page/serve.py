@@ -15,7 +15,7 @@ from runtime.command import print_error
 from runtime.errors import SettingError
 
 from .bodies import Bodies, check_uploads
-from .calls import HANDLERS, patch_gradio_calls
+from .calls import HANDLERS, KnownStreams, patch_gradio_calls
 from .guard import Guard, Hosts
 from .login import LoginGate
 from .look import EXAMPLES
@@ -67,7 +67,8 @@ def application(
     )  # fmt: skip
     blocks.app = outer.routes[-1].app
     blocks.app.startup_events_triggered = True  # by the mount; else whoever asks for them begins the queue again
-    return Guard(Bodies(LoginGate(outer, blocks.app) if login else outer), hosts, behind_proxy=behind_proxy)
+    known = KnownStreams(outer, blocks)
+    return Guard(Bodies(LoginGate(known, blocks.app) if login else known), hosts, behind_proxy=behind_proxy)
 
 
 class Server(uvicorn.Server):
