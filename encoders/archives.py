@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from runtime.archive import is_junk, member_name
 from runtime.errors import DataError, printable
 
-from .formats import PHOTO_SUFFIXES
+from .formats import HEAD, is_archived_photo
 
 ARCHIVES = (".tar", ".zip")
 COMPRESSED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
@@ -79,8 +79,17 @@ class ArchivedFile(EmbeddedFile):
         return f"{self.archive}/{self.member}"
 
     def is_photo(self) -> bool:
-        """Whether it is to be treated as a photo: by its suffix alone, since reading the beginning of each is slow."""
-        return self.name.lower().endswith(PHOTO_SUFFIXES)
+        """Whether it is to be treated as a photo: by its suffix or, where that tells nothing, by its content."""
+        return is_archived_photo(self.name, self._head)
+
+    def _head(self) -> bytes:
+        try:
+            with self.archive.open("rb") as file:
+                file.seek(self.offset)
+                data = file.read(min(self.deflated or self.size, HEAD))
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, HEAD) if self.deflated else data
+        except (OSError, zlib.error):
+            return b""
 
     def read_bytes(self) -> bytes:
         stored = self.deflated or self.size
@@ -146,7 +155,7 @@ def tar_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 def _in_zip(archive: Path) -> Iterator[ArchivedFile]:
     with zipfile.ZipFile(archive) as directory, archive.open("rb") as file:
         for info in directory.infolist():
-            name = member_name(info)
+            name = member_name(info).replace("\\", "/")  # as some programs of Windows write it
             readable = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & 0x1
             if info.is_dir() or is_junk(name) or not readable:
                 continue

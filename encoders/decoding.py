@@ -8,15 +8,20 @@ import io
 import math
 import os
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from runtime.errors import SettingError, printable
 
-from .formats import DECODERS, kind_of, register_heif
+from .formats import DECODERS, NO_PICTURES, kind_of, register_heif
 
 MAX_MEGAPIXELS = 60  # more than phones take as a rule, about 240 MB decoded
 MAX_MEGAPIXELS_VARIABLE = "GLIMPSE_MAX_MEGAPIXELS"
 
+_TURNS = {  # EXIF's orientation -> what makes a picture upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
 _OTHERS = tuple(format for format in DECODERS.values() if format != "HEIF")  # where no signature fits: let Pillow look
 
 
@@ -44,7 +49,7 @@ def read_header(data: bytes, limit: int) -> Image.Image:
     """The picture with no pixel decoded yet, by the decoder of its kind alone.
 
     Raises:
-        Undecodable: it has more pixels than the limit. Others: whatever Pillow raises on a damaged file.
+        DecodeError: it has more pixels than the limit. Others: whatever Pillow raises on a damaged file.
     """
     kind = kind_of(data)
     if kind == "HEIC":
@@ -57,9 +62,7 @@ def read_header(data: bytes, limit: int) -> Image.Image:
 
 
 def check_size(image: Image.Image, limit: int) -> None:
-    """Raises:
-    Undecodable: the picture has more pixels than the limit.
-    """
+    """Raises DecodeError where a picture has more pixels than the limit."""
     width, height = image.size
     if width * height > limit:
         raise DecodeError(
@@ -76,8 +79,7 @@ def decode(image: Image.Image, smallest: int | None) -> Image.Image:
             image.draft("RGB", (side, side))
         elif image.format == "JPEG2000":
             image.reduce = min(3, _halvings(image.size, side))
-    ImageOps.exif_transpose(image, in_place=True)
-    image = to_rgb(image)
+    image = to_rgb(upright(image))
     halvings = _halvings(image.size, side) if smallest else 0
     return image.reduce(2**halvings) if halvings else image
 
@@ -85,6 +87,16 @@ def decode(image: Image.Image, smallest: int | None) -> Image.Image:
 def _halvings(size: tuple[int, int], side: int) -> int:
     """How often a picture of this size can be halved and both its sides stay at least `side` long."""
     return max(0, (min(size) // side).bit_length() - 1)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """A picture turned as its EXIF says; where that cannot be read, the picture is sound all the same."""
+    image.load()
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # Pillow raises almost anything on damaged EXIF
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -115,13 +127,15 @@ def explain_decode_error(data: bytes, error: Exception) -> str:
     if isinstance(error, DecodeError):
         return str(error)
     kind = kind_of(data)
+    if kind in NO_PICTURES:
+        return f"is {NO_PICTURES[kind]}, and no picture; download the photo itself."
     if kind is not None and kind not in DECODERS:
         return f"is a {kind} file, which is not supported; save it as JPEG or PNG first."
     if isinstance(error, MemoryError):
         return "takes too much memory to decode; make it smaller first, or save it as JPEG."
     unread = isinstance(error, Image.UnidentifiedImageError)
     if kind is None and unread:
-        return f"is not a picture, whatever its name says; give a {', '.join(DECODERS)} file."
+        return f"is not a picture of a known kind, whatever its name says; give a {', '.join(DECODERS)} file."
     if unread and kind == "TIFF":
         return "is a TIFF whose bands or numbers are not supported, or a damaged one; save it as JPEG or PNG first."
     what = f"its {kind} header cannot be read" if unread else printable(str(error) or type(error).__name__)

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +10,10 @@ HEAD = 512  # bytes that are enough to tell
 PHOTO_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif",
     ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm",
+)  # fmt: skip
+_NO_PHOTOS = (  # what archives have many of: their beginnings are not read
+    ".txt", ".caption", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".cls", ".xml", ".parquet", ".npy", ".npz", ".pt",
+    ".pth", ".pickle", ".pyd", ".zip", ".tar",
 )  # fmt: skip
 PHOTO_COLUMNS = ("file_name", "image", "filename", "image_name", "image_path", "img_name")  # of tables
 
@@ -18,6 +23,11 @@ DECODERS = {
     "JPEG": "JPEG", "PNG": "PNG", "WebP": "WEBP", "GIF": "GIF", "BMP": "BMP", "TIFF": "TIFF", "AVIF": "AVIF",
     "HEIC": "HEIF", "JPEG 2000": "JPEG2000", "PPM": "PPM",
 }  # fmt: skip
+
+NO_PICTURES = {
+    "HTML": "a page of the web",
+    "Git LFS": "what Git LFS keeps in place of a file",
+}  # told with other advice
 
 _BRANDS = {  # of the ISO base media format, in which AVIF, HEIC and films are kept
     "AVIF": rb"avi[fs]|m[is]f1.{4}(?:.{4}){0,6}?avi[fs]", "HEIC": rb"hei[cxms]|hev[cx]|m[is]f1",
@@ -42,7 +52,21 @@ _SIGNATURES = {
         "PostScript": rb"%!PS|\xc5\xd0\xd3\xc6",
         "Photoshop": rb"8BPS",
         "Windows icon": rb"\0\0\x01\0.\0",
+        "Apple icon": rb"icns",
+        "DDS": rb"DDS ",
+        "OpenEXR": rb"v/1\x01",
+        "Radiance HDR": rb"#\?(?:RADIANCE|RGBE)",
+        "PAM": rb"P7\s",
+        "PCX": rb"\x0a[\0-\x05]\x01[\x01\x02\x04\x08]",
+        "QOI": rb"qoif",
+        "SGI": rb"\x01\xda[\0\x01][\x01\x02]",
+        "FITS": rb"SIMPLE  =",
+        "DICOM": rb".{128}DICM",
+        "Matroska video": rb"\x1aE\xdf\xa3",
         "zip": rb"PK\x03\x04",
+        "gzip": rb"\x1f\x8b\x08",
+        "HTML": rb"\s*<(?:!doctype html|html)",  # what a server said in place of a photo
+        "Git LFS": rb"version https://git-lfs",
     }.items()
 }
 
@@ -51,7 +75,7 @@ def kind_of(head: bytes) -> str | None:
     """The kind of picture that begins with these bytes (`HEAD` of them): a key of `DECODERS`, another, or None."""
     start = head[:HEAD]
     for kind, signature in _SIGNATURES.items():
-        if signature.match(start.lower() if kind == "SVG" else start):
+        if signature.match(start.lower() if kind in ("SVG", "HTML") else start):
             return kind
     return None
 
@@ -71,6 +95,16 @@ def is_photo(path: str | os.PathLike) -> bool:
             return kind_of(file.read(HEAD)) in DECODERS
     except OSError:
         return False
+
+
+def is_archived_photo(name: str, head: Callable[[], bytes]) -> bool:
+    """`is_photo`, of a file in an archive.
+
+    Args:
+        head: reads its first bytes; asked only where its name does not tell.
+    """
+    name = name.lower()
+    return name.endswith(PHOTO_SUFFIXES) or (not name.endswith(_NO_PHOTOS) and kind_of(head()) in DECODERS)
 
 
 @cache

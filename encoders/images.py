@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from runtime.errors import PhotoError, printable
 
 from . import decode_process
-from .decoding import check_size, decode, explain_decode_error, max_pixels, read_header, to_rgb
+from .decoding import check_size, decode, explain_decode_error, max_pixels, read_header, to_rgb, upright
 from .formats import PHOTO_SUFFIXES, is_photo
 from .ordinary import is_ordinary
 from .preprocessing import FITS, Preprocessing
@@ -56,7 +56,7 @@ def open_photo(source: Photo, *, smallest: int | None = None) -> Image.Image:
     try:
         if given:
             check_size(source, limit)
-            return to_rgb(ImageOps.exif_transpose(source))
+            return to_rgb(upright(source))
         if is_ordinary(data):
             with suppress(ValueError):  # Pillow thinks a text too long: the other process allows more
                 return decode(read_header(data, limit), smallest)

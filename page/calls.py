@@ -1,5 +1,7 @@
 """Checks of calls to the page's events: a malformed call gets a 4xx with a sentence, not Gradio's 500."""
 
+import re
+
 import gradio as gr
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -7,13 +9,19 @@ from fastapi.responses import JSONResponse, Response
 from gradio import queueing, route_utils, utils
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .site import FAILED
+from runtime.errors import SettingError, printable
+
+from .site import FAILED, user_errors
 from .uploads import NOT_UPLOADED
 
 BUSY = "Glimpse is busy: too many requests are waiting. Try again in a minute."
+UNASKED = "nothing was asked for by that name, or its answer was given; call the endpoint first."
+_STREAM = re.compile(r"/gradio_api/(?:queue/data|call/(?:v2/)?[^/]+/([^/]+))/?")
 UNKNOWN = "there is no such endpoint; programs can call /caption and /ask, as docs/api.md says."
 get_fn, error_payload = route_utils.get_fn, utils.error_payload  # Gradio's own
+NUMBERS = {part: part.preprocess for part in (gr.Slider, gr.Number)}
 
 
 def checked_fn(blocks: gr.Blocks, api_name: str | None, body):
@@ -36,10 +44,41 @@ def nonempty_error_payload(error: BaseException | None, show_error: bool) -> dic
     return content
 
 
+def checked_number(part: gr.components.Component, value: object):
+    """A slider's or a number's value as Gradio has it; a field that a visitor emptied is told by its name."""
+    with user_errors():
+        if not isinstance(value, int | float) or not -1e300 < value < 1e300:
+            raise SettingError(
+                f"{part.label} is {'empty' if value in (None, '') else printable(repr(value)[:80])}; give a number."
+            )
+    return NUMBERS[type(part)](part, value)
+
+
 def patch_gradio_calls() -> None:
-    """Replace Gradio's `get_fn` and `error_payload` by the two functions above."""
+    """Replace Gradio's `get_fn`, `error_payload` and what reads numbers by the functions above."""
+    for part in NUMBERS:
+        part.preprocess = checked_number
     route_utils.get_fn = checked_fn
     utils.error_payload = queueing.error_payload = nonempty_error_payload
+
+
+class KnownStreams:
+    """Answers 404 to whoever listens for answers that nobody asked for; Gradio breaks the connection off.
+
+    Args:
+        app: the page's application; blocks: the page.
+    """
+
+    def __init__(self, app: ASGIApp, blocks: gr.Blocks):
+        self.app, self.blocks = app, blocks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stream = _STREAM.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "GET" else None
+        if stream:
+            session = stream[1] or Request(scope).query_params.get("session_hash")
+            if session and session not in self.blocks._queue.pending_messages_per_session:
+                return await JSONResponse({"detail": UNASKED}, 404)(scope, receive, send)
+        return await self.app(scope, receive, send)
 
 
 async def queue_full(request: Request, error: Exception) -> JSONResponse:

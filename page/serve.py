@@ -15,7 +15,7 @@ from runtime.command import print_error
 from runtime.errors import SettingError
 
 from .bodies import BodyLimit, patch_upload_parser
-from .calls import HANDLERS, patch_gradio_calls
+from .calls import HANDLERS, KnownStreams, patch_gradio_calls
 from .guard import Guard, Hosts
 from .login import LoginGate
 from .look import EXAMPLES
@@ -66,8 +66,9 @@ def application(
         allowed_paths=EXAMPLES, app_kwargs={"exception_handlers": HANDLERS},
     )  # fmt: skip
     blocks.app = outer.routes[-1].app
-    blocks.app.startup_events_triggered = True  # by the mount; a second start would begin the queue again
-    return Guard(BodyLimit(LoginGate(outer, blocks.app) if login else outer), hosts, behind_proxy=behind_proxy)
+    blocks.app.startup_events_triggered = True  # by the mount; else whoever asks for them begins the queue again
+    known = KnownStreams(outer, blocks)
+    return Guard(BodyLimit(LoginGate(known, blocks.app) if login else known), hosts, behind_proxy=behind_proxy)
 
 
 class Server(uvicorn.Server):

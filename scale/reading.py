@@ -9,14 +9,15 @@ import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from encoders.archives import MAX_BYTES, tar_members
-from encoders.formats import PHOTO_COLUMNS, PHOTO_SUFFIXES
+from encoders.formats import HEAD, PHOTO_COLUMNS, is_archived_photo
 from runtime.archive import is_junk, member_name
 from runtime.errors import DataError, PhotoError, SettingError, printable
 
@@ -119,7 +120,7 @@ def _in_tar(archive: str, file: BinaryIO) -> Iterator[Found]:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             for info in tar_members(tar):
                 name = f"{archive}/{info.name.removeprefix('./')}"
-                if _is_photo(name):
+                if is_archived_photo(name, partial(_head, tar.extractfile, info)):
                     yield _too_large(name) if info.size > MAX_BYTES else LoadedPhoto(name, tar.extractfile(info).read())
     except tarfile.TarError as error:
         yield Unreadable(archive, f"{printable(archive)} is cut short or damaged ({error}): what is whole before "
@@ -131,30 +132,32 @@ def _in_zip(archive: str, file: BinaryIO) -> Iterator[Found]:
         with zipfile.ZipFile(file) as directory:
             for info in directory.infolist():
                 name = f"{archive}/{member_name(info)}"
-                if _is_photo(name) and not info.is_dir() and not is_junk(member_name(info)):
-                    yield _zipped(name, directory, info)
+                if not info.is_dir() and not is_junk(member_name(info)):
+                    yield from _zipped(name, directory, info)
     except zipfile.BadZipFile as error:
         yield Unreadable(archive, f"{printable(archive)} is no zip, or is cut short ({error}); copy it again.")
 
 
-def _zipped(name: str, directory: zipfile.ZipFile, info: zipfile.ZipInfo) -> Found:
+def _zipped(name: str, directory: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[Found]:
     """One photo of a zip. What the zip says of its size is not believed; one that is damaged keeps no other away."""
     try:
-        with directory.open(info) as file:
-            data = file.read(MAX_BYTES + 1)
+        if is_archived_photo(name, partial(_head, directory.open, info)):
+            with directory.open(info) as file:
+                data = file.read(MAX_BYTES + 1)
+            yield _too_large(name) if len(data) > MAX_BYTES else LoadedPhoto(name, data)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: a rare kind
         why = "it has a password" if info.flag_bits & 0x1 else str(error)
-        return Unreadable(name, f"{printable(name)} cannot be unpacked ({printable(why)}); pack it again.")
-    return _too_large(name) if len(data) > MAX_BYTES else LoadedPhoto(name, data)
-
-
-def _is_photo(name: str) -> bool:
-    """Whether a file in an archive is to be treated as a photo."""
-    return PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES
+        yield Unreadable(name, f"{printable(name)} cannot be unpacked ({printable(why)}); pack it again.")
 
 
 def _too_large(name: str) -> Unreadable:
     return Unreadable(name, f"{printable(name)} is larger than {MAX_BYTES >> 20} MB; save it as JPEG first.")
+
+
+def _head(open_member: Callable, info) -> bytes:
+    """The first bytes of a member of an archive."""
+    with open_member(info) as file:
+        return file.read(HEAD)
 
 
 def _in_parquet(archive: str, file: BinaryIO, base: str, column: str | None) -> Iterator[Found]:

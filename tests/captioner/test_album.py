@@ -67,7 +67,7 @@ def test_every_photo_is_there_in_order_with_what_the_captioner_says_of_it(folder
 
 def test_a_bad_file_is_named_as_people_know_it(folder, entries):
     (bad,) = [entry for entry in entries if entry.error]
-    assert bad.error.startswith("left/broken.jpg is not a picture, whatever its name says")
+    assert bad.error.startswith("left/broken.jpg is not a picture of a known kind, whatever its name says")
     assert str(folder) not in bad.error
 
 
@@ -114,7 +114,7 @@ def test_no_text_of_the_table_is_a_formula(tmp_path, start):
 @pytest.mark.parametrize("write", [write_csv, write_jsonl])
 def test_tables_of_captions_are_no_data_to_learn_from(entries, tmp_path, write):
     write(entries, tmp_path / {write_csv: "captions.csv", write_jsonl: "captions.jsonl"}[write])
-    with pytest.raises(DataError, match="no data set of captions"):
+    with pytest.raises(DataError, match="is what a model said, and nothing to learn from"):
         read_captions(tmp_path)
 
 

@@ -68,6 +68,29 @@ def test_every_file_is_where_the_index_says(tmp_path, make, suffix):
 
 
 @MADE
+def test_a_photo_needs_no_usual_suffix(tmp_path, make, suffix):
+    files = {
+        "a": picture("red"),
+        "b.hif": picture("red"),
+        "c.dat": b"x",
+        "d.txt": picture("red"),
+        "e": b"",
+        "F.PNG": b"",
+    }
+    found = {file.member: file.is_photo() for file in list_archive(make(tmp_path / f"x{suffix}", files))}
+    assert found == {"a": True, "b.hif": True, "c.dat": False, "d.txt": False, "e": False, "F.PNG": True}
+
+
+def test_a_zip_of_windows_may_have_backslashes(tmp_path):
+    archive = tmp_path / "x.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        info = zipfile.ZipInfo("a")
+        info.filename = "top\\a.jpg"  # as written: ZipInfo would mend it on Windows
+        made.writestr(info, b"")
+    assert [(file.member, file.name) for file in list_archive(archive)] == [("top/a.jpg", "a.jpg")]
+
+
+@MADE
 def test_photos_inside_are_opened_by_many_threads(tmp_path, make, suffix):
     archive = make(tmp_path / f"x{suffix}", {f"{n}.png": picture((n, 0, 0)) for n in range(40)})
     with ThreadPoolExecutor(8) as pool:

@@ -108,6 +108,15 @@ OPENED = {  # file -> the colour of its first pixel
     "animated webp": (saved(FRAMES[0], "WEBP", save_all=True, append_images=FRAMES[1:], lossless=True), GREEN),
     "phone's several pictures": (saved(FRAMES[0], "MPO", save_all=True, append_images=FRAMES[1:]), GREEN),
     "damaged exif": (saved(plain("RGB", RED), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x09\x00rubbish"), RED),
+    **{
+        f"{format} with damaged exif": (saved(plain("RGB", RED), format, exif=b"Exif\0\0" + exif), RED)
+        for format, exif in (
+            ("PNG", b"rubbish"),
+            ("WEBP", b"MM"),
+            ("HEIF", b"II*\0\xff"),
+            ("PNG", b"II*\0\xff\xff\xff\xff"),
+        )
+    },
     "1 x 1": (saved(plain("RGB", RED, (1, 1)), "PNG"), RED),
     "heic": (saved(plain("RGB", RED), "HEIF"), RED),
     "avif": (saved(plain("RGB", RED), "AVIF"), RED),
@@ -137,6 +146,18 @@ REFUSED = {  # file -> words of the sentence
     "many bands": (tiff(12, 16, 1), "TIFF whose bands or numbers are not supported"),
     "jpeg xl": (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(64), "JPEG XL file, which is not supported"),
     "film": (b"\0\0\0\x18ftypisom" + bytes(64), "video file, which is not supported"),
+    "matroska": (b"\x1aE\xdf\xa3" + bytes(64), "Matroska video file, which is not supported"),
+    "openexr": (b"v/1\x01\2\0\0\0" + bytes(64), "OpenEXR file, which is not supported"),
+    "targa": (saved(plain("RGB", RED), "TGA"), "not a picture of a known kind"),
+    "icon": (saved(plain("RGB", RED, (16, 16)), "ICO"), "Windows icon file, which is not supported"),
+    "what a server said": (
+        b"\n<!DOCTYPE html><html>404</html>",
+        "a page of the web, and no picture; download the photo",
+    ),
+    "git lfs": (
+        b"version https://git-lfs.github.com/spec/v1\nsize 1\n",
+        "what Git LFS keeps .* no picture; download the",
+    ),
     "many opening brackets": (b"<!" * 4000, "not a picture"),
     "svg": (b'<?xml version="1.0"?>\n<!-- drawn -->\n<SVG xmlns="x"></SVG>', "SVG file, which is not supported"),
     "pdf": (b"%PDF-1.7\n" + bytes(64), "PDF file, which is not supported"),

@@ -53,6 +53,12 @@ def test_a_body_that_is_no_json_is_told_so(visit, body):
     assert 400 <= answer.status_code < 500 and answer.json()["detail"]
 
 
+@pytest.mark.parametrize("stream", ["queue/data?session_hash=nobody", "call/caption/nothing", "call/v2/ask/nothing"])
+def test_an_answer_that_nobody_asked_for_is_told_so(visit, stream):
+    told = visit.client.get(f"/gradio_api/{stream}")
+    assert told.status_code == 404 and told.json()["detail"].startswith("nothing was asked for by that name")
+
+
 def test_a_failure_is_told_without_what_it_was(visit, monkeypatch, capsys):
     def fails(*_):
         raise RuntimeError("/home/ann/secret")

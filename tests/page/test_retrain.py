@@ -101,6 +101,17 @@ def test_each_control_is_an_option(visit, choice, option):
     assert {name: options.get(name) for name in option} == option
 
 
+@pytest.mark.parametrize("choice, sentence", [
+    ({"epochs": None}, "Epochs is empty; give a number."), ({"rate": None}, "Learning rate is empty; give a number."),
+    ({"rate": ""}, "Learning rate is empty"), ({"rate": "nan"}, "Learning rate is 'nan'; give a number."),
+    ({"count": None}, "New words is empty; give a number."), ({"count": []}, r"New words is \[\]; give a number."),
+])  # fmt: skip
+def test_a_number_that_is_none_is_told_by_its_name(visit, choice, sentence):
+    with pytest.raises(AssertionError, match=sentence):
+        started_run(visit, **choice)
+    assert not Training.started
+
+
 def test_a_run_is_watched_stopped_resumed_and_built_on(visit, tmp_path):
     _, name = started_run(visit)
     with pytest.raises(AssertionError, match=f"{name} is being trained; stop it"):

@@ -121,6 +121,11 @@ def test_what_is_wrong_in_a_zip_keeps_no_other_photo_away(here, monkeypatch):
     assert "z.zip/a.png is larger than" in all_photos("z.zip")["z.zip/a.png"]
 
 
+def test_photos_in_shards_need_no_usual_suffix(here):
+    tar_of(Path("odd.tar"), {"a": png("red"), "b.dat": png("red"), "c.dat": b"x", "d.txt": b"a caption"})
+    assert list(all_photos("odd.tar")) == ["odd.tar/a", "odd.tar/b.dat"]
+
+
 def test_photos_behind_addresses(here):
     found = all_photos(f"file://{here}/photos")
     assert list(found.values()) == [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runtime.archive import escapes_root
 
-from .cells import text_of
+from .cells import is_blank, text_of
 from .columns import USUAL, Columns
 from .image_folder import ImageFolder
 from .records import SPLITS, CaptionRecord, Problems
@@ -65,7 +65,7 @@ class CaptionList:
         texts = []
         for caption in chain.from_iterable(c if isinstance(c, list) else [c] for c in captions):
             text = " ".join(text_of(caption).split()) if isinstance(caption, str) else None
-            if text:
+            if not is_blank(text):
                 texts.append(text)
             else:
                 self.problems.add("captions are not text" if text is None else "captions are empty", f"one of {image}")

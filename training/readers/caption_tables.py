@@ -14,7 +14,17 @@ from . import fiftyone
 from .caption_list import CaptionList
 from .cells import is_blank, parse_list, split_in, text_of
 from .columns import USUAL, Columns, TableColumns
-from .files import TABLES, columns, head, is_model_output, read_rows, tables_in, unread_parquet
+from .files import (
+    TABLES,
+    columns,
+    explain_model_outputs,
+    head,
+    is_model_output,
+    read_rows,
+    tables_in,
+    unread_parquet,
+    unreadable_header,
+)
 from .image_folder import is_embedded
 from .records import PhotoFile
 
@@ -47,12 +57,14 @@ def missing_columns(path: Path, column_names: Columns = USUAL) -> str | None:
     """What the first table there lacks to be one of captions, in a sentence; None where there is none."""
     suffixes = _TABLES if path.is_file() else TABLES
     for file in tables_in(path, suffixes, lambda file: not is_model_output(columns(file))):
+        if why := unreadable_header(file):
+            return why
         has = columns(file)
         if has <= fiftyone.GIVEN and fiftyone.is_export(file, head(file)):
             return fiftyone.NO_TEXTS.format(printable(file))
         if len(has) > 1 and not (has & _OF_QUESTIONS and not column_names.named()):
             return column_names.explain_missing(WANTED, file.name, has)
-    return unread_parquet(path)
+    return explain_model_outputs(path) or unread_parquet(path)
 
 
 def read(file: Path, captions: CaptionList) -> None:

@@ -14,7 +14,7 @@ from runtime.errors import DataError, printable
 
 from . import fiftyone
 from .caption_list import CaptionList, UniqueIds
-from .cells import split_in, text_of
+from .cells import plain_id, split_in, text_of
 from .files import head, read_json, tail
 from .records import Problems
 
@@ -88,7 +88,7 @@ def _captions_of_each(annotations: list, problems: Problems) -> dict[str, list]:
 def _with_ids(rows: list, name: str, what: str, problems: Problems) -> Iterator[tuple[str, dict]]:
     """(id, row) of each row that is an object with an id; the others are counted."""
     for row in rows:
-        key = text_of(row.get(name)) if isinstance(row, dict) else None
+        key = plain_id(row.get(name)) if isinstance(row, dict) else None
         if key:
             yield key, row
         else:

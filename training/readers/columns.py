@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
 
-from encoders.formats import PHOTO_COLUMNS
+from encoders.formats import PHOTO_COLUMNS, PHOTO_SUFFIXES
 from runtime.errors import SettingError, printable
 
 IMAGES = PHOTO_COLUMNS  # the first that a row has
@@ -89,6 +89,10 @@ class Columns:
     def explain_missing(self, wanted: tuple[str, ...], file: str, names: Iterable[str]) -> str | None:
         """What a table lacks of the things wanted, in a sentence with its columns and the option to give; or None."""
         names = sorted(names)
+        if not self.named() and any(name.lower().endswith(PHOTO_SUFFIXES) for name in names):
+            return (
+                f"{file} begins with a photo and has no names of columns; write some as its first line: image,caption."
+            )
         listed = ", ".join(map(printable, names[:MAX_LISTED])) + (", ..." if len(names) > MAX_LISTED else "")
         absent = self._not_in(names)
         if absent:

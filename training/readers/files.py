@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 from encoders.archives import ARCHIVES
@@ -24,14 +25,15 @@ JSON_LINES = (".jsonl", ".ndjson")
 ROWS = (".csv", ".tsv", ".json", *JSON_LINES)  # tables of text
 TABLES = (*ROWS, parquet.SUFFIX, *ARCHIVES)  # what `read_rows` reads
 _OUTPUTS = (  # the columns of what `python -m captioner`, its albums and `python -m vqa` write
-    {"image", "caption", "log_prob"}, {"image", "caption", "error"}, {"image", "question", "answers", "sure"},
-    {"image", "question", "error"},
+    {"image", "caption", "log_prob"}, {"image", "question", "sure"}, {"image", "error"},
 )  # fmt: skip
+_ANY_OBJECT = re.compile(r"\s*(?=\{)")
+_FIRST_OF_LIST = re.compile(r"\s*\[\s*(?=\{)")
 _PROMPT = re.compile(r"(?:answer [a-z]{2} )?(.*\?)\s*", re.DOTALL)  # PaliGemma is asked "answer en what is it?"
 
 
 def read_text(path: str | Path) -> str:
-    """A whole file in UTF-8, with or without a byte-order mark, or in UTF-16. Raises DataError in one sentence."""
+    """A whole file in UTF-8, with or without a byte-order mark, UTF-16 or UTF-32. Raises DataError in one sentence."""
     try:
         content = Path(path).read_bytes()
         return content.decode(_encoding(content)).replace("\r\n", "\n").replace("\r", "\n")
@@ -45,7 +47,9 @@ def read_text(path: str | Path) -> str:
 
 
 def head(path: str | Path, size: int = 65536) -> bytes:
-    """The first bytes of a file, to recognise it by; none where it cannot be read."""
+    """The first bytes of a file, to recognise it by; none where it cannot be read, or is a pipe that may never end."""
+    if not Path(path).is_file():
+        return b""
     try:
         with Path(path).open("rb") as file:
             content = file.read(size)
@@ -68,7 +72,9 @@ def tail(path: str | Path, size: int = 65536) -> bytes:
 
 
 def _encoding(content: bytes) -> str:
-    """UTF-16 where a mark or a NUL of the first letter says so, else UTF-8."""
+    """UTF-32 or UTF-16 where a mark or a NUL of the first letter says so, else UTF-8."""
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if len(content) > 1 and (content[0] == 0) != (content[1] == 0):
@@ -124,13 +130,12 @@ def columns(path: str | Path) -> set[str]:
         return parquet.columns(Path(path)) if find_spec("pyarrow") else set()  # it may lie beside what is meant
     if suffix in ARCHIVES:
         return samples.columns(Path(path))
-    start = head(path)
-    if fiftyone.is_export(Path(path), start):
+    if fiftyone.is_export(Path(path), head(path)):
         status = Path(path).stat()
         return set(_fiftyone_columns(Path(path), status.st_size, status.st_mtime_ns))
-    text = start.decode("utf-8", "replace")
+    text = _beginning(Path(path))
     if suffix == ".json":
-        return _first_listed(text)
+        return _first_object(text, _FIRST_OF_LIST)
     if suffix in JSON_LINES:
         return next((set(row) for _, row in _json_rows(text, "", Problems())), set())
     return csv_rows.columns(text)
@@ -175,16 +180,44 @@ def is_model_output(has: set[str]) -> bool:
 
 
 def model_outputs_in(path: Path) -> list[Path]:
-    """The tables in a folder that are such output, or the one file."""
-    files = [path] if path.is_file() else sorted(path.glob("*"))
-    return [file for file in files if file.suffix.lower() in ROWS and is_model_output(columns(file))]
+    """The tables in a folder and its sub-folders that are such output, or the one file."""
+    files = [path] if path.is_file() else chain(_files_in(path), _files_in(path, depth=1))
+    return [file for file in files if _is_output_file(file)]
 
 
-def _first_listed(text: str) -> set[str]:
-    """The names in the first object of a JSON list, of which only the beginning may be there."""
-    opening = re.match(r"\s*\[\s*(?=\{)", text)
+def explain_model_outputs(path: Path) -> str | None:
+    """A sentence on such output where nothing else is; None where there is none."""
+    for file in model_outputs_in(path):
+        return f"{printable(file.name)} is what a model said, and nothing to learn from; give what people wrote."
+    return None
+
+
+def unreadable_header(file: Path) -> str | None:
+    """A sentence on a table whose header cannot be read; None where it can."""
+    why = csv_rows.unreadable_header(_beginning(file)) if file.suffix.lower() in (".csv", ".tsv") else None
+    return why and f"{file.name} {why}"
+
+
+def _is_output_file(file: Path) -> bool:
+    suffix = file.suffix.lower()
+    if suffix not in (*ROWS, parquet.SUFFIX) and file.name.lower() != "captions.txt":
+        return False
+    if suffix == ".json" and is_model_output(_first_object(_beginning(file), _ANY_OBJECT)):
+        return True  # JSON lines, by the name that people give them
+    with contextlib.suppress(DataError):  # a damaged one is told of where it is read
+        return is_model_output(columns(file))
+    return False
+
+
+def _beginning(file: Path) -> str:
+    return head(file).decode("utf-8", "replace")
+
+
+def _first_object(text: str, opening: re.Pattern) -> set[str]:
+    """The names in the first object of JSON, behind what opens it; of the text only the beginning may be there."""
+    opened = opening.match(text)
     try:
-        return set(json.JSONDecoder().raw_decode(text, opening.end())[0]) if opening else set()
+        return set(json.JSONDecoder().raw_decode(text, opened.end())[0]) if opened else set()
     except (ValueError, RecursionError):
         return set()
 

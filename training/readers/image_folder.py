@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
+from urllib.parse import unquote
 
 from encoders.archives import ARCHIVES, ArchivedFile, EmbeddedFile, list_archive
 from encoders.photo_files import folders_under, photos_under
@@ -15,11 +16,17 @@ from runtime.errors import DataError
 from .records import PhotoFile, Problems
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, file://
+_QUERY = re.compile(r"[?#]")
 _ANNOTATION_FOLDERS = re.compile(  # the photos are beside these, not in them
     r"annotations|questions|(train|val)_all_questions|flickr8k_text", re.IGNORECASE
 )
 _ZIP_READS = "cp437"  # as which zips read a name whose alphabet they do not tell
-_ALPHABETS = ("cp866", "cp1251", "cp1252", "cp850", "cp932", "gbk", "big5", "cp949", "cp1253", "cp1255", "cp1256")
+_ALPHABETS = (  # of Windows, of DOS, and what else programs write names in
+    "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258",
+    "cp737", "cp775", "cp850", "cp852", "cp857", "cp862", "cp866", "cp720",
+    "cp932", "euc_jp", "gbk", "big5", "cp949", "cp874", "koi8_r", "koi8_u",
+)  # fmt: skip
+_SPACES_IN_PATH = re.compile(r"\s*/\s*")
 
 
 def photo_root(path: Path) -> Path:
@@ -89,8 +96,17 @@ class ImageFolder:
     def _candidates(self, name: str) -> "tuple[_Listing, list[str]]":
         name = name.replace("\\", "/").removeprefix("./")
         name = name.removeprefix(self._prefix) if len(self._prefix) > 1 else name
-        candidates = self._loose.candidates(name)
+        candidates = self._loose.candidates(name) or self._behind_link(name)
         return (self._loose, candidates) if candidates else (self._archived, self._archived.candidates(name))
+
+    def _behind_link(self, name: str) -> list[str]:
+        """The photo's listed path, where a name leads to it over a link from inside the folder to its inside."""
+        if escapes_root(name):
+            return []
+        with suppress(OSError, ValueError, RuntimeError):  # such as a name that is too long; a link to itself
+            path = (self.root / name).resolve().relative_to(self.root.resolve()).as_posix()
+            return [path] if path in self._loose.photos else []
+        return []
 
     def unused(self) -> list[str]:
         """The photos that nothing has asked for; none where nothing was asked for at all."""
@@ -139,30 +155,34 @@ class _Listing:
         self.photos = photos
         self._by_name: dict[str, list[str]] = {}
         for path in photos:
-            self._by_name.setdefault(_composed(path.rsplit("/", 1)[-1]), []).append(path)
+            self._by_name.setdefault(_plain(path).rsplit("/", 1)[-1], []).append(path)
 
     def candidates(self, name: str) -> list[str]:
         """The paths that a name may mean."""
         if name in self.photos:
             return [name]
-        composed = self._as_listed(_composed(name))
-        same_name = self._by_name.get(composed.rsplit("/", 1)[-1], [])
+        plain = self._as_listed(_plain(name))
+        same_name = self._by_name.get(plain.rsplit("/", 1)[-1], [])
         if escapes_root(name) or _ADDRESS.match(name):
-            return _longest_shared_end(PurePosixPath(composed).parts, same_name)
-        return [path for path in same_name if _same_ending(composed, _composed(path))]
+            if not same_name and _ADDRESS.match(name):
+                plain = unquote(_QUERY.split(plain)[0])  # without ?size=large, and with %20 a space
+                same_name = self._by_name.get(plain.rsplit("/", 1)[-1], [])
+            return _longest_shared_end(PurePosixPath(plain).parts, same_name)
+        return [path for path in same_name if _same_ending(plain, _plain(path))]
 
     def _as_listed(self, name: str) -> str:
-        """A name, as a zip misread it where only so there is a photo of it."""
+        """A name, as a zip or a disk misread it where only so there is a photo of it."""
         if name.isascii() or name.rsplit("/", 1)[-1] in self._by_name:
             return name
-        misread = {_misread(name, alphabet) for alphabet in _ALPHABETS} - {None}
+        misread = set().union(*(_misread(name, alphabet) for alphabet in _ALPHABETS))
         known = [candidate for candidate in misread if candidate.rsplit("/", 1)[-1] in self._by_name]
         return known[0] if len(known) == 1 else name
 
 
-def _composed(name: str) -> str:
-    """A name with each accent in its letter, as macOS does not write it and everyone else does."""
-    return name if name.isascii() else normalize("NFC", name)
+def _plain(name: str) -> str:
+    """A path as everyone writes it: with each accent in its letter, as macOS does not, and no spaces around a name."""
+    name = (name if name.isascii() else normalize("NFC", name)).strip().replace("\\", "/")
+    return _SPACES_IN_PATH.sub("/", name) if " " in name else name
 
 
 def _same_ending(name: str, path: str) -> bool:
@@ -171,7 +191,7 @@ def _same_ending(name: str, path: str) -> bool:
 
 def _longest_shared_end(parts: tuple[str, ...], paths: list[str]) -> list[str]:
     """Those of some paths that share the longest end with a path of these parts."""
-    shared = {path: _shared_end(parts, PurePosixPath(_composed(path)).parts) for path in paths}
+    shared = {path: _shared_end(parts, PurePosixPath(_plain(path)).parts) for path in paths}
     return [path for path, length in shared.items() if length == max(shared.values())]
 
 
@@ -180,9 +200,10 @@ def _shared_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     return next((length for length, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def _misread(name: str, alphabet: str) -> str | None:
-    """A name of another alphabet as a zip reads it that does not tell the alphabet."""
+def _misread(name: str, alphabet: str) -> set[str]:
+    """A name of another alphabet as those read it who are not told the alphabet: a zip, and a disk or a tar."""
     try:
-        return _composed(name.encode(alphabet).decode(_ZIP_READS))
+        written = name.encode(alphabet)
     except UnicodeError:
-        return None
+        return set()
+    return {_plain(written.decode(_ZIP_READS)), _plain(written.decode("utf-8", "surrogateescape"))}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .cells import text_of
+from .cells import is_blank, text_of
 from .columns import USUAL, Columns
 from .image_folder import ImageFolder
 from .records import SPLITS, Problems, QuestionRecord
@@ -16,12 +16,12 @@ class QuestionList:
     def __init__(self, photos: ImageFolder, problems: Problems, columns: Columns = USUAL):
         self.photos, self.problems, self.columns = photos, problems, columns
         self.records: list[QuestionRecord] = []
-        self._file, self._ids = Path(), set()  # of the file that is read now
+        self._file, self._ids = Path(), set()  # of the file that is read now, each with its split
         self._all_ids: set[str] = set()
         self._first_place: dict[tuple, tuple[Path, int]] = {}  # (photo, question, answers) -> its file and number
 
     def start_file(self, file: Path) -> None:
-        """Tell that the rows of a file follow: an id may come again in another file, a row that does counts once."""
+        """Tell that the rows of a file follow: an id may come again in another file or split, a row counts once."""
         self._file, self._ids = file, set()
 
     def add(
@@ -49,14 +49,16 @@ class QuestionList:
         image = self._image(images)
         if image is None:
             return
-        self._ids.add(key)
+        self._ids.add((split, key))
         kept = tuple(answer for answer in map(text_of, answers or ()) if answer)
-        self._keep(QuestionRecord(image, self._own_id(key), text, kept, split, kind if isinstance(kind, str) else ""))
+        self._keep(
+            QuestionRecord(image, self._own_id(key, split), text, kept, split, kind if isinstance(kind, str) else "")
+        )
 
-    def _own_id(self, key: str) -> str:
-        """An id that no other file's row has, for ids restart in each split's file."""
+    def _own_id(self, key: str, split: str) -> str:
+        """An id that no other row has, for ids restart in each split, and in each split's file."""
         if key in self._all_ids:
-            key = f"{self._file.parent.name}/{self._file.stem}-{key}"
+            key = f"{self._file.parent.name}/{self._file.stem}-{split}-{key}"
         self._all_ids.add(key)
         return key
 
@@ -75,9 +77,9 @@ class QuestionList:
     ) -> str | None:
         if not key or text is None:
             return "questions are not in the right form"
-        if key in self._ids:
+        if (split, key) in self._ids:
             return "question ids are given twice"
-        if not text:
+        if is_blank(text):
             return "questions are empty"
         if answers is not None and any(text_of(answer) is None for answer in answers):
             return "answers are not text"

@@ -1,7 +1,7 @@
 """Rows of the archives that WebDataset reads: `000123.jpg` beside `000123.txt`, `000123.json` or `000123.cls`.
 
 Files of one name are one sample: its photo, in place, in the column `image`; the lines of a `.txt` or `.caption` as
-`caption`; what a `.json` holds, or each object of a list in it; a `.cls` as `cls`. Told by their suffixes alone.
+`caption`; what a `.json` holds, or each object of a list in it; a `.cls` as `cls`. Texts are told by their suffixes.
 """
 
 import json
@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from encoders.archives import ArchivedFile, list_archive
-from encoders.formats import PHOTO_SUFFIXES
 from runtime.errors import DataError
 
 from .columns import IMAGES
@@ -70,10 +69,10 @@ def _rows(files: Iterable[ArchivedFile], problems: Problems) -> Iterator[dict]:
     for file in files:
         path = PurePosixPath(file.member)
         key, suffix = str(path.with_suffix("")) if path.name else "", path.suffix.lower()
-        if suffix in PHOTO_SUFFIXES:
-            photos.append((key, file))
-        elif suffix in _TEXTS:
+        if suffix in _TEXTS:
             texts.setdefault(key, []).append(file)
+        elif file.is_photo():
+            photos.append((key, file))
     for key, photo in photos:
         yield from _rows_of(photo, texts.get(key, ()), problems)
 

@@ -7,7 +7,7 @@ training. A photo without a text, and a text without a photo, are left out.
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from encoders.formats import PHOTO_SUFFIXES
+from encoders.formats import is_photo
 from encoders.photo_files import folders_under
 
 from .caption_list import CaptionList
@@ -28,7 +28,7 @@ def _pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
     for place, names in folders_under(folder):
         texts = {Path(name).stem: name for name in names if name.lower().endswith(_TEXTS)}
         for name in sorted(names) if texts else ():
-            if name.lower().endswith(PHOTO_SUFFIXES) and Path(name).stem in texts:
+            if not name.lower().endswith(_TEXTS) and Path(name).stem in texts and is_photo(place / name):
                 yield place / name, place / texts[Path(name).stem]
 
 

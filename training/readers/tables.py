@@ -13,7 +13,16 @@ from runtime.errors import DataError, printable
 
 from .cells import is_blank, parse_list, split_in, text_of
 from .columns import USUAL, Columns
-from .files import TABLES, columns, is_model_output, read_rows, tables_in, unread_parquet
+from .files import (
+    TABLES,
+    columns,
+    explain_model_outputs,
+    is_model_output,
+    read_rows,
+    tables_in,
+    unread_parquet,
+    unreadable_header,
+)
 from .question_list import QuestionList
 
 WANTED = ("image", "question")
@@ -34,10 +43,12 @@ def _is_table(has: set[str], column_names: Columns) -> bool:
 def missing_columns(path: Path, column_names: Columns = USUAL) -> str | None:
     """What the first table there lacks to be one of questions, in a sentence; None where there is none."""
     for file in tables_in(path, TABLES, lambda file: not is_model_output(columns(file))):
+        if why := unreadable_header(file):
+            return why
         has = columns(file)
         if len(has) > 1:
             return column_names.explain_missing(WANTED, file.name, has)
-    return unread_parquet(path)
+    return explain_model_outputs(path) or unread_parquet(path)
 
 
 def read(path: Path, questions: QuestionList) -> None:
@@ -86,6 +97,9 @@ def _split(row: dict, named: object, otherwise: str) -> str | None:
 
 
 def _text(answer: object) -> object:
-    """An answer, of which VQA's own files say more than its text; NaN is none."""
+    """An answer, of which VQA's own files say more than its text; NaN is none.
+
+    "None" may be what somebody answered: only a CSV file, which has no word for it, cannot mean that.
+    """
     answer = answer.get("answer") if isinstance(answer, dict) else answer
-    return "" if answer is not None and is_blank(answer) else answer
+    return "" if is_blank(answer) and answer not in (None, "None") else answer

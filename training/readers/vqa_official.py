@@ -11,7 +11,7 @@ from pathlib import Path
 from runtime.errors import DataError, printable
 
 from . import gqa
-from .cells import same_id, split_in, text_of
+from .cells import plain_id, same_id, split_in
 from .files import head, read_json
 from .image_folder import photo_root
 from .question_list import QuestionList
@@ -68,8 +68,8 @@ def _read_pair(questions_file: Path, annotations_file: Path | None, rows: Questi
         if not isinstance(row, dict):
             rows.problems.add("questions are not in the right form", repr(row)[:80])
             continue
-        asked.add(text_of(row.get("question_id")))
-        annotation = {} if annotations is None else annotations.get(text_of(row.get("question_id")))
+        asked.add(plain_id(row.get("question_id")))
+        annotation = {} if annotations is None else annotations.get(plain_id(row.get("question_id")))
         if _belong_together(row, annotation, rows.problems):
             rows.add(
                 images=_image_names(row.get("image_id"), subtype),
@@ -94,7 +94,7 @@ def _list_in(file: Path, name: str) -> tuple[dict, list]:
 def _annotations(file: Path, problems: Problems) -> dict[str, dict]:
     found: dict[str, dict] = {}
     for row in _list_in(file, "annotations")[1]:
-        key = text_of(row.get("question_id")) if isinstance(row, dict) else None
+        key = plain_id(row.get("question_id")) if isinstance(row, dict) else None
         if not key:
             problems.add("annotations are not in the right form", repr(row)[:80])
         elif key in found:
@@ -124,7 +124,7 @@ def _answers(annotation: dict) -> list:
 
 
 def _image_names(image_id: object, subtype: str) -> list:
-    digits = text_of(image_id) or ""
+    digits = plain_id(image_id) or ""
     if not (digits.isascii() and digits.isdecimal()):
         return [image_id]
     number = digits.zfill(12)
