@@ -126,7 +126,7 @@ def spread(
         workers = min(workers or cores, len(parts))
         from ray.exceptions import RayError
 
-        through = _from_there if (address or "").startswith(CLIENT) else _lead_locally
+        through = _lead_remotely if (address or "").startswith(CLIENT) else _lead_locally
         try:
             yield from through(parts, workers, worker, *made_with)
         except RayError as error:
@@ -157,7 +157,7 @@ class _Leader:
         return next(self.done, None)
 
 
-def _from_there(*what) -> Iterator[dict]:
+def _lead_remotely(*what) -> Iterator[dict]:
     """The same, led by a process of the cluster: Ray Data does not work through Ray's client."""
     import ray
 
@@ -171,7 +171,7 @@ def _connected(workers: int | None, address: str | None) -> Iterator[int]:
     """Be connected to a cluster; how many cores it has."""
     os.environ |= {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_USAGE_STATS_ENABLED": "0"}
     if address:
-        _reach(address)
+        _require_reachable(address)
     else:  # processes find this package as this one did
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     import ray.data
@@ -180,7 +180,7 @@ def _connected(workers: int | None, address: str | None) -> Iterator[int]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     quiet = {"logging_level": logging.CRITICAL, "log_to_driver": False}
     try:
-        with _hushed():
+        with _stderr_silenced():
             if address:
                 ray.init(address, **quiet)
             else:
@@ -196,8 +196,8 @@ def _connected(workers: int | None, address: str | None) -> Iterator[int]:
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
-    """Nothing reaches standard error: Ray's own core writes there that it was told to be silent."""
+def _stderr_silenced() -> Iterator[None]:
+    """Silence standard error: Ray's core writes there whatever its log level."""
     error, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
@@ -208,8 +208,8 @@ def _hushed() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _reach(address: str) -> None:
-    """Go on only where something answers there; Ray itself would wait for minutes."""
+def _require_reachable(address: str) -> None:
+    """Refuse an address where nothing answers; Ray itself would wait for minutes."""
     host, _, port = address.rpartition("://")[2].partition("/")[0].rpartition(":")
     try:
         with socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT) as there:

@@ -51,7 +51,7 @@ def claim_folder(folder: Path, job: Job, parts: Sequence[Part], column: str | No
             "settings": {**job.about(), "image_column": column},
             "parts": {"count": len(parts), "digest": digest(parts)},
         }  # fmt: skip
-        _check(folder, json.loads(json.dumps(about)))
+        _require_same_run(folder, json.loads(json.dumps(about)))
         for left in (*folder.glob(".part-*.writing"), *folder.glob(".part-*.tries")):  # by what was killed
             left.unlink(missing_ok=True)
         done = {file.name for file in folder.glob("part-*.parquet")}
@@ -60,8 +60,8 @@ def claim_folder(folder: Path, job: Job, parts: Sequence[Part], column: str | No
         lock.release()
 
 
-def _check(folder: Path, about: dict) -> None:
-    """Go on only where the folder is new, or of the same run."""
+def _require_same_run(folder: Path, about: dict) -> None:
+    """Write down what the run is, or refuse a folder of another run."""
     file, name = folder / ABOUT, printable(folder)
     others = [path for path in folder.iterdir() if path.name not in (".lock", ABOUT) and path.suffix != ".tries"]
     if not others:
@@ -70,8 +70,8 @@ def _check(folder: Path, about: dict) -> None:
     if not file.exists():
         raise SettingError(f"{name} holds something else than a run's parts; choose another --out.")
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-        why = next((why for key, why in _DIFFERENT.items() if held[key] != about[key]), None)
+        recorded = json.loads(file.read_text(encoding="utf-8"))
+        why = next((why for key, why in _DIFFERENT.items() if recorded[key] != about[key]), None)
     except (OSError, ValueError, LookupError, TypeError):
         why = "has a damaged " + ABOUT
     if why:

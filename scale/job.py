@@ -13,7 +13,7 @@ from runtime.errors import PhotoError, printable
 from runtime.onnx_graphs import file_checksum
 
 from .parts import Part
-from .reading import Found, photos_of, sentence
+from .reading import PhotoSource, error_text, photos_of
 
 ROWS = 1000  # written at a time
 Rows: TypeAlias = list[dict]
@@ -34,12 +34,12 @@ class Job(Protocol):
     def schema(self):
         """pyarrow's, of the rows without `image` and `error`."""
 
-    def start(self) -> Callable[[Iterable[Found]], Iterator[tuple[Found, Rows | PhotoError]]]:
+    def start(self) -> Callable[[Iterable[PhotoSource]], Iterator[tuple[PhotoSource, Rows | PhotoError]]]:
         """Load the model: photos -> (photo, its rows or why it could not be opened), in the order given."""
 
 
 def model_checksums(job: Job) -> dict[str, str]:
-    """What tells a model's weights from another's: the checksums of its files.
+    """The checksums of a model's files.
 
     Raises:
         ModelError: it is not there.
@@ -71,7 +71,7 @@ def write_part(part: Part, file: Path, job: Job, work: Callable, *, column: str 
         for photo, result in work(photos_of(part, column)):
             photos, bad = photos + 1, isinstance(result, PhotoError)
             failed += bad
-            made = [{"error": sentence(photo, result)}] if bad else result
+            made = [{"error": error_text(photo, result)}] if bad else result
             rows += [{"image": printable(photo.name)} | row for row in made]
             if len(rows) >= ROWS:
                 writer.write_table(pyarrow.Table.from_pylist(rows, schema))

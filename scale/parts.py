@@ -17,7 +17,7 @@ from runtime.errors import DataError, SettingError, printable
 
 from .files import errors_as_sentences, is_address, open_file
 
-PHOTOS = 500  # of a part that is no file of its own: what a killed worker may lose
+PHOTOS_PER_PART = 500  # of a part that is no file of its own: what a killed worker may lose
 TAR, ZIP, PARQUET = ".tar", ".zip", ".parquet"
 SHARDS = (TAR, ZIP, PARQUET)
 _LISTS = (".txt", ".lst", ".list")
@@ -56,7 +56,7 @@ class Part:
         return cls(fields["number"], tuple(fields["names"]), fields["base"])
 
 
-def parts_of(sources: Iterable[str], *, photos: int = PHOTOS) -> list[Part]:
+def parts_of(sources: Iterable[str], *, photos: int = PHOTOS_PER_PART) -> list[Part]:
     """Cut photos, folders, lists of photos or of shards, tars, zips, Parquet files, and patterns of these into parts.
 
     Each is a path, or an address that fsspec opens (`s3://bucket/shards/*.tar`, if its package is installed). A list is
@@ -70,7 +70,7 @@ def parts_of(sources: Iterable[str], *, photos: int = PHOTOS) -> list[Part]:
     """
     sources = [str(source) for source in sources]
     base, parts = str(Path.cwd()), []
-    names = (name for source in sources for name in _names(source))
+    names = (name for source in sources for name in _files_of(source))
     for shard, group in groupby(names, lambda name: bool(kind_of(name))):
         while some := tuple(islice(group, 1 if shard else photos)):
             parts.append(Part(len(parts), some, base))
@@ -80,7 +80,7 @@ def parts_of(sources: Iterable[str], *, photos: int = PHOTOS) -> list[Part]:
 
 
 def digest(parts: Iterable[Part]) -> str:
-    """What tells this list of parts from another."""
+    """A hash of this list of parts."""
     content = hashlib.sha256()
     for part in parts:
         content.update("\n".join((*part.names, "\n")).encode("utf-8", "backslashreplace"))
@@ -93,12 +93,12 @@ def kind_of(name: str) -> str:
     return suffix if suffix in SHARDS else ""
 
 
-def _names(source: str) -> Iterator[str]:
+def _files_of(source: str) -> Iterator[str]:
     """The photos and shards that one source stands for, in a fixed order."""
     if source.lower().endswith(COMPRESSED_TARS):
         raise DataError(f"{printable(source)} is a compressed tar, which no worker reads; decompress it to a .tar.")
-    found = _behind(source) if is_address(source) else _local_files(source)
-    yield from _listed(source) if found == [source] and source.lower().endswith(_LISTS) else found
+    found = _remote_files(source) if is_address(source) else _local_files(source)
+    yield from _list_lines(source) if found == [source] and source.lower().endswith(_LISTS) else found
 
 
 def _local_files(source: str) -> list[str]:
@@ -115,7 +115,7 @@ def _local_files(source: str) -> list[str]:
     return sorted(str(file) for file in root.glob(str(path.relative_to(root))) if kind_of(file.name) or is_photo(file))
 
 
-def _behind(source: str) -> list[str]:
+def _remote_files(source: str) -> list[str]:
     """Files behind an address."""
     with errors_as_sentences(source):
         import fsspec
@@ -131,7 +131,7 @@ def _behind(source: str) -> list[str]:
         return sorted(map(system.unstrip_protocol, found))
 
 
-def _listed(name: str) -> Iterator[str]:
+def _list_lines(name: str) -> Iterator[str]:
     """The lines of a list."""
     with errors_as_sentences(name), open_file(name) as file:
         lines = file.read().decode("utf-8-sig", "surrogateescape").splitlines()

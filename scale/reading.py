@@ -87,10 +87,10 @@ class Unreadable:
         raise PhotoError(self.why)
 
 
-Found: TypeAlias = LocalFile | RemoteFile | LoadedPhoto | Unreadable
+PhotoSource: TypeAlias = LocalFile | RemoteFile | LoadedPhoto | Unreadable
 
 
-def photos_of(part: Part, column: str | None = None) -> Iterator[Found]:
+def photos_of(part: Part, column: str | None = None) -> Iterator[PhotoSource]:
     """The photos of a part, in its order.
 
     Args:
@@ -103,19 +103,19 @@ def photos_of(part: Part, column: str | None = None) -> Iterator[Found]:
     try:
         with errors_as_sentences(name), open_file(name, part.base) as file:
             if part.kind == PARQUET:
-                yield from _in_parquet(name, file, part.base, column)
+                yield from _parquet_photos(name, file, part.base, column)
             else:
-                yield from (_in_tar if part.kind == TAR else _in_zip)(name, file)
+                yield from (_tar_photos if part.kind == TAR else _zip_photos)(name, file)
     except (DataError, SettingError) as error:
         yield Unreadable(name, str(error))
 
 
-def sentence(photo: Found, error: PhotoError) -> str:
+def error_text(photo: PhotoSource, error: PhotoError) -> str:
     """Why a photo cannot be opened, with its name as it was given."""
     return str(error).replace(printable(photo), printable(photo.name)) if isinstance(photo, LocalFile) else str(error)
 
 
-def _in_tar(archive: str, file: BinaryIO) -> Iterator[Found]:
+def _tar_photos(archive: str, file: BinaryIO) -> Iterator[PhotoSource]:
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             for info in tar_members(tar):
@@ -127,7 +127,7 @@ def _in_tar(archive: str, file: BinaryIO) -> Iterator[Found]:
                                   "that was read; copy it again.")  # fmt: skip
 
 
-def _in_zip(archive: str, file: BinaryIO) -> Iterator[Found]:
+def _zip_photos(archive: str, file: BinaryIO) -> Iterator[PhotoSource]:
     try:
         with zipfile.ZipFile(file) as directory:
             for info in directory.infolist():
@@ -138,7 +138,7 @@ def _in_zip(archive: str, file: BinaryIO) -> Iterator[Found]:
         yield Unreadable(archive, f"{printable(archive)} is no zip, or is cut short ({error}); copy it again.")
 
 
-def _zipped(name: str, directory: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[Found]:
+def _zipped(name: str, directory: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[PhotoSource]:
     """One photo of a zip. What the zip says of its size is not believed; one that is damaged keeps no other away."""
     try:
         if is_archived_photo(name, partial(_head, directory.open, info)):
@@ -160,7 +160,7 @@ def _head(open_member: Callable, info) -> bytes:
         return file.read(HEAD)
 
 
-def _in_parquet(archive: str, file: BinaryIO, base: str, column: str | None) -> Iterator[Found]:
+def _parquet_photos(archive: str, file: BinaryIO, base: str, column: str | None) -> Iterator[PhotoSource]:
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
@@ -169,13 +169,13 @@ def _in_parquet(archive: str, file: BinaryIO, base: str, column: str | None) -> 
         column = photo_column(archive, parquet.schema_arrow, column)
         batches = parquet.iter_batches(_ROWS, columns=[column])
         for number, cell in enumerate(cell for batch in batches for cell in batch.column(0).to_pylist()):
-            yield _in_cell(archive, number, cell, base)
+            yield _cell_photo(archive, number, cell, base)
     except (pyarrow.ArrowException, OSError) as error:
         why = str(error).split("\n")[0].rstrip(". ")
         yield Unreadable(archive, f"{printable(archive)} is no Parquet file, or is cut short ({why}); copy it again.")
 
 
-def _in_cell(archive: str, number: int, cell, base: str) -> Found:
+def _cell_photo(archive: str, number: int, cell, base: str) -> PhotoSource:
     """A cell's photo: its bytes, bytes with a path as Hugging Face has them, or its path from the file's own folder."""
     path, data = (cell.get("path"), cell.get("bytes")) if isinstance(cell, dict) else (None, cell)
     path = data if isinstance(data, str) else path
@@ -205,7 +205,7 @@ def check_column(parts: Iterable[Part], column: str | None) -> None:
                 errors_as_sentences(name),
                 open_file(name, part.base) as file,
                 suppress(pyarrow.ArrowException),
-            ):  # damage is told later
+            ):  # damage is reported where the part is read
                 photo_column(name, read_schema(file), column)
             return
 

@@ -9,7 +9,7 @@ from runtime.checkpoint import model_folder, read_config
 from runtime.errors import ModelError
 from runtime.onnx_graphs import Graph, checked_graphs
 
-from .shared import changed_encoder, shared_folder
+from .shared import encoder_changed_message, shared_folder
 
 START_GRAPH, QUESTION_GRAPH, HEAD_GRAPH = "start.onnx", "question.onnx", "head.onnx"
 
@@ -70,5 +70,5 @@ def _shared_encoder(folder: Path, source: dict, preloaded) -> OnnxEncoder:
     preloaded = preloaded if isinstance(preloaded, OnnxEncoder) else None
     encoder = preloaded or OnnxEncoder(other, read_config(other, kind="captioner"))
     if encoder.trained_as != wanted:
-        raise ModelError(changed_encoder(folder, name, wanted, encoder.trained_as))
+        raise ModelError(encoder_changed_message(folder, name, wanted, encoder.trained_as))
     return encoder

@@ -37,7 +37,7 @@ def shared_tensors(name: str) -> "dict[str, Tensor]":
     return {key.removeprefix("encoder."): tensor for key, tensor in tensors.items() if key.startswith("encoder.")}
 
 
-def changed_encoder(folder, name: str, wanted: str | None, found: str) -> str:
+def encoder_changed_message(folder, name: str, wanted: str | None, found: str) -> str:
     """The error's sentence where a folder was trained on another encoder than the one that is there."""
     return (
         f"{printable(folder)} was trained on the encoder {wanted} of {name}, and the one here is {found}; use it with "

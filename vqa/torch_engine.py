@@ -13,7 +13,7 @@ from runtime.errors import ModelError, printable
 
 from .head import HeadSettings
 from .network import AnswerNetwork
-from .shared import changed_encoder, shared_config, shared_tensors
+from .shared import encoder_changed_message, shared_config, shared_tensors
 
 
 def load_network(folder: Path, config: dict, *, encoder, device: torch.device | None, exact: bool) -> AnswerNetwork:
@@ -56,5 +56,5 @@ def _shared_encoder(folder: Path, source: dict, preloaded: ImageEncoder | None) 
             encoder = ImageEncoder(**shared_config(name))
         load_tensors(encoder, shared_tensors(name), name)
     if (found := encoder_fingerprint(encoder)) != wanted:
-        raise ModelError(changed_encoder(folder, name, wanted, found))
+        raise ModelError(encoder_changed_message(folder, name, wanted, found))
     return encoder

@@ -11,7 +11,7 @@ from scale_toys import BAD, photos, png, tar_of, zip_of
 from encoders.images import open_photo
 from runtime.errors import DataError, PhotoError, SettingError
 from scale.parts import Part, digest, parts_of
-from scale.reading import check_column, photos_of, sentence
+from scale.reading import check_column, error_text, photos_of
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def said(photo) -> str:
     try:
         return str(open_photo(photo).getpixel((5, 15)))
     except PhotoError as error:
-        return sentence(photo, error)
+        return error_text(photo, error)
 
 
 def all_photos(*sources: str, column: str | None = None, **how) -> dict[str, str]:

@@ -213,7 +213,7 @@ def test_the_reason_is_found_in_what_ray_says():
 def test_an_address_that_does_not_answer_is_one_sentence(run, monkeypatch, address):
     monkeypatch.undo()
     with pytest.raises(cluster.SettingError, match=f"no Ray cluster answers at {address} "):
-        cluster._reach(address)
+        cluster._require_reachable(address)
 
 
 @pytest.mark.parametrize("answer, error", [
@@ -238,9 +238,9 @@ def test_an_address_where_something_else_answers_is_one_sentence(monkeypatch, an
         address = f"127.0.0.1:{server.getsockname()[1]}"
         if error:
             with pytest.raises(cluster.SettingError, match=rf"no Ray cluster answers at {address} \({error}\)"):
-                cluster._reach(address)
+                cluster._require_reachable(address)
         else:
-            cluster._reach(address)
+            cluster._require_reachable(address)
         ended.set()
         thread.join()
 

@@ -7,7 +7,6 @@ import codecs
 import contextlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib.util import find_spec
@@ -17,7 +16,7 @@ from pathlib import Path
 from encoders.archives import ARCHIVES
 from runtime.errors import DataError, printable
 
-from . import csv_rows, fiftyone, parquet, samples
+from . import csv_rows, fiftyone, json_rows, parquet, samples
 from .columns import USUAL, Columns
 from .records import Problems
 
@@ -27,9 +26,6 @@ TABLES = (*ROWS, parquet.SUFFIX, *ARCHIVES)  # what `read_rows` reads
 _OUTPUTS = (  # the columns of what `python -m captioner`, its albums and `python -m vqa` write
     {"image", "caption", "log_prob"}, {"image", "question", "sure"}, {"image", "error"},
 )  # fmt: skip
-_ANY_OBJECT = re.compile(r"\s*(?=\{)")
-_FIRST_OF_LIST = re.compile(r"\s*\[\s*(?=\{)")
-_PROMPT = re.compile(r"(?:answer [a-z]{2} )?(.*\?)\s*", re.DOTALL)  # PaliGemma is asked "answer en what is it?"
 
 
 def read_text(path: str | Path) -> str:
@@ -112,9 +108,9 @@ def read_rows(path: str | Path, problems: Problems, column_names: Columns = USUA
     elif fiftyone.is_export(Path(path), head(path)):
         yield from fiftyone.rows(read_json(path), Path(path), problems)
     elif suffix == ".json":
-        yield from _listed_rows(read_json(path), path, problems)
+        yield from json_rows.listed(read_json(path), path, problems)
     elif suffix in JSON_LINES:
-        yield from _json_rows(read_text(path), Path(path).name, problems)
+        yield from json_rows.lines(read_text(path), Path(path).name, problems)
     else:
         yield from csv_rows.rows(read_text(path), path, problems)
 
@@ -135,9 +131,9 @@ def columns(path: str | Path) -> set[str]:
         return set(_fiftyone_columns(Path(path), status.st_size, status.st_mtime_ns))
     text = _beginning(Path(path))
     if suffix == ".json":
-        return _first_object(text, _FIRST_OF_LIST)
+        return json_rows.first_listed(text)
     if suffix in JSON_LINES:
-        return next((set(row) for _, row in _json_rows(text, "", Problems())), set())
+        return next((set(row) for _, row in json_rows.lines(text, "", Problems())), set())
     return csv_rows.columns(text)
 
 
@@ -202,7 +198,7 @@ def _is_output_file(file: Path) -> bool:
     suffix = file.suffix.lower()
     if suffix not in (*ROWS, parquet.SUFFIX) and file.name.lower() != "captions.txt":
         return False
-    if suffix == ".json" and is_model_output(_first_object(_beginning(file), _ANY_OBJECT)):
+    if suffix == ".json" and is_model_output(json_rows.first_object(_beginning(file))):
         return True  # JSON lines, by the name that people give them
     with contextlib.suppress(DataError):  # a damaged one is told of where it is read
         return is_model_output(columns(file))
@@ -211,48 +207,3 @@ def _is_output_file(file: Path) -> bool:
 
 def _beginning(file: Path) -> str:
     return head(file).decode("utf-8", "replace")
-
-
-def _first_object(text: str, opening: re.Pattern) -> set[str]:
-    """The names in the first object of JSON, behind what opens it; of the text only the beginning may be there."""
-    opened = opening.match(text)
-    try:
-        return set(json.JSONDecoder().raw_decode(text, opened.end())[0]) if opened else set()
-    except (ValueError, RecursionError):
-        return set()
-
-
-def _listed_rows(content: object, path: str | Path, problems: Problems) -> Iterator[tuple[int, dict]]:
-    if not isinstance(content, list):
-        raise DataError(f"{printable(path)} is not a list of objects; give each row an object, in one list.")
-    for number, row in enumerate(content, start=1):
-        if isinstance(row, dict):
-            yield number, row
-        else:
-            problems.add("rows are not a JSON object", f"{Path(path).name} row {number}")
-
-
-def _json_rows(text: str, name: str, problems: Problems) -> Iterator[tuple[int, dict]]:
-    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may stand inside a string
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict):
-            yield number, _without_prompt(row)
-        else:
-            problems.add("lines are not a JSON object", f"{name} line {number}")
-
-
-def _without_prompt(row: dict) -> dict:
-    """A row of Roboflow's, which has what a model is told (`prefix`) and what it is to say (`suffix`), as any other."""
-    prompt, response = row.get("prefix"), row.get("suffix")
-    if not isinstance(prompt, str) or not isinstance(response, str):
-        return row
-    row = {name: value for name, value in row.items() if name not in ("prefix", "suffix")}
-    question = _PROMPT.fullmatch(prompt)
-    if question:
-        return {**row, "question": question[1], "answer": response}
-    return {**row, "boxes" if "<loc" in response else "caption": response}
