@@ -64,14 +64,22 @@ def quantise_encoder(folder: Path, photos: Iterable[np.ndarray]) -> None:
 
 
 def _fold(graph: Path, target: Path) -> None:
-    """The same graph with its weights in it, batch normalisations folded into convolutions."""
+    """The same graph with its weights in it, batch normalisations folded into convolutions, for one photo at a time.
+
+    With the number of photos open, what pads by its input's size stays an operator of its own.
+    """
+    import onnx
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(target)
+    options.add_free_dimension_override_by_name("photos", 1)
     onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    model = onnx.load(target, load_external_data=False)  # weights of 32 bits that were not folded are still references
+    onnx.external_data_helper.load_external_data_for_model(model, str(graph.parent))
+    target.write_bytes(model.SerializeToString())
 
 
 class _Shown:
