@@ -1,9 +1,10 @@
 """Fusions and poolings of the VQA head, trained alike, with the question-only model beside them.
 
-    python benchmarks/vqa_tables.py DATA ... --out DIR [--folds 5] [--poolings glimpse mean] [-- OPTIONS]
+    python benchmarks/vqa_tables.py DATA ... --out DIR [--folds 5] [--captions DATA ...] [-- OPTIONS]
 
 Each is trained on the train split, chosen by val and judged once on test; with --folds the photos are dealt into so
-many parts and each part is the test split once. OPTIONS are those of `python -m training vqa`. A table that was
+many parts and each part is the test split once. Questions made from --captions are trained on too, except on photos
+that are in val or test. OPTIONS are those of `python -m training vqa`. A table that was
 interrupted goes on where it was: what is trained already is read from DIR. Prints JSON, progress on standard error.
 """
 
@@ -27,7 +28,7 @@ from training.loop.seed import generator
 from training.readers.records import SPLITS, Problems, QuestionRecord
 from training.readers.several import coco_id, drop_held_out
 from training.readers.splits import with_missing_splits
-from training.tasks.question_data import read_all
+from training.tasks.question_data import CAPTIONS, read_all, read_or_generate
 from training.tasks.start_vqa import start_answerer
 from training.tasks.vqa import VqaTask
 from vqa.fusion import FUSIONS
@@ -50,7 +51,7 @@ def training_options(data: Sequence[str], out: Path, given: Sequence[str]) -> Vq
 def folded(records: Sequence[QuestionRecord], folds: int, seed: int) -> Iterator[list[QuestionRecord]]:
     """The records with each part of their photos as test once; val is made of the rest.
 
-    Copies of a COCO photo in two folders are in the same part, and none of a photo in test is in train.
+    Copies of a COCO photo in two folders are in the same part.
     """
     photo = {record.image: str(coco_id(record.image) or record.image) for record in records}
     photos = sorted(set(photo.values()))
@@ -58,7 +59,7 @@ def folded(records: Sequence[QuestionRecord], folds: int, seed: int) -> Iterator
     part = {photos[i]: n % folds for n, i in enumerate(order)}
     for fold in range(folds):
         split = [replace(r, split="test" if part[photo[r.image]] == fold else "train") for r in records]
-        yield drop_held_out(with_missing_splits(split, seed=seed)[0], Problems())
+        yield with_missing_splits(split, seed=seed)[0]
 
 
 def trained(config: VqaConfig, records: list[QuestionRecord], out: Path, cache: Path) -> dict[str, float]:
@@ -89,25 +90,37 @@ def main() -> None:
     arguments.add_argument("data", nargs="+")
     arguments.add_argument("--out", type=Path, required=True)
     arguments.add_argument("--folds", type=int, default=0, help="0: the data's own splits")
+    arguments.add_argument("--captions", nargs="+", default=[], help="data sets to make more training questions from")
     arguments.add_argument("--fusions", nargs="+", choices=FUSIONS, default=list(FUSIONS))
     arguments.add_argument("--poolings", nargs="+", choices=POOLINGS, default=["glimpse"])
+    arguments.add_argument("--no-question-only", action="store_true", help="without the model that never has a photo")
     given = sys.argv[1:]
     ours = given[: given.index("--")] if "--" in given else given
     training_arguments = given[len(ours) + 1 :]
     a = arguments.parse_args(ours)
     config = training_options(a.data, a.out, training_arguments)
     records = read_all(config.data.data, config.data.format).records
+    made = [replace(r, split="train") for path in a.captions for r in read_or_generate(path, CAPTIONS).records]
     variants = {f"{pooling} {fusion}": {"pooling": pooling, "fusion": fusion, "photo": True}
                 for pooling in a.poolings for fusion in a.fusions}  # fmt: skip
-    variants[QUESTION_ONLY] = {"photo": False}
+    if not a.no_question_only:
+        variants[QUESTION_ONLY] = {"photo": False}
     table: dict[str, list] = {name: [] for name in variants}
     for n, split in enumerate(folded(records, a.folds, config.fit.seed) if a.folds else [records]):
+        split = drop_held_out([*split, *made], Problems())
         for name, changes in variants.items():
             varied = VqaConfig.of(**config.leaves() | changes)
             table[name].append(trained(varied, split, a.out / f"{n}-{name.replace(' ', '-')}", a.out / "cache"))
             print_error(f"fold {n + 1}, {name}: {json.dumps(table[name][-1])}")
     print(
-        json.dumps({"data": a.data, "options": training_arguments, "table": {k: summary(v) for k, v in table.items()}})
+        json.dumps(
+            {
+                "data": a.data,
+                "captions": a.captions,
+                "options": training_arguments,
+                "table": {k: summary(v) for k, v in table.items()},
+            }
+        )
     )
 
 
