@@ -45,8 +45,8 @@ def main() -> None:
         return
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
-        meant = f"did you mean {near[0]}" if near else f"choose one of {', '.join(COMMANDS)}"
-        print(f"error: glimpse has no command {name!r}; {meant}.", file=sys.stderr)
+        meant = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(COMMANDS)}."
+        print(f"error: glimpse has no command {name!r}; {meant}", file=sys.stderr)
         raise SystemExit(2)
     (module, *fixed), _ = COMMANDS[name]
     sys.argv = [f"glimpse {name}" if not fixed else "glimpse", *fixed, *rest]

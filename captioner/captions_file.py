@@ -9,6 +9,7 @@ from runtime.errors import SettingError, WriteError, printable
 from runtime.hold import hold
 
 BEGINNING = b'{"image": "'  # of every line
+OTHER_TABLES = (".csv", ".tsv", ".xlsx", ".parquet")
 
 
 class CaptionsFile:
@@ -20,11 +21,14 @@ class CaptionsFile:
         images: the names of the photos that it holds.
 
     Raises:
-        SettingError: it cannot be opened, another run adds to it, or a line of it is no caption.
+        SettingError: it cannot be opened, another run adds to it, a line of it is no caption, or its name is of
+            another kind of table.
     """
 
     def __init__(self, path: Path):
         self.path = path
+        if path.suffix.lower() in OTHER_TABLES:
+            raise SettingError(f"{printable(path)} would hold JSON lines; name it {printable(path.stem)}.jsonl.")
         try:
             self._file = path.open("a+b", buffering=0)
             self.close = weakref.finalize(self, self._file.close)

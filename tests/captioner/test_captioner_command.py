@@ -154,6 +154,12 @@ def test_an_out_that_cannot_be_written_is_a_sentence(command, folder, tmp_path):
         assert f"{bad} cannot be added to" in err
 
 
+def test_json_lines_are_not_written_under_the_name_of_another_table(command, folder, tmp_path):
+    refused = f"error: {tmp_path / 'said.CSV'} would hold JSON lines; name it said.jsonl.\n"
+    assert command(folder, "--out", tmp_path / "said.CSV") == (2, "", refused)
+    assert not (tmp_path / "said.CSV").exists()
+
+
 def test_a_photo_is_no_file_to_add_to(command, folder):
     before = (folder / "a.png").read_bytes()
     status, _, err = command(folder, "--out", folder / "a.png")
