@@ -9,6 +9,7 @@ own library. Last, the text is coloured by the hidden unit that best follows whe
 """
 
 import argparse
+from itertools import cycle, islice
 from pathlib import Path
 
 import torch
@@ -45,14 +46,11 @@ def train(model: CharacterModel, text: str, *, updates: int, streams: int = 1, c
     """Truncated back-propagation through time, over so many parts of the text at once; the loss of each update."""
     ids, length = model.ids(text), (len(text) - 1) // streams
     x, y = (ids[first : first + streams * length].view(streams, length) for first in (0, 1))
-    descend, losses, t, state = descent(model, 5e-3), [], 0, None
-    for _ in range(updates):
-        logits, _, state = model(x[:, t : t + chunk], state)
+    descend, losses, state = descent(model, 5e-3), [], None
+    for t in islice(cycle(range(0, length, chunk)), updates):
+        logits, _, state = model(x[:, t : t + chunk], state if t else None)
         state = state.detach()  # its value goes on to the next chunk, its gradient does not come back
         losses.append(descend(cross_entropy(logits.flatten(0, 1), y[:, t : t + chunk].flatten())))
-        t += chunk
-        if t >= length:  # from the start again
-            t, state = 0, None
     return losses
 
 
