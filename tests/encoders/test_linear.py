@@ -104,6 +104,15 @@ def test_gradients_flow_through_a_packed_layer(layer):
     assert layer.weight.grad.abs().sum() > 0
 
 
+@torch.no_grad()
+def test_under_autocast_products_are_as_without_packing():
+    layer, x = Linear(40, 24), torch.randn(3, 40, dtype=torch.bfloat16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        before = layer(x)
+        pack(layer)
+        assert packed(layer.weight) is not None and torch.equal(layer(x), before)
+
+
 def test_other_weights_are_left_alone():
     """Vectors, and double precision, which the operators do not know."""
     layer = Linear(4, 2)
