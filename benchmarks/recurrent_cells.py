@@ -1,12 +1,13 @@
 """Time of a decoder's step and of a training step with each recurrent cell, against the LSTM's in the same run.
 
-A step as in a beam search (3 rows), in float32 and as a loaded model's is (bfloat16 and laid out, where that is fast),
-and as in training (160 rows, forward and backward, float32); 64 x 384 features, 512 hidden units, 2,500 words. Seconds
-are the processor's own, and the variants take turns with the LSTM, so that a busy machine slows both alike.
+A step as in a beam search (3 rows) by a loaded model, its weights laid out, in float32 and in bfloat16 where that is
+fast; and as in training (160 rows, forward and backward, float32). 64 x 384 features, 512 hidden units, 2,500 words.
+Seconds are the processor's own, and the variants take turns with the LSTM, so that a busy machine slows both alike.
 
     python benchmarks/recurrent_cells.py
 """
 
+import copy
 import json
 import statistics
 import time
@@ -15,8 +16,9 @@ from collections.abc import Callable
 import torch
 
 from captioner.decoder import Decoder
-from encoders.inference import prepare_for_inference
+from encoders.linear import pack
 from encoders.recurrent import GRUCell, LSTMVariantCell
+from runtime.device import bf16_is_fast
 
 CELLS = [("rnn", ""), ("gru", ""), *(("gru", name) for name in GRUCell.VARIANTS),
          *(("lstm", name) for name in LSTMVariantCell.VARIANTS)]  # fmt: skip
@@ -28,10 +30,11 @@ def make(cell: str, variant: str) -> Decoder:
                    variant=variant).eval()  # fmt: skip
 
 
-def loaded(decoder: Decoder) -> Decoder:
-    """The same decoder, made ready as `captioner.load` does."""
-    prepare_for_inference(decoder, few_rows=decoder, encoder=None, device=torch.device("cpu"), exact=False)
-    return decoder
+def loaded(decoder: Decoder, dtype: torch.dtype) -> Decoder:
+    """A copy of the decoder, made ready as `captioner.load` does."""
+    ready = copy.deepcopy(decoder).to(dtype)
+    pack(ready)
+    return ready
 
 
 def searching(decoder: Decoder, steps: int = 20) -> float:
@@ -62,11 +65,13 @@ def ratio(measure: Callable[[Decoder], float], decoder: Decoder, lstm: Decoder, 
 
 def main() -> None:
     torch.manual_seed(1)
-    lstm, lstm_loaded = make("lstm", ""), loaded(make("lstm", ""))
+    lstm = make("lstm", "")
+    searched = {"float32": torch.float32} | ({"bfloat16": torch.bfloat16} if bf16_is_fast(torch.device("cpu")) else {})
     for cell, variant in CELLS:
         decoder = make(cell, variant)
-        ratios = {"training": ratio(training, decoder, lstm, 5), "searching": ratio(searching, decoder, lstm, 25)}
-        ratios["searching, loaded"] = ratio(searching, loaded(decoder), lstm_loaded, 25)
+        ratios = {"training": ratio(training, decoder, lstm, 5)}
+        for name, dtype in searched.items():
+            ratios[f"searching, {name}"] = ratio(searching, loaded(decoder, dtype), loaded(lstm, dtype), 25)
         print(json.dumps({"cell": cell, "variant": variant, "times_the_lstm": ratios}), flush=True)
 
 

@@ -18,7 +18,7 @@ def prepare_for_inference(
 
     Args:
         few_rows: the part of it that reads all its weights for a row or three: they are made bfloat16 where that is
-            fast, since half the bytes take half the time, and laid out.
+            fast, since half the bytes take half the time, and laid out (`encoders.linear`).
         encoder: the part of it whose batch normalisations are folded; None where it is another model's too.
         exact: leave the weights as they were trained.
     """
@@ -26,7 +26,9 @@ def prepare_for_inference(
         few_rows.to(torch.bfloat16)
     # Loaded weights come without the encoder's memory format, with which convolutions are a fifth faster.
     network.to(device, memory_format=torch.channels_last).eval()
-    if encoder is not None and not exact:
+    if exact:
+        return
+    if encoder is not None:
         fold_encoder(encoder)
     pack(few_rows)
 

@@ -1,7 +1,8 @@
 """Products of a few rows with a weight matrix, W x + b, on weights laid out once as the processor wants them.
 
 A word's step has three rows, one a beam. For so few, oneDNN spends more time on rearranging bfloat16 weights than on
-the product; `pack` rearranges them beforehand, with the operators that torch.compile itself uses for frozen weights.
+the product, and MKL takes thrice as long on float32's as they lie; `pack` rearranges both beforehand, with the
+operators that torch.compile itself uses for frozen weights.
 """
 
 from dataclasses import dataclass
@@ -50,15 +51,19 @@ def packed(weight: Tensor) -> Tensor | None:
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x (..., in), weight (out, in), bias (out,) -> (..., out)."""
-    laid_out = None if torch.is_grad_enabled() or x.dtype != torch.bfloat16 else packed(weight)
+    laid_out = None if torch.is_grad_enabled() or x.dtype != weight.dtype else packed(weight)
     return functional.linear(x, weight, bias) if laid_out is None else _packed_linear(x, laid_out, bias)
 
 
-def can_pack() -> bool:
-    """Whether this build of torch has the operators, and this processor the instructions they need."""
+def can_pack(dtype: torch.dtype) -> bool:
+    """Whether this build of torch has the operators for weights of that kind, and this processor the instructions."""
     operators = torch.ops.mkldnn
     needed = ("_is_mkldnn_bf16_supported", "_reorder_linear_weight", "_linear_pointwise")
-    return all(hasattr(operators, name) for name in needed) and operators._is_mkldnn_bf16_supported()
+    if not all(hasattr(operators, name) for name in needed):
+        return False
+    if dtype == torch.bfloat16:
+        return operators._is_mkldnn_bf16_supported()
+    return dtype == torch.float32 and torch.backends.mkl.is_available()  # it is MKL's products that packed ones beat
 
 
 def _reordered(weight: Tensor) -> Tensor:
@@ -71,14 +76,12 @@ def _packed_linear(x: Tensor, reordered: Tensor, bias: Tensor | None) -> Tensor:
 
 @torch.no_grad()
 def pack(module: nn.Module) -> None:
-    """Lay out a module's bfloat16 matrices for `linear`.
+    """Lay out a module's matrices for `linear`.
 
     A weight that is changed, moved, converted or swapped later counts as not packed. (What is written in place through
     `weight.data` torch itself does not count as a change; call `pack` again after that.)
     """
-    if not can_pack():
-        return
     for weight in module.parameters():
-        if weight.ndim == 2 and weight.dtype == torch.bfloat16 and weight.device.type == "cpu":
+        if weight.ndim == 2 and weight.device.type == "cpu" and can_pack(weight.dtype):
             source = weight.detach()
             weight.packed = _Packed(source, weight._version, _reordered(source))

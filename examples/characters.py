@@ -9,6 +9,7 @@ own library. Last, the text is coloured by the hidden unit that best follows whe
 """
 
 import argparse
+from itertools import cycle, islice
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ import typer
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.utils.rnn import pad_sequence
 
 from encoders.recurrent import Recurrent
 from learning import descent
@@ -44,14 +46,11 @@ def train(model: CharacterModel, text: str, *, updates: int, streams: int = 1, c
     """Truncated back-propagation through time, over so many parts of the text at once; the loss of each update."""
     ids, length = model.ids(text), (len(text) - 1) // streams
     x, y = (ids[first : first + streams * length].view(streams, length) for first in (0, 1))
-    descend, losses, t, state = descent(model, 5e-3), [], 0, None
-    for _ in range(updates):
-        logits, _, state = model(x[:, t : t + chunk], state)
+    descend, losses, state = descent(model, 5e-3), [], None
+    for t in islice(cycle(range(0, length, chunk)), updates):
+        logits, _, state = model(x[:, t : t + chunk], state if t else None)
         state = state.detach()  # its value goes on to the next chunk, its gradient does not come back
         losses.append(descend(cross_entropy(logits.flatten(0, 1), y[:, t : t + chunk].flatten())))
-        t += chunk
-        if t >= length:  # from the start again
-            t, state = 0, None
     return losses
 
 
@@ -74,21 +73,18 @@ def follower(values: Tensor, wanted: Tensor) -> tuple[int, float]:
     return unit, r[unit].item()
 
 
-def draw(text: str, values: Tensor, title: str, file: Path, *, width: int = 80) -> None:
-    """The text on the colours of one unit's values (T,): red at -1, white at 0, blue at 1."""
-    places, row, column = [], 0, 0
-    for character in text:
-        places.append((row, column))
-        row, column = (row + 1, 0) if character == "\n" or column == width - 1 else (row, column + 1)
-    rows, columns = torch.tensor(places).T
-    colours = torch.zeros(row + 1, width).index_put((rows, columns), values)
-    figure = Figure(figsize=(8.5, 0.2 * (row + 1) + 0.4), layout="constrained")
+def draw(text: str, values: Tensor, title: str, file: Path) -> None:
+    """The text on the colours of one unit's values (T,)."""
+    lines = text.splitlines(keepends=True)
+    colours = pad_sequence(values.split([len(line) for line in lines]), batch_first=True, padding_value=torch.nan)
+    figure = Figure(figsize=(8.5, 0.2 * len(lines) + 0.4), layout="constrained")
     ax = figure.subplots()
     ax.imshow(colours.numpy(), cmap="RdBu", vmin=-1.3, vmax=1.3, aspect="auto")
-    for (r, c), character in zip(places, text, strict=True):
-        ax.text(c, r, character.strip(), family="monospace", fontsize=8, ha="center", va="center")
+    for row, line in enumerate(lines):
+        for column, character in enumerate(line):
+            ax.text(column, row, character.strip(), family="monospace", fontsize=8, ha="center", va="center")
     ax.set_axis_off()
-    ax.set_title(title, fontsize=9)
+    ax.set_title(f"{title}; blue is 1, white 0, red −1", fontsize=9)
     figure.savefig(file, dpi=110)
 
 
@@ -114,10 +110,10 @@ def main(out: Path = Path(), cell: str = "lstm"):
     inside = quoted(source)
     unit, r = follower(values[:learnt], inside[:learnt])
     shown = source.index("\n def ", learnt) + 1
-    piece = slice(shown, shown + 1200)
+    piece = "".join(source[shown:].splitlines(keepends=True)[:28])
     title = f"unit {unit} of {values.shape[1]}: correlation with being inside quotes or a comment {r:.2f}"
     print(f"--- {title}")
-    draw(source[piece], values[piece, unit], title, out / "characters.png")
+    draw(piece, values[shown : shown + len(piece), unit], title, out / "characters.png")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Sequences from what is none: a digit is read in a few glimpses, and drawn row by row.
 
-The reader never sees the whole digit at once: at each step soft attention takes a glimpse, z = Σ pᵢ vᵢ over patches of
-4 x 4 pixels, where the state says that it would help (after Ba et al. 2014). The drawer is told which digit to draw and
-makes one row of pixels after the other, each drawn from the probabilities that the state gives and handed back as the
-next input (after Gregor et al. 2015); the reader then judges what was drawn.
+At each step the reader takes a glimpse by soft attention, z = Σ pᵢ vᵢ over patches of 4 x 4 pixels, where the state
+says that it would help (after Ba et al. 2014). The drawer is told which digit to draw and makes one row of pixels after
+the other, each drawn from the probabilities that the state gives and handed back as the next input (after Gregor et al.
+2015); the reader then judges what was drawn.
 
     python examples/digits.py --out DIR
 """
@@ -15,11 +15,11 @@ import torch
 import typer
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot, pad
 
 from encoders.attention import SoftAttention
 from encoders.recurrent import Recurrent
-from learning import descent, show
+from learning import gallery, train
 from made import SIDE, digits
 
 PATCH, GLIMPSES = 4, 4
@@ -49,8 +49,7 @@ class Reader(nn.Module):
 
     def loss(self, pictures: Tensor, labels: Tensor) -> Tensor:
         """It should know the digit as early as it can: every glimpse counts."""
-        outputs, _ = self(pictures)
-        return cross_entropy(outputs.flatten(0, 1), labels.repeat_interleave(GLIMPSES))
+        return cross_entropy(self(pictures)[0].flatten(0, 1), labels.repeat_interleave(GLIMPSES))
 
 
 class Drawer(nn.Module):
@@ -69,7 +68,7 @@ class Drawer(nn.Module):
 
     def loss(self, pictures: Tensor, labels: Tensor) -> Tensor:
         """Teacher forcing: each true row from the true rows above it."""
-        above = torch.cat((torch.zeros_like(pictures[:, :1]), pictures[:, :-1]), dim=1)
+        above = pad(pictures, (0, 0, 1, -1))  # an empty row comes first, the last is left out
         return binary_cross_entropy_with_logits(self(above, labels)[0], pictures)
 
     @torch.no_grad()
@@ -83,14 +82,6 @@ class Drawer(nn.Module):
         return torch.cat(rows, dim=1)
 
 
-def train(model: Reader | Drawer, pictures: Tensor, labels: Tensor, *, updates: int) -> None:
-    """Adam on batches of 64."""
-    descend = descent(model, 8e-3)
-    for _ in range(updates):
-        rows = torch.randint(len(pictures), (64,))
-        descend(model.loss(pictures[rows], labels[rows]))
-
-
 @torch.no_grad()
 def recognised(reader: Reader, pictures: Tensor, labels: Tensor) -> list[float]:
     """The share of digits named rightly after each glimpse."""
@@ -98,20 +89,16 @@ def recognised(reader: Reader, pictures: Tensor, labels: Tensor) -> list[float]:
 
 
 @torch.no_grad()
-def draw(reader: Reader, pictures: Tensor, drawn: Tensor, file: Path) -> None:
-    """Left, four digits as they are read, each glimpse lit and what was thought after it; right, ten drawn ones."""
-    figure = Figure(figsize=(11, 5.2), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(5, 6))
+def draw(reader: Reader, pictures: Tensor, drawn: Tensor, wanted: Tensor, file: Path) -> None:
+    """Left, digits as they are read, each glimpse lit and what was thought after it; right, `drawn` as `wanted`."""
     outputs, looked = reader(pictures)
     light = looked.unflatten(2, (SIDE // PATCH, -1)).repeat_interleave(PATCH, 2).repeat_interleave(PATCH, 3)
-    lit = pictures.unsqueeze(1) * (0.25 + 0.75 * light / light.amax(dim=(2, 3), keepdim=True))  # (4, T, SIDE, SIDE)
-    names = outputs.argmax(dim=2).flatten()
-    for ax, picture, name in zip(left.subplots(4, GLIMPSES).flat, lit.flatten(0, 1), names, strict=True):
-        show(ax, picture, "magma", f"a {name}")
-    left.suptitle("Read in glimpses: where it looked, what it thought", fontsize=10)
-    for ax, picture in zip(right.subplots(4, 5).flat, drawn, strict=True):
-        show(ax, picture, "gray_r")
-    right.suptitle("Drawn row by row", fontsize=10)
+    lit = (0.2 + 0.8 * pictures.unsqueeze(1)) * (0.25 + 0.75 * light / light.amax(dim=(2, 3), keepdim=True))
+    thought = [f"glimpse {n}: {digit}" for row in outputs.argmax(dim=2).tolist() for n, digit in enumerate(row, 1)]
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(GLIMPSES, 5))
+    gallery(left, "Read in glimpses", lit.flatten(0, 1), thought, columns=GLIMPSES, colours="magma")
+    gallery(right, "Drawn row by row", drawn, [f"draw {n}" for n in wanted.tolist()], columns=5, colours="gray_r")
     figure.savefig(file, dpi=100)
 
 
@@ -121,13 +108,14 @@ def main(out: Path = Path(), cell: str = "gru"):
     torch.manual_seed(1)
     data = digits(5000, Random(1))
     reader, drawer = Reader(cell=cell), Drawer(cell=cell)
-    for model in (reader, drawer):
-        train(model, *data, updates=400)
+    train(reader, *data, updates=400)
+    train(drawer, *data, updates=400)
     pictures, labels = digits(500, Random(2))
     print("right after each glimpse:", *(f"{right:.1%}" for right in recognised(reader, pictures, labels)))
     wanted = torch.arange(10).repeat(50)
     print(f"drawn digits that the reader recognises: {recognised(reader, drawer.draw(wanted), wanted)[-1]:.1%}")
-    draw(reader, pictures[:4], drawer.draw(torch.arange(10).repeat(2)), out / "digits.png")
+    read = torch.stack([pictures[labels == digit][0] for digit in (2, 4, 5, 9)])
+    draw(reader, read, drawer.draw(wanted[:20]), wanted[:20], out / "digits.png")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import gradio as gr
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from captioner import Captioner
 from captioner.caption import Word
@@ -19,11 +19,17 @@ from .compare import comparison_html
 from .session import PhotoSession
 from .site import HIDDEN, MODEL_TURN, Site, user_errors
 
-THUMBNAIL, STRIP_ROWS = 200, 4  # pixels; rows of units in a gate's strip
+THUMBNAIL, STRIP_ROWS, GREEN = 400, 4, "#059669"  # pixels; rows of units in a gate's strip, and their colour
 NO_PHOTO = "<p>Choose a photo on the tab “One photo” first; then see here what the model does at each word.</p>"
 NOT_PYTORCH = (
     "<p>Gates and gradients are read from PyTorch, which is not installed: stop the page, run "
     "<code>pip install '.[train]'</code>, and start it again.</p>"
+)
+LOOKED = "<b>The picture</b> is brightest where the model looked before it said the word."
+UNITS = "A gate's bar is the mean of its units; each field of the strip below is a unit, the greener, the more open."
+WEIGHED = (
+    "<b>Words weighed</b> are the likeliest in that place. The one said is bold: since whole captions are compared, "
+    "not always the first."
 )
 NOTES = {
     "lstm": "<b>forget</b>: how much of the old memory stays. <b>input</b>: how much of what is new enters. "
@@ -34,7 +40,9 @@ NOTES = {
 STYLE = """<style>
 .inside {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 250px), 1fr)); gap: 1.25em}
 .inside img {margin: .3em 0; border-radius: 4px}
-.inside .strip {width: 100%; height: 24px; image-rendering: pixelated}
+.inside .looked-at {max-width: 100%; max-height: 220px}
+.inside .strip {width: 100%; height: 24px; image-rendering: pixelated; background: var(--border-color-primary)}
+.inside h4, .reach-title {margin-top: 1em}
 .inside div, .reach div {font-size: .9rem; line-height: 1.5}
 .share {display: flex; gap: .5em; align-items: center}
 .share > span {flex: 0 0 7.5em; overflow-wrap: anywhere}
@@ -44,10 +52,11 @@ STYLE = """<style>
 </style>"""
 
 
-def bar(label: str, share: float, number: str) -> str:
+def bar(label: str, share: float, number: str, *, bold: bool = False) -> str:
     """One line: a label, a bar of this share of its room, a number."""
     width = f"{100 * share:.1f}%"
-    return (f'<div class="share"><span>{html.escape(label)}</span><i><i style="width: {width}"></i></i>'
+    name = f"<strong>{html.escape(label)}</strong>" if bold else html.escape(label)
+    return (f'<div class="share"><span>{name}</span><i><i style="width: {width}"></i></i>'
             f"<b>{number}</b></div>")  # fmt: skip
 
 
@@ -60,10 +69,12 @@ def image(picture: Image.Image, kind: str, alt: str, attributes: str = "") -> st
 
 
 def strip(values: np.ndarray, alt: str) -> str:
-    """Every unit of a gate (H,) as a small field: pale where it is shut, dark where it is open."""
+    """Every unit of a gate (H,) as a small field: nothing where it is shut, green where it is open."""
     rows = STRIP_ROWS if len(values) % STRIP_ROWS == 0 else 1
-    fields = Image.fromarray((255 * values.reshape(rows, -1)).round().astype(np.uint8))
-    return image(ImageOps.colorize(fields, "#f5f5f4", "#065f46"), "png", alt, 'class="strip"')
+    opened = Image.fromarray((255 * values.reshape(rows, -1)).round().astype(np.uint8))
+    fields = Image.new("RGB", opened.size, GREEN)
+    fields.putalpha(opened)  # so that the page's own colour, light or dark, is seen where it is shut
+    return image(fields, "png", alt, 'class="strip"')
 
 
 def gates_html(gates: dict[str, np.ndarray], t: int) -> str:
@@ -76,18 +87,21 @@ def gates_html(gates: dict[str, np.ndarray], t: int) -> str:
     return "".join(lines)
 
 
-def candidates_html(words: tuple[Word, ...]) -> str:
+def candidates_html(words: tuple[Word, ...], said: str) -> str:
     """The words that the model weighed, with their probabilities."""
     names = {"<end>": "(the end)", "<unk>": "(a rarer word)"}
-    return "".join(bar(names.get(w.text, w.text), w.probability, f"{w.probability:.0%}") for w in words)
+    return "".join(
+        bar(names.get(w.text, w.text), w.probability, f"{w.probability:.0%}", bold=w.text == said) for w in words
+    )
 
 
 def reach_html(words: list[str], gradient: np.ndarray) -> str:
     """How far the last word's gradient reaches back."""
     shares = gradient / max(gradient.max(), 1e-30)
     bars = "".join(bar(w, s, f"{s:.2f}") for w, s in zip(words, shares, strict=True))
-    return (f"<h3>How far back “{html.escape(words[-1])}” reaches</h3><p>The size of the gradient of its "
-            "log-probability by the state before each word; the largest is 1.</p>"
+    return (f"<h3 class='reach-title'>How far back “{html.escape(words[-1])}” reaches</h3>"
+            "<p>How much it depends on the state before each word: the size of the gradient of its log-probability, "
+            "the largest as 1.</p>"
             f"<div class='reach'>{bars}</div>")  # fmt: skip
 
 
@@ -108,13 +122,15 @@ def inside_html(session: PhotoSession | None, compared: Mapping[str, Captioner] 
     cards = []
     for t, (word, p) in enumerate(zip(session.caption.words, session.caption.attention, strict=True)):
         looked = overlay(small, p, session.captioner.preprocessing)
+        seen = image(looked, "jpeg", f"where it looked: {word.text}", 'class="looked-at"')
         cards.append(
-            f"<div><h3>{t + 1}. {html.escape(word.text)}</h3>{image(looked, 'jpeg', f'where it looked: {word.text}')}"
-            f"{gates_html(found.gates, t)}<div>It weighed:</div>{candidates_html(found.candidates[t])}</div>"
+            f"<div><h3>{t + 1}. {html.escape(word.text)}</h3>{seen}{gates_html(found.gates, t)}"
+            f"<h4>Words weighed</h4>{candidates_html(found.candidates[t], word.text)}</div>"
         )
     words = [word.text for word in session.caption.words]
-    return (f"{STYLE}<h2>“{html.escape(session.caption.text)}”, as its {found.cell.upper()} said it</h2>"
-            f"<p>{NOTES.get(found.cell, '')} Each field of a strip is one unit: the darker, the more open.</p>"
+    gates = " ".join((NOTES.get(found.cell, ""), UNITS if found.gates else ""))
+    notes = "".join(f"<p>{note}</p>" for note in (LOOKED, gates, WEIGHED))
+    return (f"{STYLE}<h2>“{html.escape(session.caption.text)}”, as its {found.cell.upper()} said it</h2>{notes}"
             f"<div class='inside'>{''.join(cards)}</div>{reach_html(words, found.gradient)}"
             f"{comparison_html(compared or {}, session.photo)}")  # fmt: skip
 

@@ -49,7 +49,7 @@ class Cell(nn.Module):
 
     def sequence(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """All time steps: x (B, T, E), state (B, parts, H) -> h (B, T, H), and the state after the last step."""
-        # torch's kernel lays bfloat16 weights out again at every call, which costs a lone sequence more than it saves.
+        # torch's kernel lays the weights out again at every call, which costs a lone sequence more than it saves.
         laid_out = len(x) == 1 and not torch.is_grad_enabled() and packed(self.weight_hh) is not None
         return self._stepped(x, state) if self.kernel is None or laid_out else self._fused(x, state)
 

@@ -10,6 +10,7 @@ from captioner import Captioner, DecoderSettings, load
 from encoders.cnn import ImageEncoder
 from encoders.images import Preprocessing
 from encoders.inference import encoder_fingerprint, fold_encoder
+from encoders.linear import can_pack, packed
 from runtime.errors import SettingError
 
 
@@ -57,6 +58,8 @@ def test_a_folder_is_loaded_for_use_or_exactly(tmp_path, monkeypatch, name, stri
     exact, fast = load(folder, exact=True), load(folder)
     assert exact.network.settings == fast.network.settings == settings
     assert exact.network.encoder.folded_from is None and fast.network.encoder.folded_from
+    laid_out = [packed(model.network.decoder.embedding.weight) is not None for model in (exact, fast)]
+    assert laid_out == [False, can_pack(torch.float32)]
     photo = square("red", "left")
     assert made(photo).text == exact(photo).text == fast(photo).text
     assert fast(photo).log_prob == pytest.approx(made(photo).log_prob, abs=1e-2)

@@ -36,7 +36,7 @@ def test_drawn_digits_are_those_asked_for(data, reader, tmp_path):
     train(drawer, *data, updates=200)
     drawn = drawer.draw(wanted, temperature=0.3)
     assert recognised(reader, drawn, wanted)[-1] > 0.35  # by chance a tenth
-    draw(reader, data[0][:4], drawn[:20], tmp_path / "figure.png")
+    draw(reader, data[0][:4], drawn[:20], wanted[:20], tmp_path / "figure.png")
     with Image.open(tmp_path / "figure.png") as figure:
         assert figure.size == (1100, 520)
 

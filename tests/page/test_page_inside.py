@@ -1,14 +1,30 @@
 """The tab “Inside”, from its functions."""
 
+import base64
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from captioner_toys import small_captioner
+from PIL import Image, ImageColor
 from toys import square
 
-from captioner import SearchSettings
-from page.inside import NO_PHOTO, NOT_PYTORCH, bar, candidates_html, gates_html, inside_html, reach_html, strip
+from captioner import SearchSettings, inside
+from page.inside import (
+    GREEN,
+    LOOKED,
+    NO_PHOTO,
+    NOT_PYTORCH,
+    NOTES,
+    UNITS,
+    bar,
+    candidates_html,
+    gates_html,
+    inside_html,
+    reach_html,
+    strip,
+)
 from page.look import caption_photo
 from page.site import Models
 
@@ -50,8 +66,28 @@ def test_numbers_are_bars_and_strips():
     assert ">0.50<" in gates_html({"input": np.full((2, 1, 6), 0.5)}, 1)
 
 
+def test_a_strip_is_green_where_a_gate_is_open_and_clear_where_it_is_shut():
+    data = base64.b64decode(strip(np.array([0.0, 1.0]), "units").split("base64,")[1].split('"')[0])
+    ((shut, opened),) = np.asarray(Image.open(io.BytesIO(data))).tolist()
+    assert (shut[3], opened) == (0, [*ImageColor.getrgb(GREEN), 255])
+
+
+def test_the_word_said_is_bold_wherever_it_stands(session):
+    kind = type(session.caption.words[0])
+    shown = candidates_html((kind("in", 0.4), kind("on", 0.3)), "on")
+    assert "<strong>on</strong>" in shown and "<strong>in" not in shown
+
+
+def test_a_cell_without_gates_is_not_told_of_strips(session, monkeypatch):
+    assert UNITS in inside_html(session)
+    inspect = inside.inspect_caption
+    monkeypatch.setattr(inside, "inspect_caption", lambda *given: replace(inspect(*given), cell="rnn", gates={}))
+    shown = inside_html(session)
+    assert UNITS not in shown and NOTES["rnn"] in shown and LOOKED in shown
+
+
 def test_special_words_are_named_and_the_largest_gradient_is_one(session):
     end = type(session.caption.words[0])("<end>", 0.5)
-    assert "(the end)" in candidates_html((end,)) and "50%" in candidates_html((end,))
+    assert "(the end)" in candidates_html((end,), "dog") and "50%" in candidates_html((end,), "dog")
     shown = reach_html(["a", "dog"], np.array([1.0, 4.0]))
     assert ">0.25<" in shown and ">1.00<" in shown and "“dog”" in shown
