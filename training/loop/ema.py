@@ -11,8 +11,8 @@ class EmaWeights:
     """Exponential moving average of a model's trained weights: w̄ ← d w̄ + (1 − d) w after every step.
 
     In the first steps d is n / (n + 9) instead, where that is less, so that the weights a run began with are soon
-    forgotten (as in `tf.train.ExponentialMovingAverage`; averaging itself: Polyak and Juditsky 1992). Buffers, such as the
-    statistics of batch normalisation, are the model's own.
+    forgotten (as in `tf.train.ExponentialMovingAverage`; averaging itself: Polyak and Juditsky 1992). Buffers, such as
+    the statistics of batch normalisation, are the model's own.
 
     Args:
         model: as it is before the first step.

@@ -79,7 +79,7 @@ def load_state(path: Path, model: nn.Module, optimiser, ema: EmaWeights, setting
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         ema.load_state_dict(saved.get("ema", {}))  # an older version had none, and no such setting
-    except (RuntimeError, ValueError, KeyError):  # other names or shapes: another model, or another data set's vocabulary
+    except (RuntimeError, ValueError, KeyError):  # other names or shapes: another model or vocabulary
         raise SettingError(
             f"{printable(path)} is of another model than these options and this data make; resume with the same ones."
         ) from None

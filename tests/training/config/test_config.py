@@ -28,8 +28,8 @@ from training.config.options import options
 from training.config.task import CaptionSettings, EncoderSettings, VqaSettings
 
 TWO = (Path("a"), Path("b"))
-FIT = {"epochs": 3, "learning_rate": 0.5, "weight_decay": 0.3, "warmup": 0.4, "clip": 2.0, "ema": 0.9, "patience": 7, "seed": 9,
-       "accumulate": 2, "precision": "32", "save_minutes": 1.0}  # fmt: skip
+FIT = {"epochs": 3, "learning_rate": 0.5, "weight_decay": 0.3, "warmup": 0.4, "clip": 2.0, "ema": 0.9, "patience": 7,
+       "seed": 9, "accumulate": 2, "precision": "32", "save_minutes": 1.0}  # fmt: skip
 MODEL = {"encoder": "tiny", "encoder_weights": "imagenet", "stride": 32, "image_size": 96, "fit": "pad", "cell": "gru",
          "layers": 2, "hidden": 8, "embedding": 9, "attention": 10, "unit": "character", "min_count": 3, "max_size": 99,
          "dropout": 0.7, "variant": "reset-before", "forget_bias": 0.5, "highway": True, "init": "orthogonal",
