@@ -23,8 +23,10 @@ from page.serve import serve
 from page.site import Models, Site
 from page.uploads import upload_folder
 from runtime.bundled import is_bundled
-from runtime.command import print_error, run
+from runtime.command import command_line, print_error, run
 from runtime.errors import ModelError, SettingError
+
+app = command_line()
 
 
 def _models(captioner_name: str, vqa_name: str) -> Models:
@@ -45,6 +47,7 @@ def _absolute(model: str) -> str:
     return model if is_bundled(model) else str(Path(model).resolve())
 
 
+@app.command()
 def main(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0, or ::, for every network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 7860,
@@ -92,4 +95,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(lambda: typer.run(main))
+    run(app)

@@ -10,14 +10,14 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from runtime.command import SOME_FAILED, print_error, run
+from runtime.command import SOME_FAILED, command_line, print_error, run
 from runtime.errors import PhotoError, SettingError, printable
 from scale.command import RAY, Address, ImageColumn, Workers, check_engine_options, run_at_scale
 
 from .album import photos_in
 from .captions_file import CaptionsFile
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = command_line()
 
 
 @app.command()
@@ -26,15 +26,15 @@ def main(
     model: Annotated[str, typer.Option(help="A model folder, or bundled-captioner.")] = "bundled-captioner",
     beam: Annotated[int | None, typer.Option(help="Sentences kept at each word; 1 is greedy [default: 3].")] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw words at random instead.")] = False,
-    temperature: Annotated[float, typer.Option(help="Of sampling: below 1 surer, above 1 bolder.")] = 1.0,
-    top_k: Annotated[int, typer.Option(help="Sample from the so many likeliest words; 0: all.")] = 0,
-    top_p: Annotated[float, typer.Option(help="Sample from the likeliest words of this total probability.")] = 1.0,
-    n: Annotated[int | None, typer.Option(help="Sentences a photo [default: 1; all of the beam as JSON].")] = None,
+    temperature: Annotated[float, typer.Option(help="Temperature of sampling: below 1 safer, above 1 bolder.")] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Sample from this many of the likeliest words; 0: from all.")] = 0,
+    top_p: Annotated[float, typer.Option(help="Sample from the likeliest words that together have this probability.")] = 1.0,
+    n: Annotated[int | None, typer.Option(help="Sentences for each photo [default: 1; as JSON, --beam].")] = None,
     max_length: Annotated[int, typer.Option(help="Most words of a sentence.")] = 30,
     length_penalty: Annotated[float, typer.Option(help="Rank by log-probability / length ** this.")] = 0.7,
-    no_repeat: Annotated[int, typer.Option(help="No run of so many words twice; 0 allows it.")] = 3,
-    unknown: Annotated[bool, typer.Option("--unknown", help="Allow <unk>.")] = False,
-    seed: Annotated[int, typer.Option(help="Of sampling.")] = 1,
+    no_repeat: Annotated[int, typer.Option(help="Never say a run of this many words twice; 0: allow it.")] = 3,
+    unknown: Annotated[bool, typer.Option("--unknown", help="Allow the word <unk>, which stands for all unknown ones.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 1,
     engine: Annotated[str | None, typer.Option(help="onnx, torch, or ray: very many photos [default: onnx where it can].")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     out: Annotated[Path | None, typer.Option(help="Append JSON lines to this file; photos it holds are skipped. Ray: a folder.")] = None,
@@ -44,6 +44,8 @@ def main(
     image_column: ImageColumn = None,
 ):  # fmt: skip
     """Say what is in photos. A folder is captioned photo by photo; a file that cannot be opened is reported and passed over."""
+    from encoders.heatmap import picture_format
+
     from .model import load
     from .search_settings import SearchSettings
 
@@ -65,6 +67,8 @@ def main(
     sources = photos_in(photos)
     if attention and len(sources) > 1:
         raise SettingError(f"--attention draws one photo, not {len(sources)}; name a single one.")
+    if attention:
+        picture_format(attention)  # better to fail now than after the caption
     captions_file = CaptionsFile(out) if out else None  # better to fail now than after the first batch of photos
     done = captions_file.images if captions_file else set()
     todo = [photo for photo in sources if printable(photo) not in done]
@@ -77,6 +81,8 @@ def main(
         _report(printable(photo), result, json_lines=json_lines, out=captions_file, alone=len(todo) == 1)
         if attention and not isinstance(result, PhotoError):
             _draw(photo, result, captioner.preprocessing, attention)
+    if todo and out:
+        print_error(f"{len(todo) - failed:,} captions are new in {printable(out)}.")
     if failed:
         if len(todo) > 1:
             print_error(f"{failed:,} of {len(todo):,} photos could not be opened.")

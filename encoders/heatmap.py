@@ -85,6 +85,18 @@ def _wrapped(text: str, width: int, size: int) -> list[str]:
     return lines
 
 
+def picture_format(path: Path) -> str:
+    """Pillow's name of the kind of picture that this name says, such as `PNG`.
+
+    Raises:
+        SettingError: it says none that can be written.
+    """
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in Image.SAVE:
+        raise SettingError(f"the picture cannot be saved as {printable(path)}; name a .png file.")
+    return kind
+
+
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a picture whole, of the kind that its name says.
 
@@ -92,8 +104,8 @@ def save_picture(picture: Image.Image, path: Path) -> None:
         SettingError: the name says none. WriteError: it cannot be written; what was there still is.
     """
     try:
-        picture.save(buffer := io.BytesIO(), Image.registered_extensions()[path.suffix.lower()])
-    except (KeyError, OSError, ValueError):  # KeyError: of a kind that is only read, or of none
+        picture.save(buffer := io.BytesIO(), picture_format(path))
+    except (OSError, ValueError):  # a kind that cannot hold such a picture
         raise SettingError(f"the picture cannot be saved as {printable(path)}; name a .png file.") from None
     with atomic_write(path) as file:
         file.write(buffer.getbuffer())

@@ -37,7 +37,8 @@ def read_login(given: str | None, file: Path | None) -> tuple[str, str] | None:
         try:
             given = file.read_text(encoding="utf-8").strip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(f"--auth-file {printable(file)} cannot be read ({error}); give a text file.") from None
+            reason = getattr(error, "strerror", None) or "no text"
+            raise SettingError(f"--auth-file {printable(file)} cannot be read ({reason}); give a text file.") from None
     if given is None:
         return None
     user, colon, password = given.partition(":")

@@ -1,5 +1,6 @@
 """The page on a port of this machine, with nothing fetched from any other."""
 
+import errno
 import os
 import socket
 
@@ -95,6 +96,10 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=kind, dualstack_ipv6=both)
     except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            raise SettingError(
+                f"port {port} of {host} is in use, perhaps by another Glimpse; choose another --port, or 0 for any."
+            ) from None
         raise SettingError(f"{host}:{port} cannot be served ({error}); choose another --host or --port.") from None
 
 

@@ -9,10 +9,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+import typer
+
 from .atomic import DISK_FULL
 from .errors import GlimpseError, printable
 
 DONE, SOME_FAILED, USAGE_ERROR = 0, 1, 2
+
+
+def command_line(**options) -> typer.Typer:
+    """A command line whose help is plain text; `options` are typer's own."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **options)
 
 
 def print_error(text: str) -> None:

@@ -58,6 +58,7 @@ class Line:
 
     def save(self, folder, scores):
         self.saved.append((folder.name, scores["score"]))
+        self.shared = weights(self)  # what the last model folder has
 
 
 def weights(task):

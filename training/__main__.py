@@ -6,16 +6,13 @@ import os
 
 import typer
 
-from runtime.command import run
+from runtime.command import command_line, run
 from runtime.installed import require_torch
 
 from .commands.options import command, lazily
 from .config import commands as configs
 
-app = typer.Typer(
-    help="Train and judge Glimpse's models.", no_args_is_help=True, add_completion=False,
-    pretty_exceptions_enable=False, rich_markup_mode=None,
-)  # fmt: skip
+app = command_line(help="Train and judge Glimpse's models.", no_args_is_help=True)
 
 # Each command is a config, which its options are made from, and a function, which is imported when it is called.
 COMMANDS = {

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from runtime.command import SOME_FAILED, print_error, run
+from runtime.command import SOME_FAILED, command_line, print_error, run
 from runtime.errors import PhotoError, QuestionError, SettingError, printable
 from scale.command import RAY, Address, ImageColumn, Workers, check_engine_options, run_at_scale
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = command_line()
 
 
 @app.command()
@@ -18,7 +18,7 @@ def main(
     photo: Annotated[str, typer.Argument(help="A photo; with --engine ray, what very many are in.")],
     questions: Annotated[list[str] | None, typer.Argument(help="Questions about it, each in quotes.")] = None,
     model: Annotated[str, typer.Option(help="A model folder, or bundled-vqa.")] = "bundled-vqa",
-    top: Annotated[int | None, typer.Option(help="Answers to each question, best first [default: 5].")] = None,
+    top: Annotated[int | None, typer.Option(help="Answers to each question, best first [default: 5, without those under 1%].")] = None,
     engine: Annotated[str | None, typer.Option(help="onnx, torch, or ray: very many photos [default: onnx where it can].")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     attention: Annotated[Path | None, typer.Option(help="Save a picture of where the model looked.")] = None,
@@ -28,6 +28,8 @@ def main(
     image_column: ImageColumn = None,
 ):  # fmt: skip
     """Answer questions about a photo. It is encoded once for all of them; a question that cannot be read is reported."""
+    from encoders.heatmap import picture_format
+
     from .model import load
 
     if not questions:
@@ -42,9 +44,11 @@ def main(
         job = Answers(tuple(questions), model)
         run_at_scale(job, [photo], out, workers=workers, address=address, column=image_column)
         return
-    top, photo = 5 if top is None else top, Path(photo)
+    least, top, photo = 0.01 if top is None else 0.0, 5 if top is None else top, Path(photo)
     if top < 1:
         raise SettingError(f"top is {top}; ask for at least 1 answer.")
+    if attention:
+        picture_format(attention)  # better to fail now than after the answer
     answerer = load(model, engine=engine)
     if attention and not answerer.engine.glimpses:
         raise SettingError(
@@ -55,7 +59,7 @@ def main(
     except PhotoError as error:
         _report(photo, None, error, json_lines=json_lines)
         raise typer.Exit(SOME_FAILED) from None
-    result = [(question, _ask(look, question, top)) for question in questions]
+    result = [(question, _ask(look, question, top, least)) for question in questions]
     for question, answers in result:
         _report(photo, question, answers, json_lines=json_lines, alone=len(result) == 1)
     answered = [(question, answers) for question, answers in result if isinstance(answers, list)]
@@ -65,9 +69,11 @@ def main(
         raise typer.Exit(SOME_FAILED)
 
 
-def _ask(look, question: str, top: int):
+def _ask(look, question: str, top: int, least: float):
+    """The `top` best answers, those after the first of this probability at least; or what is wrong with the question."""
     try:
-        return look.ask(question, top)
+        best, *others = look.ask(question, top)
+        return [best, *(answer for answer in others if answer.probability >= least)]
     except QuestionError as error:
         return error
 

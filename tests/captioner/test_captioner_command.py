@@ -101,10 +101,11 @@ def test_captions_go_to_standard_output_although_a_bar_is_drawn(command, folder,
 
 def test_out_is_resumed(command, folder, tmp_path):
     out = tmp_path / "said.jsonl"
-    assert command(folder / "d.png", folder / "a.png", "--out", out)[:2] == (0, "")
+    first = command(folder / "d.png", folder / "a.png", "--out", out)
+    assert first[:2] == (0, "") and first[2].strip() == f"2 captions are new in {out}."
     status, printed, err = command(folder, "--json", "--out", out)
     assert (status, printed) == (1, "")  # c.jpg failed
-    assert "2 of 5 photos are in" in err
+    assert "2 of 5 photos are in" in err and f"2 captions are new in {out}" in err
     assert [results["image"] for results in lines(out.read_text())] == [
         str(folder / name) for name in ("d.png", "a.png", "b.JPG", "more/e.png")
     ]
@@ -175,8 +176,8 @@ def test_attention_writes_a_picture(command, folder, tmp_path):
     with Image.open(target) as picture:
         assert picture.width > 200 * min(6, len(out.split()) + 1)  # a tile for the photo and for each word
         assert picture.height > 150
-    status, _, err = command(photo, "--attention", tmp_path / "look.what")
-    assert (status, err.count("\n")) == (2, 1)
+    status, out, err = command(photo, "--attention", tmp_path / "look.what")
+    assert (status, out, err.count("\n")) == (2, "", 1)
     assert f"the picture cannot be saved as {tmp_path / 'look.what'}" in err
 
 

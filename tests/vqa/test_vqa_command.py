@@ -63,6 +63,17 @@ def test_one_question_gives_one_line_best_answer_first(command, model, photo, tm
     assert command(photo, QUESTIONS[0], "--top", 2, model=unsure) == (0, f"not sure; perhaps {listed}\n", "")
 
 
+def test_answers_under_one_percent_are_listed_where_they_are_asked_for(command, photo, monkeypatch):
+    given = [
+        vqa.Answer("red", 0.97, True, None),
+        vqa.Answer("blue", 0.02, True, None),
+        vqa.Answer("pink", 0.004, True, None),
+    ]
+    monkeypatch.setattr(vqa.predictor.Look, "ask", lambda look, question, top: given[:top])
+    assert command(photo, QUESTIONS[0])[1] == "red (97%), blue (2%)\n"
+    assert command(photo, QUESTIONS[0], "--top", 3)[1] == "red (97%), blue (2%), pink (0%)\n"
+
+
 def test_several_questions_are_named_and_the_photo_is_encoded_once(command, photo, monkeypatch):
     encoded = []
     encode = vqa.Answerer.encode
@@ -117,8 +128,12 @@ def test_a_photo_that_cannot_be_opened(command, tmp_path):
     ],
 )
 def test_a_wrong_call_is_one_sentence(command, photo, arguments, words):
-    status, _, err = command(photo, *arguments)
-    assert status == 2 and err.startswith(f"error: {words}") and err.count("\n") == 1
+    status, out, err = command(photo, *arguments)
+    assert (
+        (status, out == "") == (2, "nowhere/at/all.png" not in arguments)
+        and err.startswith(f"error: {words}")
+        and err.count("\n") == 1
+    )
 
 
 def test_a_missing_model_is_one_sentence(command, photo, tmp_path):

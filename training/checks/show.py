@@ -55,7 +55,7 @@ def _sections(report: Report) -> Iterable[tuple[str, RenderableType]]:
     if report.answering:
         yield "Answers", _answers(report)
     verdict = "\n".join(report.stops) or "nothing; training can begin"
-    yield "Would stop it", Text(verdict, style="red" if report.stops else "green")
+    yield "Stops training", Text(verdict, style="red" if report.stops else "green")
 
 
 def _photos(report: Report) -> str:

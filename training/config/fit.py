@@ -18,6 +18,8 @@ class FitSettings(Config):
         warmup: share of the steps in which the learning rate rises.
         clip: largest gradient norm; a longer gradient is scaled down to it (Pascanu et al. 2013).
         patience: stop after so many epochs without a better score; 0 never.
+        ema: validate and keep an exponential moving average of the weights with this decay, such as 0.999, instead of
+            the weights themselves; 0: no average.
         accumulate: compute a batch in so many parts: less memory, the same gradient. But batch normalisation, where an
             encoder is trained, takes the statistics of each part alone, as it would of so small a batch.
         precision: `32`, `bf16`, or `auto`: bf16 where the processor has it.
@@ -31,6 +33,7 @@ class FitSettings(Config):
     weight_decay: float = 0.01
     warmup: float = 0.05
     clip: float = 5.0
+    ema: float = 0.0
     patience: int = 0
     accumulate: int = 1
     precision: str = "auto"
@@ -41,7 +44,7 @@ class FitSettings(Config):
         self._require_at_least(1, "epochs", "accumulate")
         self._require_at_least(0, "weight_decay", "patience", "save_minutes")
         self._require_positive("learning_rate", "clip")
-        self._require_fraction("warmup")
+        self._require_fraction("warmup", "ema")
         self._require_one_of("optimiser", "adamw", "sgd")
         self._require_one_of("precision", "auto", "32", "bf16")
 

@@ -21,6 +21,8 @@ from training.config.fit import FitSettings
 
 from .alarms import Alarm, new_alarms
 from .distributed import setup_fabric
+from .ema import EmaWeights
+from .optimiser import make_optimiser
 from .resume import RunState, disk_full_as_error, load_state, save_state
 from .run_log import RunLog
 from .seed import derive_seed
@@ -68,12 +70,13 @@ class _Run:
             raise SettingError("this processor has no bfloat16; choose --precision auto or 32.")
         bf16 = settings.precision == "bf16" or (settings.precision == "auto" and bf16_is_fast(best_device()))
         self.fabric = setup_fabric("bf16-mixed" if bf16 else "32-true")
-        self.model, self.optimiser = self.fabric.setup(task.model, _optimiser(task, settings))
+        self.model, self.optimiser = self.fabric.setup(task.model, make_optimiser(task, settings))
+        self.ema = EmaWeights(task.model, settings.ema)
         fixed = asdict(replace(settings, save_minutes=0, accumulate=1)) | {"steps in an epoch": task.steps}
         fixed |= task.fingerprint()
         self.state = RunState(settings=fixed)
         if resume:
-            self.state = load_state(out / "resume.pt", task.model, self.optimiser, fixed)
+            self.state = load_state(out / "resume.pt", task.model, self.optimiser, self.ema, fixed)
         self.log = None
         if self.fabric.is_global_zero:
             with disk_full_as_error(out):
@@ -134,6 +137,7 @@ class _Run:
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.state = replace(self.state, step=self.state.step + 1)
+        self.ema.update(self.state.step)
         self.losses.append(loss)
         self.examples += examples
         self.stopping = stopping > 0
@@ -177,6 +181,14 @@ class _Run:
 
     def end_epoch(self) -> Iterator[Epoch | Alarm]:
         """Validate, save the model and the state, and say how good it is and what looks wrong."""
+        with self.ema.applied():
+            record, alarms = self._end_epoch()
+        self.save()
+        yield record
+        yield from alarms
+        self.recorded = time.monotonic()
+
+    def _end_epoch(self) -> tuple[Epoch, list[Alarm]]:
         epoch, _ = self.position
         scores, samples, found = self.fabric.broadcast(self._validate(epoch) if self.log else None)
         better = self.state.best is None or scores["score"] > self.state.best
@@ -193,10 +205,7 @@ class _Run:
         self._write("log.jsonl", record, {f"held out/{name}": value for name, value in scores.items()})
         for alarm in alarms:
             self._write("log.jsonl", alarm)
-        self.save()
-        yield record
-        yield from alarms
-        self.recorded = time.monotonic()
+        return record, alarms
 
     def _validate(self, epoch: int) -> tuple[dict[str, float], list[dict[str, str]], list[Alarm]]:
         self.task.model.eval()
@@ -219,7 +228,7 @@ class _Run:
         if self.log:
             with disk_full_as_error(self.out):
                 self.state = replace(self.state, logged=self.log.sizes())
-                save_state(self.out / "resume.pt", self.task.model, self.optimiser, self.state)
+                save_state(self.out / "resume.pt", self.task.model, self.optimiser, self.ema, self.state)
         self.saved = time.monotonic()
 
     def close(self) -> None:
@@ -231,15 +240,3 @@ class _Run:
 def _subsample(samples: list[dict[str, str]]) -> list[dict[str, str]]:
     """`SAMPLES` of them at equal distances in the list; the same ones after every epoch."""
     return samples[:: max(1, len(samples) // SAMPLES)][:SAMPLES]
-
-
-def _optimiser(task: Task, settings: FitSettings) -> torch.optim.Optimizer:
-    groups: dict[tuple, list] = {}
-    for name, parameter in task.model.named_parameters():
-        if parameter.requires_grad:
-            decay = settings.weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((task.lr_scale(name), decay), []).append(parameter)
-    listed = [{"params": p, "scale": scale, "weight_decay": decay} for (scale, decay), p in groups.items()]
-    if settings.optimiser == "sgd":
-        return torch.optim.SGD(listed, lr=settings.learning_rate, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(listed, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)

@@ -14,6 +14,7 @@ from torch import nn
 from runtime.atomic import atomic_write
 from runtime.errors import GlimpseError, ModelError, SettingError, WriteError, printable
 
+from .ema import EmaWeights
 from .fingerprint import differences
 
 
@@ -37,13 +38,14 @@ class RunState:
     settings: dict = field(default_factory=dict)
 
 
-def save_state(path: Path, model: nn.Module, optimiser, state: RunState) -> None:
+def save_state(path: Path, model: nn.Module, optimiser, ema: EmaWeights, state: RunState) -> None:
     """Write `resume.pt`.
 
     Raises:
         WriteError: the disk is full. The file before is still whole.
     """
-    saved = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": asdict(state)}
+    parts = {"model": model, "optimiser": optimiser, "ema": ema}
+    saved = {name: part.state_dict() for name, part in parts.items()} | {"state": asdict(state)}
     with atomic_write(path) as file:
         try:
             torch.save(saved, file)
@@ -51,8 +53,8 @@ def save_state(path: Path, model: nn.Module, optimiser, state: RunState) -> None
             raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
-def load_state(path: Path, model: nn.Module, optimiser, settings: dict) -> RunState:
-    """Give the model and the optimiser what was saved.
+def load_state(path: Path, model: nn.Module, optimiser, ema: EmaWeights, settings: dict) -> RunState:
+    """Give the model, the optimiser and the average of the weights what was saved.
 
     Args:
         settings: the fingerprint; it must be that of the run's beginning.
@@ -76,7 +78,8 @@ def load_state(path: Path, model: nn.Module, optimiser, settings: dict) -> RunSt
     try:
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
-    except (RuntimeError, ValueError):  # other names or shapes: another model, or another data set's vocabulary
+        ema.load_state_dict(saved.get("ema", {}))  # an older version had none, and no such setting
+    except (RuntimeError, ValueError, KeyError):  # other names or shapes: another model or vocabulary
         raise SettingError(
             f"{printable(path)} is of another model than these options and this data make; resume with the same ones."
         ) from None

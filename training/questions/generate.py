@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from runtime.command import run
+from runtime.command import command_line, run
 from runtime.errors import DataError
 from training.readers.records import CaptionRecord, Dataset, QuestionRecord
 
@@ -91,6 +91,10 @@ def samples(captions: Iterable[CaptionRecord], count: int, seed: int) -> Iterato
         yield from (f"   - {caption}" for caption in parsed[image_id])
 
 
+app = command_line()
+
+
+@app.command()
 def main(
     data: Annotated[Path, typer.Argument(help="A data set of captions.")],
     sample: Annotated[int, typer.Option(help="How many questions to show.")] = 100,
@@ -106,4 +110,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(lambda: typer.run(main))
+    run(app)

@@ -28,8 +28,8 @@ from training.config.options import options
 from training.config.task import CaptionSettings, EncoderSettings, VqaSettings
 
 TWO = (Path("a"), Path("b"))
-FIT = {"epochs": 3, "learning_rate": 0.5, "weight_decay": 0.3, "warmup": 0.4, "clip": 2.0, "patience": 7, "seed": 9,
-       "accumulate": 2, "precision": "32", "save_minutes": 1.0}  # fmt: skip
+FIT = {"epochs": 3, "learning_rate": 0.5, "weight_decay": 0.3, "warmup": 0.4, "clip": 2.0, "ema": 0.9, "patience": 7,
+       "seed": 9, "accumulate": 2, "precision": "32", "save_minutes": 1.0}  # fmt: skip
 MODEL = {"encoder": "tiny", "encoder_weights": "imagenet", "stride": 32, "image_size": 96, "fit": "pad", "cell": "gru",
          "layers": 2, "hidden": 8, "embedding": 9, "attention": 10, "unit": "character", "min_count": 3, "max_size": 99,
          "dropout": 0.7, "variant": "reset-before", "forget_bias": 0.5, "highway": True, "init": "orthogonal",
@@ -132,6 +132,7 @@ def test_a_preset_names_options_that_there_are(name):
     (FitSettings, {"optimiser": "adam"}, "optimiser is 'adam'; choose adamw or sgd."),
     (FitSettings, {"precision": "16"}, "precision is '16'; choose auto, 32 or bf16."),
     (FitSettings, {"warmup": 1}, "warmup is 1; choose a share from 0 up to 1, without 1 itself."),
+    (FitSettings, {"ema": 1.0}, "ema is 1.0; choose a share from 0 up to 1"),
     (FitSettings, {"clip": -1.0}, "clip is -1.0"),
     (FitSettings, {"clip": 0.0}, "clip is 0.0"),
     (FitSettings, {"patience": -1}, "patience is -1; choose 0 or more."),

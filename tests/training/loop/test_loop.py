@@ -61,10 +61,11 @@ def test_a_batch_is_computed_in_so_many_parts(tmp_path):
     assert sizes[:2] == [4, 4] and sum(sizes) == 8 * Line.steps
 
 
+@pytest.mark.parametrize("ema", [0.0, 0.7])
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
 @pytest.mark.parametrize("stop_after", [1, 4, 5, 8])
-def test_a_resumed_run_is_the_run_that_was_never_stopped_bit_for_bit(tmp_path, optimiser, stop_after):
-    settings = FitSettings(**QUICK, optimiser=optimiser, save_minutes=0)  # 0: save after every step
+def test_a_resumed_run_is_the_run_that_was_never_stopped_bit_for_bit(tmp_path, optimiser, stop_after, ema):
+    settings = FitSettings(**QUICK, optimiser=optimiser, ema=ema, save_minutes=0)  # 0: save after every step
     whole = Line()
     list(fit(whole, settings, tmp_path / "whole"))
 
@@ -86,6 +87,7 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped_bit_for_bit(tmp_path, o
         rest.model.layers[0].weight.zero_()  # whatever it starts with is replaced
     list(fit(rest, settings, tmp_path / "parts", resume=True))
     assert torch.equal(weights(whole), weights(rest))
+    assert torch.equal(whole.shared, rest.shared)
 
 
 def test_resuming_with_other_settings_says_which(tmp_path):
