@@ -12,7 +12,8 @@ run=$5/vqa
 resume=
 [ -e "$run/resume.pt" ] && resume=--resume
 [ -e "$run/done" ] || python -m training vqa "${data[@]}" --share-encoder --out "$run" --min-count 3 --min-answers 4 \
-    --dropout 0.5 --weight-decay 0.05 --epochs 5 --patience 0 --no-scores --cache "$5/cache" $resume
+    --pooling two-glimpses --fusion low-rank --dropout 0.5 --weight-decay 0.05 --smoothing 0.1 --ema 0.999 \
+    --epochs 5 --patience 0 --no-scores --cache "$5/cache" $resume
 touch "$run/done"
 
 # 2. Half precision, with a note on the terms, and graphs for use without PyTorch; then the test photos, once, written into its config.json.

@@ -51,9 +51,8 @@ class VqaConfig(Config):
             "patience": 0,
         },
         "daquar": {
-            "encoder_weights": "bundled-captioner", "finetune_encoder": True, "image_size": 160, "smallest_view": 0.7,
-            "dropout": 0.5, "min_answers": 1, "epochs": 14, "batch": 8, "learning_rate": 7e-4, "weight_decay": 0.05,
-            "smoothing": 0.05, "patience": 0,
+            "start_from": "bundled-vqa", "min_answers": 1, "epochs": 5, "batch": 8, "learning_rate": 3e-4,
+            "weight_decay": 0.05, "smoothing": 0.1, "ema": 0.99, "patience": 0,
         },
     }  # fmt: skip
 

@@ -120,7 +120,8 @@ def test_a_preset_gives_other_defaults_and_what_is_given_counts():
 
 @pytest.mark.parametrize("name", VqaConfig.PRESETS)
 def test_a_preset_names_options_that_there_are(name):
-    assert VqaConfig.of(preset=name, data="d", out="o").model.image_size
+    made = VqaConfig.of(preset=name, data="d", out="o").leaves()
+    assert {option: made[option] for option in VqaConfig.PRESETS[name]} == VqaConfig.PRESETS[name]
 
 
 @pytest.mark.parametrize("group, wrong, words", [
