@@ -7,11 +7,14 @@ from torch import Tensor, nn
 
 from encoders.onnx_encoder import ENCODER
 from encoders.onnx_export import save_encoder
+from runtime.onnx_blocks import quantise_products
 from runtime.onnx_export import save_graph
 
 from .network import CaptionNetwork
 from .onnx_engine import START_GRAPH, STEP_GRAPH
 from .state import DecoderState
+
+STEP_INT8_WEIGHTS = "step-int8.safetensors"
 
 
 class _Start(nn.Module):
@@ -60,3 +63,8 @@ def save_graphs(network: CaptionNetwork, folder: Path) -> tuple[str, ...]:
         sizes=per_photo | {name: {0: "rows"} for name in ("tokens", "recurrent", "logits", "new_recurrent", "p")},
     )  # fmt: skip
     return ENCODER, START_GRAPH, STEP_GRAPH
+
+
+def quantise_step(folder: Path) -> None:
+    """Put the step's products in 8 bits in place of those that a model's folder has."""
+    quantise_products(folder / STEP_GRAPH, folder / STEP_INT8_WEIGHTS)
