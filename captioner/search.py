@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from encoders.blocks import round_up_to_block
-from encoders.softmax import log_softmax
+from encoders.softmax import log_softmax, log_sum_exp
 
 from .search_settings import SearchSettings
 
@@ -85,9 +85,8 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
         rows = [h for sentences in live.values() for h in sentences]
         tokens = [h.tokens[-1] if h.tokens else start for h in rows]
         logits, state = step(np.array(tokens + [start] * (len(state) - len(rows))), state)
-        log_p = _log_p(logits[: len(rows)], rows, banned, settings)
         extended = {}
-        for item, best in zip(live, _best(log_p, rows, len(live), 2 * width), strict=True):
+        for item, best in zip(live, _best(logits[: len(rows)], rows, len(live), banned, settings), strict=True):
             candidates = [rows[row].extend(word, p, row, end=end) for row, word, p in best]
             found[item] += [h for h in candidates[:width] if h.ended]
             active = [h for h in candidates if not h.ended][:width]
@@ -109,37 +108,36 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
     return found
 
 
-def _best(log_p: np.ndarray, rows: list[Hypothesis], items: int, count: int) -> list[list[tuple[int, int, float]]]:
-    """For each item its `count` likeliest continuations, best first: (row, token, log-probability of the token).
+def _best(
+    logits: np.ndarray, rows: list[Hypothesis], items: int, banned: Sequence[int], settings: SearchSettings
+) -> list[list[tuple[int, int, float]]]:
+    """For each item its 2 * beam likeliest continuations, best first: (row, token, log-probability of the token).
+
+    Numbers of all words are gone through as seldom as can be: what the step left in the processor's caches is little.
 
     Args:
-        log_p: (rows, V), the rows lying item by item, the same number for each; those of an item compete.
+        logits: (rows, V), the rows lying item by item, the same number for each; those of an item compete.
     """
-    vocabulary = log_p.shape[1]
-    total = (log_p + np.array([[h.log_prob] for h in rows], dtype=np.float32)).reshape(items, -1)
-    places = _largest(total, count)
-    best = np.take_along_axis(total, places, axis=1).tolist()
-    own = np.take_along_axis(log_p.reshape(items, -1), places, axis=1).tolist()
-    first = range(0, len(rows), len(rows) // items)
-    return [
-        [
-            (row + place // vocabulary, place % vocabulary, p)
-            for place, p, whole in zip(*item, strict=True)
-            if whole > NEG_INF
-        ]
-        for row, *item in zip(first, places.tolist(), own, best, strict=True)
-    ]
-
-
-def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """The places of each row's `count` largest values, largest first, the first of equals first."""
+    logits = np.asarray(logits, dtype=np.float32)
+    sums = log_sum_exp(logits)
+    total = logits + (np.array([[h.log_prob] for h in rows], dtype=np.float32) - sums)
+    _forbid(total, rows, banned, settings)
+    each, vocabulary = len(rows) // items, logits.shape[1]
     found = []
-    for row in values:  # what is below the `count` largest of its pieces' maxima is passed over: nearly all
-        maxima = np.maximum.reduceat(row, np.arange(0, len(row), PIECE))
-        least = np.partition(maxima, -count)[-count] if count < len(maxima) else NEG_INF
-        places = np.flatnonzero(row >= least)
-        found.append(places[np.argsort(-row[places], kind="stable")[:count]])
-    return np.array(found)
+    for first, values in zip(range(0, len(rows), each), total.reshape(items, -1), strict=True):
+        places = [place for place in _largest(values, 2 * settings.beam) if values[place] > NEG_INF]
+        words = [(first + place // vocabulary, place % vocabulary) for place in places]
+        found.append([(row, word, float(logits[row, word] - sums[row, 0])) for row, word in words])
+    return found
+
+
+def _largest(values: np.ndarray, count: int) -> list[int]:
+    """The places of the `count` largest values, largest first, the first of equals first."""
+    # What is below the `count` largest of its pieces' maxima is passed over: nearly all.
+    maxima = np.maximum.reduceat(values, np.arange(0, len(values), PIECE))
+    least = np.partition(maxima, -count)[-count] if count < len(maxima) else NEG_INF
+    places = np.flatnonzero(values >= least)
+    return places[np.argsort(-values[places], kind="stable")[:count]].tolist()
 
 
 def _is_done(found: list[Hypothesis], active: list[Hypothesis], settings: SearchSettings) -> bool:
@@ -194,13 +192,18 @@ def _inverse_cdf(p: np.ndarray, places: np.ndarray) -> np.ndarray:
 def _log_p(logits: np.ndarray, rows: list[Hypothesis], banned: Sequence[int], settings: SearchSettings) -> np.ndarray:
     """log-probabilities (rows, V), but -inf for banned tokens and for any that would repeat a run of `no_repeat`."""
     log_p = log_softmax(np.asarray(logits, dtype=np.float32))
-    log_p[:, list(banned)] = NEG_INF
+    _forbid(log_p, rows, banned, settings)
+    return log_p
+
+
+def _forbid(scores: np.ndarray, rows: list[Hypothesis], banned: Sequence[int], settings: SearchSettings) -> None:
+    """Set to -inf the scores (rows, V) of banned tokens and of any that would repeat a run of `no_repeat`."""
+    scores[:, list(banned)] = NEG_INF
     if settings.no_repeat:
         for row, h in enumerate(rows):
             again = _repeated_tokens(h.tokens, settings.no_repeat)
             if again:
-                log_p[row, again] = NEG_INF
-    return log_p
+                scores[row, again] = NEG_INF
 
 
 def _repeated_tokens(tokens: tuple[int, ...], n: int) -> list[int]:
