@@ -14,7 +14,7 @@ from .network import CaptionNetwork
 from .onnx_engine import START_GRAPH, STEP_GRAPH
 from .state import DecoderState
 
-STEP_INT8_WEIGHTS = "step-int8.safetensors"
+DECODER_INT8 = {START_GRAPH: "start-int8.safetensors", STEP_GRAPH: "step-int8.safetensors"}  # graph: its weights
 
 
 class _Start(nn.Module):
@@ -65,6 +65,8 @@ def save_graphs(network: CaptionNetwork, folder: Path) -> tuple[str, ...]:
     return ENCODER, START_GRAPH, STEP_GRAPH
 
 
-def quantise_step(folder: Path) -> None:
-    """Put the step's products in 8 bits in place of those that a model's folder has."""
-    quantise_products(folder / STEP_GRAPH, folder / STEP_INT8_WEIGHTS)
+def quantise_decoder(folder: Path) -> tuple[str, ...]:
+    """Put the decoder's products in 8 bits in the graphs that a model's folder has, and tell the new files' names."""
+    for graph, weights in DECODER_INT8.items():
+        quantise_products(folder / graph, folder / weights)
+    return tuple(DECODER_INT8.values())

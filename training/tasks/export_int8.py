@@ -10,7 +10,7 @@ from PIL import Image
 import captioner
 import vqa
 from captioner import Captioner
-from captioner.onnx_export import STEP_INT8_WEIGHTS, quantise_step
+from captioner.onnx_export import quantise_decoder
 from encoders.images import open_photo
 from encoders.onnx_int8 import INT8_WEIGHTS, quantise_encoder
 from encoders.preprocessing import Preprocessing
@@ -28,7 +28,7 @@ LOOKED_AT = 128  # photos from which the ranges of activations are taken
 def export_int8(
     model: str | Path, out: Path, photos: Sequence[Image.Image], training_photos: Sequence
 ) -> tuple[Path, float]:
-    """Make a model's graphs in a copy of it, with the encoder's and the captioner's step in 8 bits.
+    """Make a model's graphs in a copy of it, with the encoder and a captioner's decoder in 8 bits.
 
     Args:
         photos: to compare on.
@@ -56,8 +56,7 @@ def export_int8(
     quantise_encoder(folder, some)
     made = [INT8_WEIGHTS]
     if config["kind"] == "captioner":
-        quantise_step(folder)
-        made.append(STEP_INT8_WEIGHTS)
+        made += quantise_decoder(folder)
     about = {name: value for name, value in config["onnx"].items() if name not in ("format", "files")}
     graphs = [name for name in config["onnx"]["files"] if name != WEIGHTS]
     register_graphs(folder, [*graphs, *made], **about, int8={"photos": len(some)})

@@ -12,7 +12,7 @@ from vqa_toys import small_answerer
 
 import captioner
 import vqa
-from captioner.onnx_export import STEP_INT8_WEIGHTS
+from captioner.onnx_export import DECODER_INT8
 from encoders.onnx_encoder import ENCODER
 from encoders.onnx_int8 import INT8_WEIGHTS
 from runtime.checkpoint import WEIGHTS, read_config
@@ -48,7 +48,7 @@ def test_the_encoder_is_in_8_bits_and_sees_about_the_same(exported):
 
 
 @pytest.mark.usefixtures("float32")
-def test_the_step_is_in_8_bits_and_scores_about_the_same(exported):
+def test_the_decoder_is_in_8_bits_and_scores_about_the_same(exported):
     model, folder = exported
     trained, made = captioner.load(model, exact=True, device="cpu").engine, captioner.load(folder).engine
     shape = (2, made.grid[0] * made.grid[1], made.encoder.feature_size)
@@ -56,7 +56,8 @@ def test_the_step_is_in_8_bits_and_scores_about_the_same(exported):
     words = np.array([5, 6])
     wanted, found = (engine.step(words, engine.start(features))[0] for engine in (trained, made))
     assert 1e-4 < np.linalg.norm(found - wanted) / np.linalg.norm(wanted) < 0.03
-    assert {p["dtype"] for p in tensor_offsets(folder / STEP_INT8_WEIGHTS)[1].values()} == {"U8", "F32"}
+    for weights in DECODER_INT8.values():
+        assert {p["dtype"] for p in tensor_offsets(folder / weights)[1].values()} == {"U8", "F32"}
 
 
 def test_the_folder_says_so_and_keeps_the_weights_as_they_were(exported):
