@@ -198,7 +198,8 @@ def _log_p(logits: np.ndarray, rows: list[Hypothesis], banned: Sequence[int], se
 
 def _forbid(scores: np.ndarray, rows: list[Hypothesis], banned: Sequence[int], settings: SearchSettings) -> None:
     """Set to -inf the scores (rows, V) of banned tokens and of any that would repeat a run of `no_repeat`."""
-    scores[:, list(banned)] = NEG_INF
+    for token in banned:  # an index of several takes longer
+        scores[:, token] = NEG_INF
     if settings.no_repeat:
         for row, h in enumerate(rows):
             again = _repeated_tokens(h.tokens, settings.no_repeat)

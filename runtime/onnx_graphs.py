@@ -18,7 +18,7 @@ from .errors import ModelError, SettingError, printable
 from .installed import has_torch, require_torch
 
 GRAPHS_FORMAT = 1
-MIN_ONNXRUNTIME = (1, 20)  # ONNX Runtime that reads the graphs' version of ONNX
+MIN_ONNXRUNTIME = (1, 22)  # which multiplies by weights in 8 bits, as `--int8` makes them, on x86
 ENGINES = ("onnx", "torch")
 EXPORT_AGAIN = "make its graphs again: python -m training export MODEL"
 Engine = TypeVar("Engine")

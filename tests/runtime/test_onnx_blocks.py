@@ -61,3 +61,17 @@ def test_only_products_are_in_8_bits_and_what_nothing_takes_is_gone(tmp_path):
     _, small = tensor_offsets(tmp_path / "words-int8.safetensors")
     assert small["layer.weight.int8"]["dtype"] == "U8" and small["layer.weight.int8"]["shape"] == [64, 2, BLOCK]
     assert (tmp_path / "words.onnx").stat().st_size < 4000
+
+
+class Doubled(nn.Module):
+    def forward(self, x):
+        return 2 * x
+
+
+def test_a_graph_without_products_stays_as_it_is(tmp_path):
+    save_file({}, tmp_path / WEIGHTS)
+    x, rows = torch.ones(2, 3), {0: "rows"}
+    save_graph(tmp_path / "doubled.onnx", Doubled(), {"x": x}, ("y",), sizes={"x": rows, "y": rows})
+    quantise_products(tmp_path / "doubled.onnx", tmp_path / "doubled-int8.safetensors")
+    assert Graph(tmp_path / "doubled.onnx")(x=x.numpy())[0].tolist() == [[2, 2, 2]] * 2
+    assert tensor_offsets(tmp_path / "doubled-int8.safetensors")[1] == {}
