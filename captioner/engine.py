@@ -1,4 +1,4 @@
-"""What a captioner runs on: three functions from arrays to arrays.
+"""What a captioner runs on: four functions from arrays to arrays.
 
 `captioner.network.CaptionNetwork` offers them in PyTorch, `captioner.onnx_engine.OnnxEngine` in ONNX Runtime. An engine
 needs no search and no preprocessing of its own.
@@ -44,3 +44,11 @@ class Engine(Protocol):
 
     def step(self, tokens: np.ndarray, state: DecodingState) -> tuple[np.ndarray, DecodingState]:
         """The word before (B,) and the state -> float32 logits (B, V) of the next word, and the new state."""
+
+    def likeliest(
+        self, tokens: np.ndarray, state: DecodingState, count: int
+    ) -> tuple[np.ndarray, np.ndarray, DecodingState]:
+        """A step, and each row's `count` likeliest words, best first: words, log-probabilities (B, K), new state.
+
+        K is `count`, or V where there are fewer words.
+        """

@@ -112,6 +112,11 @@ class Captioner:
             attention.append(state.p)
             return logits, state
 
+        def likeliest(tokens: np.ndarray, state: DecodingState, count: int):
+            words, log_p, state = self.engine.likeliest(tokens, state, count)
+            attention.append(state.p)
+            return words, log_p, state
+
         found = search(
             step,
             self.engine.start(features),
@@ -120,6 +125,7 @@ class Captioner:
             banned=(PAD, START) if settings.unknown else (PAD, START, UNK),
             settings=settings,
             seeds=photo_seeds(features, settings.seed) if settings.sample else (),
+            likeliest=likeliest,
         )
         captions = [[self._caption(h, attention) for h in hypotheses] for hypotheses in found]
         return [replace(best, alternatives=tuple(others)) for best, *others in captions]

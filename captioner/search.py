@@ -17,6 +17,7 @@ from .search_settings import SearchSettings
 NEG_INF = float("-inf")
 PIECE = 64  # words; the largest of a thousand pieces are found six times as fast as those of the words themselves
 Step = Callable[[np.ndarray, object], tuple[np.ndarray, object]]
+Likeliest = Callable[[np.ndarray, object, int], tuple[np.ndarray, np.ndarray, object]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def search(
     banned: Sequence[int] = (),
     settings: SearchSettings,
     seeds: Sequence[int] = (),
+    likeliest: Likeliest | None = None,
 ) -> list[list[Hypothesis]]:
     """The `settings.n` best (or sampled) sentences for each of the B rows of `state`, best first.
 
@@ -66,17 +68,29 @@ def search(
         start, end: the tokens that a sentence begins and ends with.
         banned: tokens never said.
         seeds: of sampling, one for each row; `settings.seed` and those after it unless given.
+        likeliest: of beam search, a step that tells each row's K likeliest words alone, (tokens, state, K) -> (their
+            words (B, K), best first, their log-probabilities (B, K), state); found in what `step` gives unless given.
     """
     if settings.sample:
         seeds = seeds or range(settings.seed, settings.seed + len(state))
         found = sample(step, state, start=start, end=end, banned=banned, settings=settings, seeds=seeds)
     else:
-        found = beam(step, state, start=start, end=end, banned=banned, settings=settings)
+        found = beam(likeliest or _by(step), state, start=start, end=end, banned=banned, settings=settings)
     ranked = [sorted(h, key=lambda h: (h.ended, h.score(settings.length_penalty)), reverse=True) for h in found]
     return [hypotheses[: settings.n] for hypotheses in ranked]
 
 
-def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):
+def _by(step: Step) -> Likeliest:
+    """What a step makes of each row's likeliest words."""
+
+    def likeliest(tokens: np.ndarray, state, count: int):
+        logits, state = step(tokens, state)
+        return *likeliest_words(logits, count), state
+
+    return likeliest
+
+
+def beam(likeliest: Likeliest, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):
     """Beam search: per item its hypotheses, in no order. It ends at `max_length`, or sooner where `_is_done`."""
     width, items = settings.beam, len(state)
     found: list[list[Hypothesis]] = [[] for _ in range(items)]
@@ -84,10 +98,13 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
     for _ in range(settings.max_length):
         rows = [h for sentences in live.values() for h in sentences]
         tokens = [h.tokens[-1] if h.tokens else start for h in rows]
-        logits, state = step(np.array(tokens + [start] * (len(state) - len(rows))), state)
+        forbidden = [{*banned, *_repeated_tokens(h.tokens, settings.no_repeat)} for h in rows]
+        most = 2 * width + max(map(len, forbidden))
+        words, log_p, state = likeliest(np.array(tokens + [start] * (len(state) - len(rows))), state, most)
+        best = _best(words[: len(rows)], log_p[: len(rows)], rows, forbidden, len(live), 2 * width)
         extended = {}
-        for item, best in zip(live, _best(logits[: len(rows)], rows, len(live), banned, settings), strict=True):
-            candidates = [rows[row].extend(word, p, row, end=end) for row, word, p in best]
+        for item, continued in zip(live, best, strict=True):
+            candidates = [rows[row].extend(word, p, row, end=end) for row, word, p in continued]
             found[item] += [h for h in candidates[:width] if h.ended]
             active = [h for h in candidates if not h.ended][:width]
             if active and not _is_done(found[item], active, settings):
@@ -109,26 +126,33 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
 
 
 def _best(
-    logits: np.ndarray, rows: list[Hypothesis], items: int, banned: Sequence[int], settings: SearchSettings
+    words: np.ndarray, log_p: np.ndarray, rows: list[Hypothesis], forbidden: list[set[int]], items: int, count: int
 ) -> list[list[tuple[int, int, float]]]:
-    """For each item its 2 * beam likeliest continuations, best first: (row, token, log-probability of the token).
-
-    Numbers of all words are gone through as seldom as can be: what the step left in the processor's caches is little.
+    """For each item its `count` likeliest continuations, best first: (row, token, log-probability of the token).
 
     Args:
-        logits: (rows, V), the rows lying item by item, the same number for each; those of an item compete.
+        words, log_p: (rows, K), what `likeliest` gave; the rows lie item by item, the same number for each, and those
+            of an item compete.
     """
-    logits = np.asarray(logits, dtype=np.float32)
-    sums = log_sum_exp(logits)
-    total = logits + (np.array([[h.log_prob] for h in rows], dtype=np.float32) - sums)
-    _forbid(total, rows, banned, settings)
-    each, vocabulary = len(rows) // items, logits.shape[1]
-    found = []
-    for first, values in zip(range(0, len(rows), each), total.reshape(items, -1), strict=True):
-        places = [place for place in _largest(values, 2 * settings.beam) if values[place] > NEG_INF]
-        words = [(first + place // vocabulary, place % vocabulary) for place in places]
-        found.append([(row, word, float(logits[row, word] - sums[row, 0])) for row, word in words])
+    said = [(h.log_prob, *row) for h, *row in zip(rows, words.tolist(), log_p.tolist(), strict=True)]
+    each, found = len(rows) // items, []
+    for first in range(0, len(rows), each):
+        continued = [
+            (before + p, row, word, p)
+            for row, (before, *likeliest) in enumerate(said[first : first + each], first)
+            for word, p in zip(*likeliest, strict=True)
+            if word not in forbidden[row]
+        ]
+        continued.sort(key=lambda one: -one[0])
+        found.append([(row, word, p) for whole, row, word, p in continued[:count] if whole > NEG_INF])
     return found
+
+
+def likeliest_words(logits: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (B, V) -> each row's `count` likeliest words, best first, (B, K), and their log-probabilities, (B, K)."""
+    logits = np.asarray(logits, dtype=np.float32)
+    words = np.array([_largest(row, count) for row in logits])
+    return words, np.take_along_axis(logits, words, axis=1) - log_sum_exp(logits)
 
 
 def _largest(values: np.ndarray, count: int) -> list[int]:
@@ -192,24 +216,14 @@ def _inverse_cdf(p: np.ndarray, places: np.ndarray) -> np.ndarray:
 def _log_p(logits: np.ndarray, rows: list[Hypothesis], banned: Sequence[int], settings: SearchSettings) -> np.ndarray:
     """log-probabilities (rows, V), but -inf for banned tokens and for any that would repeat a run of `no_repeat`."""
     log_p = log_softmax(np.asarray(logits, dtype=np.float32))
-    _forbid(log_p, rows, banned, settings)
+    for row, h in enumerate(rows):
+        log_p[row, [*banned, *_repeated_tokens(h.tokens, settings.no_repeat)]] = NEG_INF
     return log_p
 
 
-def _forbid(scores: np.ndarray, rows: list[Hypothesis], banned: Sequence[int], settings: SearchSettings) -> None:
-    """Set to -inf the scores (rows, V) of banned tokens and of any that would repeat a run of `no_repeat`."""
-    for token in banned:  # an index of several takes longer
-        scores[:, token] = NEG_INF
-    if settings.no_repeat:
-        for row, h in enumerate(rows):
-            again = _repeated_tokens(h.tokens, settings.no_repeat)
-            if again:
-                scores[row, again] = NEG_INF
-
-
 def _repeated_tokens(tokens: tuple[int, ...], n: int) -> list[int]:
-    """The tokens that would now end a run of n that the sentence already has."""
-    if len(tokens) < n:
+    """The tokens that would now end a run of n that the sentence already has; none for n = 0."""
+    if not n or len(tokens) < n:
         return []
     now = tokens[len(tokens) - n + 1 :]
     return [tokens[i + n - 1] for i in range(len(tokens) - n + 1) if tokens[i : i + n - 1] == now]
