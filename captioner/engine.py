@@ -1,7 +1,8 @@
-"""What a captioner runs on: four functions from arrays to arrays.
+"""What a captioner runs on: three functions from arrays to arrays.
 
 `captioner.network.CaptionNetwork` offers them in PyTorch, `captioner.onnx_engine.OnnxEngine` in ONNX Runtime. An engine
-needs no search and no preprocessing of its own.
+needs no search and no preprocessing of its own. One that can tell each row's likeliest words sooner than search finds
+them among all logits offers `likeliest` as well (`captioner.search.Likeliest`).
 """
 
 from typing import Any, Protocol
@@ -44,11 +45,3 @@ class Engine(Protocol):
 
     def step(self, tokens: np.ndarray, state: DecodingState) -> tuple[np.ndarray, DecodingState]:
         """The word before (B,) and the state -> float32 logits (B, V) of the next word, and the new state."""
-
-    def likeliest(
-        self, tokens: np.ndarray, state: DecodingState, count: int
-    ) -> tuple[np.ndarray, np.ndarray, DecodingState]:
-        """A step, and each row's `count` likeliest words, best first: words, log-probabilities (B, K), new state.
-
-        K is `count`, or V where there are fewer words.
-        """

@@ -17,6 +17,7 @@ from .search_settings import SearchSettings
 NEG_INF = float("-inf")
 PIECE = 64  # words; the largest of a thousand pieces are found six times as fast as those of the words themselves
 Step = Callable[[np.ndarray, object], tuple[np.ndarray, object]]
+# (tokens (B,), state, K) -> each row's K likeliest words, best first, (B, K), their log-probabilities (B, K), new state
 Likeliest = Callable[[np.ndarray, object, int], tuple[np.ndarray, np.ndarray, object]]
 
 
@@ -68,8 +69,7 @@ def search(
         start, end: the tokens that a sentence begins and ends with.
         banned: tokens never said.
         seeds: of sampling, one for each row; `settings.seed` and those after it unless given.
-        likeliest: of beam search, a step that tells each row's K likeliest words alone, (tokens, state, K) -> (their
-            words (B, K), best first, their log-probabilities (B, K), state); found in what `step` gives unless given.
+        likeliest: what beam search calls in place of `step`; made of it unless given.
     """
     if settings.sample:
         seeds = seeds or range(settings.seed, settings.seed + len(state))
@@ -81,7 +81,7 @@ def search(
 
 
 def _by(step: Step) -> Likeliest:
-    """What a step makes of each row's likeliest words."""
+    """A step that tells of each row its likeliest words alone; of all words where there are fewer."""
 
     def likeliest(tokens: np.ndarray, state, count: int):
         logits, state = step(tokens, state)

@@ -15,7 +15,6 @@ import vqa
 import vqa.onnx_export
 from captioner import Captioner, SearchSettings
 from captioner.network import CaptionNetwork
-from captioner.search import likeliest_words
 from encoders.onnx_int8 import INT8_WEIGHTS
 from encoders.text import START
 from runtime.bundled import resolve_model
@@ -55,10 +54,6 @@ class _Captions:
     def step(self, tokens, state):
         logits, state = self.network.decoder.step(torch.from_numpy(tokens), state)
         return logits.numpy(), state
-
-    def likeliest(self, tokens, state, count):
-        logits, state = self.step(tokens, state)
-        return *likeliest_words(logits, count), state
 
 
 class _Answers:
