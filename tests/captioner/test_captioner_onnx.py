@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from captioner_toys import small_captioner
+from captioner_toys import VOCABULARY, small_captioner
 from toys import COLOURS, SIDES, square
 
 import runtime.installed
@@ -16,6 +16,7 @@ from captioner import SearchSettings, load
 from captioner.onnx_engine import BEST, STEP_GRAPH
 from captioner.onnx_export import save_graphs
 from encoders.softmax import log_softmax
+from encoders.text import Vocabulary
 from runtime.checkpoint import CONFIG, WEIGHTS, read_config, update_config
 from runtime.errors import ModelError, SettingError
 from runtime.onnx_export import register_graphs
@@ -25,9 +26,9 @@ pytestmark = pytest.mark.usefixtures("float32")  # numbers are compared here
 PHOTOS = [square(colour, side) for colour in COLOURS for side in SIDES]
 
 
-def exported(folder, dtype=None):
+def exported(folder, dtype=None, **made):
     """A small captioner's folder with graphs."""
-    small_captioner().save(folder, dtype=dtype)
+    small_captioner(**made).save(folder, dtype=dtype)
     network = load(folder, exact=True).network
     about = {"encoder": network.encoder_fingerprint, "grid": network.grid, "feature_size": network.encoder.feature_size}
     register_graphs(folder, save_graphs(network, folder), **about)
@@ -36,7 +37,9 @@ def exported(folder, dtype=None):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return exported(tmp_path_factory.mktemp("model") / "small", torch.float16)
+    more = Vocabulary.build([" ".join(VOCABULARY.tokens), "and more words than a graph tells"])
+    assert len(more) > BEST + 1
+    return exported(tmp_path_factory.mktemp("model") / "small", torch.float16, vocabulary=more)
 
 
 @pytest.fixture
