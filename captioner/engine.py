@@ -1,7 +1,8 @@
 """What a captioner runs on: three functions from arrays to arrays.
 
 `captioner.network.CaptionNetwork` offers them in PyTorch, `captioner.onnx_engine.OnnxEngine` in ONNX Runtime. An engine
-needs no search and no preprocessing of its own.
+needs no search and no preprocessing of its own. One that can tell each row's likeliest words sooner than search finds
+them among all logits offers `likeliest` as well (`captioner.search.Likeliest`).
 """
 
 from typing import Any, Protocol

@@ -51,3 +51,13 @@ class CaptionNetwork(PhotoNetwork):
         with autocast(self.device, weights=self.decoder.bias.dtype):
             logits, state = self.decoder.step(torch.as_tensor(tokens), state)
         return logits.float().cpu().numpy(), replace(state, p=state.p.cpu().numpy())
+
+    @torch.inference_mode()
+    def likeliest(
+        self, tokens: np.ndarray | Tensor, state: DecoderState, count: int
+    ) -> tuple[np.ndarray, np.ndarray, DecoderState]:
+        """A step, and each row's `count` likeliest words, best first: words, log-probabilities (B, K), new state."""
+        with autocast(self.device, weights=self.decoder.bias.dtype):
+            logits, state = self.decoder.step(torch.as_tensor(tokens), state)
+        log_p, words = torch.log_softmax(logits.float(), dim=1).topk(min(count, logits.shape[1]), dim=1)
+        return words.cpu().numpy(), log_p.cpu().numpy(), replace(state, p=state.p.cpu().numpy())

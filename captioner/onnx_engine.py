@@ -8,9 +8,11 @@ from encoders.onnx_encoder import OnnxEncoder
 from runtime.checkpoint import model_folder
 from runtime.onnx_graphs import Graph
 
+from .search import likeliest_words
 from .state import DecoderState
 
 START_GRAPH, STEP_GRAPH = "start.onnx", "step.onnx"
+BEST = 16  # words that the step's graph tells of each row: those of a beam of 3, and 7 that would be repetitions
 
 
 class OnnxEngine:
@@ -39,7 +41,23 @@ class OnnxEngine:
 
     def step(self, tokens: np.ndarray, state: DecoderState) -> tuple[np.ndarray, DecoderState]:
         """The word before (B,) and the state -> logits (B, V) of the next word, and the new state."""
-        logits, recurrent, p = self._step(
-            tokens=tokens, features=state.features, keys=state.keys, recurrent=state.recurrent
-        )
-        return logits, DecoderState(state.features, state.keys, recurrent, p)
+        [logits], state = self._run(["logits"], tokens, state)
+        return logits, state
+
+    def likeliest(
+        self, tokens: np.ndarray, state: DecoderState, count: int
+    ) -> tuple[np.ndarray, np.ndarray, DecoderState]:
+        """A step, and each row's `count` likeliest words, best first: words, log-probabilities (B, K), new state."""
+        if count <= BEST and "words" in self._step.outputs:  # graphs of 0.4.0 tell none
+            (words, log_p), state = self._run(["words", "log_p"], tokens, state)
+            return words[:, :count], log_p[:, :count], state
+        logits, state = self.step(tokens, state)
+        return *likeliest_words(logits, count), state
+
+    def _run(self, told: list[str], tokens: np.ndarray, state: DecoderState) -> tuple[list[np.ndarray], DecoderState]:
+        """These outputs of the step, and the state after it."""
+        *told, recurrent, p = self._step(
+            [*told, "new_recurrent", "p"],
+            tokens=tokens, features=state.features, keys=state.keys, recurrent=state.recurrent,
+        )  # fmt: skip
+        return told, DecoderState(state.features, state.keys, recurrent, p)

@@ -7,11 +7,14 @@ from torch import Tensor, nn
 
 from encoders.onnx_encoder import ENCODER
 from encoders.onnx_export import save_encoder
+from runtime.onnx_blocks import quantise_products
 from runtime.onnx_export import save_graph
 
 from .network import CaptionNetwork
-from .onnx_engine import START_GRAPH, STEP_GRAPH
+from .onnx_engine import BEST, START_GRAPH, STEP_GRAPH
 from .state import DecoderState
+
+DECODER_INT8 = {START_GRAPH: "start-int8.safetensors", STEP_GRAPH: "step-int8.safetensors"}  # graph: its weights
 
 
 class _Start(nn.Module):
@@ -29,11 +32,10 @@ class _Step(nn.Module):
         super().__init__()
         self.decoder = network.decoder
 
-    def forward(
-        self, tokens: Tensor, features: Tensor, keys: Tensor, recurrent: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, tokens: Tensor, features: Tensor, keys: Tensor, recurrent: Tensor) -> tuple[Tensor, ...]:
         logits, state = self.decoder.step(tokens, DecoderState(features, keys, recurrent))
-        return logits, state.recurrent, state.p
+        log_p, words = torch.log_softmax(logits, dim=1).topk(min(BEST, self.decoder.bias.shape[0]), dim=1)
+        return logits, state.recurrent, state.p, words, log_p
 
 
 def save_graphs(network: CaptionNetwork, folder: Path) -> tuple[str, ...]:
@@ -53,10 +55,18 @@ def save_graphs(network: CaptionNetwork, folder: Path) -> tuple[str, ...]:
         folder / START_GRAPH, _Start(network), {"features": photos}, ("projected", "keys", "recurrent"),
         sizes={name: {0: "photos"} for name in ("features", "projected", "keys", "recurrent")},
     )  # fmt: skip
+    told = ("logits", "new_recurrent", "p", "words", "log_p")
     step = {"features": state.features, "keys": state.keys, "recurrent": state.recurrent}
     save_graph(
         folder / STEP_GRAPH, _Step(network), {"tokens": torch.ones(6, dtype=torch.long), **step},
-        ("logits", "new_recurrent", "p"),
-        sizes=per_photo | {name: {0: "rows"} for name in ("tokens", "recurrent", "logits", "new_recurrent", "p")},
+        told,
+        sizes=per_photo | {name: {0: "rows"} for name in ("tokens", "recurrent", *told)},
     )  # fmt: skip
     return ENCODER, START_GRAPH, STEP_GRAPH
+
+
+def quantise_decoder(folder: Path) -> tuple[str, ...]:
+    """Put the decoder's products in 8 bits in the graphs that a model's folder has, and tell the new files' names."""
+    for graph, weights in DECODER_INT8.items():
+        quantise_products(folder / graph, folder / weights)
+    return tuple(DECODER_INT8.values())

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
@@ -16,7 +16,7 @@ from runtime.checkpoint import save_folder
 from runtime.errors import PhotoError, SettingError
 
 from .caption import Caption, Word
-from .engine import DecodingState, Engine
+from .engine import Engine
 from .search import Hypothesis, SearchSettings, search
 
 if TYPE_CHECKING:  # PyTorch is imported where its network is made, and nowhere else
@@ -107,19 +107,25 @@ class Captioner:
         settings = settings or SearchSettings()
         attention: list[np.ndarray] = []  # of each step, (rows, L)
 
-        def step(tokens: np.ndarray, state: DecodingState) -> tuple[np.ndarray, DecodingState]:
-            logits, state = self.engine.step(tokens, state)
-            attention.append(state.p)
-            return logits, state
+        def looking(step: Callable) -> Callable:
+            """One of the engine's steps, after which it is noted where each row looked."""
+
+            def look(*given):
+                *told, state = step(*given)
+                attention.append(state.p)
+                return *told, state
+
+            return look
 
         found = search(
-            step,
+            looking(self.engine.step),
             self.engine.start(features),
             start=START,
             end=END,
             banned=(PAD, START) if settings.unknown else (PAD, START, UNK),
             settings=settings,
             seeds=photo_seeds(features, settings.seed) if settings.sample else (),
+            likeliest=looking(self.engine.likeliest) if hasattr(self.engine, "likeliest") else None,
         )
         captions = [[self._caption(h, attention) for h in hypotheses] for hypotheses in found]
         return [replace(best, alternatives=tuple(others)) for best, *others in captions]

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from encoders.blocks import round_up_to_block
-from encoders.softmax import log_softmax
+from encoders.softmax import log_softmax, log_sum_exp
 
 from .search_settings import SearchSettings
 
 NEG_INF = float("-inf")
 PIECE = 64  # words; the largest of a thousand pieces are found six times as fast as those of the words themselves
 Step = Callable[[np.ndarray, object], tuple[np.ndarray, object]]
+# (tokens (B,), state, K) -> each row's K likeliest words, best first, (B, K), their log-probabilities (B, K), new state
+Likeliest = Callable[[np.ndarray, object, int], tuple[np.ndarray, np.ndarray, object]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ def search(
     banned: Sequence[int] = (),
     settings: SearchSettings,
     seeds: Sequence[int] = (),
+    likeliest: Likeliest | None = None,
 ) -> list[list[Hypothesis]]:
     """The `settings.n` best (or sampled) sentences for each of the B rows of `state`, best first.
 
@@ -66,17 +69,28 @@ def search(
         start, end: the tokens that a sentence begins and ends with.
         banned: tokens never said.
         seeds: of sampling, one for each row; `settings.seed` and those after it unless given.
+        likeliest: what beam search calls in place of `step`; made of it unless given.
     """
     if settings.sample:
         seeds = seeds or range(settings.seed, settings.seed + len(state))
         found = sample(step, state, start=start, end=end, banned=banned, settings=settings, seeds=seeds)
     else:
-        found = beam(step, state, start=start, end=end, banned=banned, settings=settings)
+        found = beam(likeliest or _by(step), state, start=start, end=end, banned=banned, settings=settings)
     ranked = [sorted(h, key=lambda h: (h.ended, h.score(settings.length_penalty)), reverse=True) for h in found]
     return [hypotheses[: settings.n] for hypotheses in ranked]
 
 
-def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):
+def _by(step: Step) -> Likeliest:
+    """A step that tells of each row its likeliest words alone; of all words where there are fewer."""
+
+    def likeliest(tokens: np.ndarray, state, count: int):
+        logits, state = step(tokens, state)
+        return *likeliest_words(logits, count), state
+
+    return likeliest
+
+
+def beam(likeliest: Likeliest, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):
     """Beam search: per item its hypotheses, in no order. It ends at `max_length`, or sooner where `_is_done`."""
     width, items = settings.beam, len(state)
     found: list[list[Hypothesis]] = [[] for _ in range(items)]
@@ -84,11 +98,13 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
     for _ in range(settings.max_length):
         rows = [h for sentences in live.values() for h in sentences]
         tokens = [h.tokens[-1] if h.tokens else start for h in rows]
-        logits, state = step(np.array(tokens + [start] * (len(state) - len(rows))), state)
-        log_p = _log_p(logits[: len(rows)], rows, banned, settings)
+        forbidden = [{*banned, *_repeated_tokens(h.tokens, settings.no_repeat)} for h in rows]
+        most = 2 * width + max(map(len, forbidden))
+        words, log_p, state = likeliest(np.array(tokens + [start] * (len(state) - len(rows))), state, most)
+        best = _best(words[: len(rows)], log_p[: len(rows)], rows, forbidden, len(live), 2 * width)
         extended = {}
-        for item, best in zip(live, _best(log_p, rows, len(live), 2 * width), strict=True):
-            candidates = [rows[row].extend(word, p, row, end=end) for row, word, p in best]
+        for item, continued in zip(live, best, strict=True):
+            candidates = [rows[row].extend(word, p, row, end=end) for row, word, p in continued]
             found[item] += [h for h in candidates[:width] if h.ended]
             active = [h for h in candidates if not h.ended][:width]
             if active and not _is_done(found[item], active, settings):
@@ -109,37 +125,43 @@ def beam(step: Step, state, *, start: int, end: int, banned: Sequence[int], sett
     return found
 
 
-def _best(log_p: np.ndarray, rows: list[Hypothesis], items: int, count: int) -> list[list[tuple[int, int, float]]]:
+def _best(
+    words: np.ndarray, log_p: np.ndarray, rows: list[Hypothesis], forbidden: list[set[int]], items: int, count: int
+) -> list[list[tuple[int, int, float]]]:
     """For each item its `count` likeliest continuations, best first: (row, token, log-probability of the token).
 
     Args:
-        log_p: (rows, V), the rows lying item by item, the same number for each; those of an item compete.
+        words, log_p: (rows, K), what `likeliest` gave; the rows lie item by item, the same number for each, and those
+            of an item compete.
     """
-    vocabulary = log_p.shape[1]
-    total = (log_p + np.array([[h.log_prob] for h in rows], dtype=np.float32)).reshape(items, -1)
-    places = _largest(total, count)
-    best = np.take_along_axis(total, places, axis=1).tolist()
-    own = np.take_along_axis(log_p.reshape(items, -1), places, axis=1).tolist()
-    first = range(0, len(rows), len(rows) // items)
-    return [
-        [
-            (row + place // vocabulary, place % vocabulary, p)
-            for place, p, whole in zip(*item, strict=True)
-            if whole > NEG_INF
+    said = [(h.log_prob, *row) for h, *row in zip(rows, words.tolist(), log_p.tolist(), strict=True)]
+    each, found = len(rows) // items, []
+    for first in range(0, len(rows), each):
+        continued = [
+            (before + p, row, word, p)
+            for row, (before, *likeliest) in enumerate(said[first : first + each], first)
+            for word, p in zip(*likeliest, strict=True)
+            if word not in forbidden[row]
         ]
-        for row, *item in zip(first, places.tolist(), own, best, strict=True)
-    ]
+        continued.sort(key=lambda one: -one[0])
+        found.append([(row, word, p) for whole, row, word, p in continued[:count] if whole > NEG_INF])
+    return found
 
 
-def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """The places of each row's `count` largest values, largest first, the first of equals first."""
-    found = []
-    for row in values:  # what is below the `count` largest of its pieces' maxima is passed over: nearly all
-        maxima = np.maximum.reduceat(row, np.arange(0, len(row), PIECE))
-        least = np.partition(maxima, -count)[-count] if count < len(maxima) else NEG_INF
-        places = np.flatnonzero(row >= least)
-        found.append(places[np.argsort(-row[places], kind="stable")[:count]])
-    return np.array(found)
+def likeliest_words(logits: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (B, V) -> each row's `count` likeliest words, best first, (B, K), and their log-probabilities, (B, K)."""
+    logits = np.asarray(logits, dtype=np.float32)
+    words = np.array([_largest(row, count) for row in logits])
+    return words, np.take_along_axis(logits, words, axis=1) - log_sum_exp(logits)
+
+
+def _largest(values: np.ndarray, count: int) -> list[int]:
+    """The places of the `count` largest values, largest first, the first of equals first."""
+    # What is below the `count` largest of its pieces' maxima is passed over: nearly all.
+    maxima = np.maximum.reduceat(values, np.arange(0, len(values), PIECE))
+    least = np.partition(maxima, -count)[-count] if count < len(maxima) else NEG_INF
+    places = np.flatnonzero(values >= least)
+    return places[np.argsort(-values[places], kind="stable")[:count]].tolist()
 
 
 def _is_done(found: list[Hypothesis], active: list[Hypothesis], settings: SearchSettings) -> bool:
@@ -194,18 +216,14 @@ def _inverse_cdf(p: np.ndarray, places: np.ndarray) -> np.ndarray:
 def _log_p(logits: np.ndarray, rows: list[Hypothesis], banned: Sequence[int], settings: SearchSettings) -> np.ndarray:
     """log-probabilities (rows, V), but -inf for banned tokens and for any that would repeat a run of `no_repeat`."""
     log_p = log_softmax(np.asarray(logits, dtype=np.float32))
-    log_p[:, list(banned)] = NEG_INF
-    if settings.no_repeat:
-        for row, h in enumerate(rows):
-            again = _repeated_tokens(h.tokens, settings.no_repeat)
-            if again:
-                log_p[row, again] = NEG_INF
+    for row, h in enumerate(rows):
+        log_p[row, [*banned, *_repeated_tokens(h.tokens, settings.no_repeat)]] = NEG_INF
     return log_p
 
 
 def _repeated_tokens(tokens: tuple[int, ...], n: int) -> list[int]:
-    """The tokens that would now end a run of n that the sentence already has."""
-    if len(tokens) < n:
+    """The tokens that would now end a run of n that the sentence already has; none for n = 0."""
+    if not n or len(tokens) < n:
         return []
     now = tokens[len(tokens) - n + 1 :]
     return [tokens[i + n - 1] for i in range(len(tokens) - n + 1) if tokens[i : i + n - 1] == now]

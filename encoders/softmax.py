@@ -5,5 +5,10 @@ import numpy as np
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Logits (..., N) -> log-probabilities (..., N), in the logits' own precision; -inf stays -inf."""
-    logits = logits - logits.max(axis=-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    return logits - log_sum_exp(logits)
+
+
+def log_sum_exp(logits: np.ndarray) -> np.ndarray:
+    """Logits (..., N) -> log Σ exp (..., 1), by which a logit exceeds its log-probability."""
+    largest = logits.max(axis=-1, keepdims=True)
+    return largest + np.log(np.exp(logits - largest).sum(axis=-1, keepdims=True))

@@ -7,7 +7,7 @@ The entry `onnx` of the config says what they are and which weights they were ma
 import logging
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from .errors import ModelError, SettingError, printable
 from .installed import has_torch, require_torch
 
 GRAPHS_FORMAT = 1
-MIN_ONNXRUNTIME = (1, 20)  # ONNX Runtime that reads the graphs' version of ONNX
+MIN_ONNXRUNTIME = (1, 22)  # which multiplies by weights in 8 bits, as `--int8` makes them, on x86
 ENGINES = ("onnx", "torch")
 EXPORT_AGAIN = "make its graphs again: python -m training export MODEL"
 Engine = TypeVar("Engine")
@@ -110,9 +110,11 @@ class Graph:
         self._session = _session(path, sizes)
         # The exporter leaves out an input that a module does not use: the photo of a model that looks at none.
         self._inputs = {given.name for given in self._session.get_inputs()}
+        self.outputs = [output.name for output in self._session.get_outputs()]
 
-    def __call__(self, **inputs: np.ndarray) -> list[np.ndarray]:
-        return self._session.run(None, {name: inputs[name] for name in self._inputs})
+    def __call__(self, outputs: Sequence[str] | None = None, /, **inputs: np.ndarray) -> list[np.ndarray]:
+        """The outputs of these names, or all."""
+        return self._session.run(outputs or self.outputs, {name: inputs[name] for name in self._inputs})
 
 
 def _session(path: Path, sizes: dict[str, int]):

@@ -99,7 +99,7 @@ MUTATIONS = [
              "for x in (self.mean, self.std))\n        if", "for x in (self.mean[::-1], self.std))\n        if",
              "tests/encoders/test_images.py"),
     Mutation("beam of the least likely words", "captioner/search.py",
-             "np.argsort(-row[places]", "np.argsort(row[places]", SEARCH),
+             "lambda one: -one[0]", "lambda one: one[0]", SEARCH),
     Mutation("beam stops by the best ended sentence alone", "captioner/search.py",
              "sorted(ended, reverse=True)[settings.n - 1]", "max(ended)", SEARCH),
     Mutation("beam's rows not put in the order chosen", "captioner/state.py",

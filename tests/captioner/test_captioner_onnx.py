@@ -4,15 +4,19 @@ import json
 import logging
 
 import numpy as np
+import onnx
 import pytest
 import torch
-from captioner_toys import small_captioner
+from captioner_toys import VOCABULARY, small_captioner
 from toys import COLOURS, SIDES, square
 
 import runtime.installed
 import runtime.onnx_graphs
 from captioner import SearchSettings, load
+from captioner.onnx_engine import BEST, STEP_GRAPH
 from captioner.onnx_export import save_graphs
+from encoders.softmax import log_softmax
+from encoders.text import Vocabulary
 from runtime.checkpoint import CONFIG, WEIGHTS, read_config, update_config
 from runtime.errors import ModelError, SettingError
 from runtime.onnx_export import register_graphs
@@ -22,9 +26,9 @@ pytestmark = pytest.mark.usefixtures("float32")  # numbers are compared here
 PHOTOS = [square(colour, side) for colour in COLOURS for side in SIDES]
 
 
-def exported(folder, dtype=None):
+def exported(folder, dtype=None, **made):
     """A small captioner's folder with graphs."""
-    small_captioner().save(folder, dtype=dtype)
+    small_captioner(**made).save(folder, dtype=dtype)
     network = load(folder, exact=True).network
     about = {"encoder": network.encoder_fingerprint, "grid": network.grid, "feature_size": network.encoder.feature_size}
     register_graphs(folder, save_graphs(network, folder), **about)
@@ -33,7 +37,9 @@ def exported(folder, dtype=None):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return exported(tmp_path_factory.mktemp("model") / "small", torch.float16)
+    more = Vocabulary.build([" ".join(VOCABULARY.tokens), "and more words than a graph tells"])
+    assert len(more) > BEST + 1
+    return exported(tmp_path_factory.mktemp("model") / "small", torch.float16, vocabulary=more)
 
 
 @pytest.fixture
@@ -72,6 +78,47 @@ def test_graphs_are_used_unless_pytorch_is_needed(folder):
         load(folder, engine="jax")
     with pytest.raises(SettingError, match="does not run in PyTorch"):
         load(folder).save(folder)
+
+
+def without_likeliest_words(folder):
+    """The folder as 0.4.0 exported it: its step tells logits alone."""
+    path = folder / STEP_GRAPH
+    model = onnx.load(path, load_external_data=False)
+    kept = [output for output in model.graph.output if output.name not in ("words", "log_p")]
+    assert len(kept) == len(model.graph.output) - 2
+    del model.graph.output[:]
+    model.graph.output.extend(kept)
+    path.write_bytes(model.SerializeToString())
+    files = read_config(folder)["onnx"]["files"] | {STEP_GRAPH: runtime.onnx_graphs.file_checksum(path)}
+    update_config(folder, onnx=read_config(folder)["onnx"] | {"files": files})
+
+
+@pytest.mark.parametrize("count", [1, 5, BEST + 1])
+@pytest.mark.parametrize("older", [False, True])
+def test_the_likeliest_words_are_those_of_the_logits(own, older, count):
+    if older:
+        without_likeliest_words(own)
+    for engine in (load(own).engine, load(own, engine="torch").engine):
+        state = engine.start(engine.encode(np.stack([load(own).preprocessing(photo) for photo in PHOTOS[:2]])))
+        said = np.array([4, 5])
+        words, log_p, after = engine.likeliest(said, state, count)
+        logits, wanted = engine.step(said, state)
+        expected = log_softmax(logits)
+        order = np.argsort(-expected, axis=1)[:, :count]
+        assert words.tolist() == order.tolist()
+        np.testing.assert_allclose(log_p, np.take_along_axis(expected, order, axis=1), atol=1e-4)
+        np.testing.assert_allclose(np.asarray(after.recurrent), np.asarray(wanted.recurrent), atol=1e-6)
+        np.testing.assert_allclose(after.p, wanted.p, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "how", [SearchSettings(n=3), SearchSettings(beam=12)], ids=["few", "more than the graph tells"]
+)
+def test_graphs_that_tell_logits_alone_say_the_same(folder, own, how):
+    without_likeliest_words(own)
+    wanted, found = ([(c.text, c.alternatives) for c in load(at)(PHOTOS, how)] for at in (folder, own))
+    assert [text for text, _ in found] == [text for text, _ in wanted]
+    assert [[c.text for c in more] for _, more in found] == [[c.text for c in more] for _, more in wanted]
 
 
 def change_weights(folder):

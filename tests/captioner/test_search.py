@@ -383,4 +383,4 @@ def test_the_largest_come_in_order_and_equals_by_their_place(words, count):
     values[1] = float("-inf")
     values[2, -1] = words  # in the last piece, which is shorter
     wanted = np.argsort(-values, axis=1, kind="stable")[:, :count]
-    assert _largest(values, count).tolist() == wanted.tolist()
+    assert [_largest(row, count) for row in values] == wanted.tolist()

@@ -24,7 +24,7 @@ def export(config: ExportConfig) -> None:
     if config.int8:
         folder, same = export_int8(config.model, config.out, chosen, _training_photos(config))
         print_error(
-            f"{folder}: the encoder is in 8 bits; {same:.0%} of what it says of {len(chosen)} photos is as it was. "
+            f"{folder} computes in 8 bits; {same:.0%} of what it says of {len(chosen)} photos is as it was. "
             f"Score it: python -m training evaluate {folder} --data DATA --split val"
         )
         return

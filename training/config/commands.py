@@ -157,7 +157,8 @@ class ExportConfig(Config):
         model: a model folder, bundled-captioner or bundled-vqa.
         out: folder for a copy of the model with graphs [default: MODEL].
         photos: folder of photos to compare on [default: Gradio's examples].
-        int8: put the encoder in 8 bits, which is about twice as fast; what it says may differ. Score it: evaluate OUT.
+        int8: compute in 8 bits, the encoder and a captioner's decoder: about twice as fast; what it says may differ.
+            Score it: evaluate OUT.
         data: with --int8, what the model was trained on; ranges are taken from its training photos. May be several.
     """
 

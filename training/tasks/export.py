@@ -98,7 +98,8 @@ def export_model(model: str | Path, out: Path | None, photos: Sequence[Image.Ima
                 f"the graphs of {printable(source)} differ from PyTorch by {compared.logits:.2g} in a logit, above "
                 f"{TOLERANCE}; use this model with PyTorch."
             )
-    (folder / INT8_WEIGHTS).unlink(missing_ok=True)  # of an encoder in 8 bits that was here before
+    for name in (INT8_WEIGHTS, *captioner.onnx_export.DECODER_INT8.values()):  # of graphs in 8 bits before
+        (folder / name).unlink(missing_ok=True)
     return folder, compared
 
 

@@ -1,4 +1,4 @@
-"""A model folder whose encoder computes in 8 bits, and how often it says what the full model says."""
+"""A model folder that computes in 8 bits, and how often it says what the full model says."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ from PIL import Image
 import captioner
 import vqa
 from captioner import Captioner
+from captioner.onnx_export import quantise_decoder
 from encoders.images import open_photo
 from encoders.onnx_int8 import INT8_WEIGHTS, quantise_encoder
 from encoders.preprocessing import Preprocessing
@@ -27,7 +28,7 @@ LOOKED_AT = 128  # photos from which the ranges of activations are taken
 def export_int8(
     model: str | Path, out: Path, photos: Sequence[Image.Image], training_photos: Sequence
 ) -> tuple[Path, float]:
-    """Make a model's graphs in a copy of it, with the encoder's in 8 bits.
+    """Make a model's graphs in a copy of it, with the encoder and a captioner's decoder in 8 bits.
 
     Args:
         photos: to compare on.
@@ -53,9 +54,12 @@ def export_int8(
     if not some:
         raise DataError("none of the training photos can be opened; look through them with: python -m training check")
     quantise_encoder(folder, some)
+    made = [INT8_WEIGHTS]
+    if config["kind"] == "captioner":
+        made += quantise_decoder(folder)
     about = {name: value for name, value in config["onnx"].items() if name not in ("format", "files")}
     graphs = [name for name in config["onnx"]["files"] if name != WEIGHTS]
-    register_graphs(folder, [*graphs, INT8_WEIGHTS], **about, int8={"photos": len(some)})
+    register_graphs(folder, [*graphs, *made], **about, int8={"photos": len(some)})
     after = _said(load(folder, engine="onnx"), photos)
     return folder, sum(a == b for a, b in zip(before, after, strict=True)) / len(before)
 

@@ -1,0 +1,77 @@
+"""A graph's products in 8 bits: what comes out is near, what the graph keeps, and where the 8 bits lie."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from runtime.checkpoint import WEIGHTS
+from runtime.onnx_blocks import BLOCK, quantise_products
+from runtime.onnx_export import save_graph, tensor_offsets
+from runtime.onnx_graphs import Graph
+
+
+class Words(nn.Module):
+    """Tied as a decoder is: words (B,) -> their embeddings, through a layer of each kind, -> scores of words (B, V)."""
+
+    def __init__(self, hidden: int):
+        super().__init__()
+        self.embedding = nn.Embedding(50, hidden)
+        self.layer = nn.Linear(hidden, hidden)
+        self.each = nn.Linear(hidden, hidden, bias=False)
+
+    def forward(self, words):
+        h = torch.tanh(self.layer(self.embedding(words)))
+        h = self.each(h.view(1, -1, h.shape[1])).flatten(0, 1)  # of three dimensions: a product after a transposition
+        return h @ self.embedding.weight.T
+
+
+def made(folder, hidden: int, dtype) -> tuple[Words, np.ndarray]:
+    """A module whose graph in 8 bits lies in the folder, and what that graph gives for each word."""
+    torch.manual_seed(1)
+    module = Words(hidden)
+    with torch.no_grad():
+        module.layer.weight[:, :BLOCK] *= 8  # a block of its own: its largest weight says nothing of the others
+        module.layer.weight[3] = 0
+    save_file({name: weight.to(dtype).contiguous() for name, weight in module.state_dict().items()}, folder / WEIGHTS)
+    words = torch.arange(50)
+    save_graph(folder / "words.onnx", module, {"words": words}, ("scores",),
+               sizes={"words": {0: "rows"}, "scores": {0: "rows"}})  # fmt: skip
+    quantise_products(folder / "words.onnx", folder / "words-int8.safetensors")
+    return module, Graph(folder / "words.onnx")(words=words.numpy())[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+@pytest.mark.parametrize("hidden", [64, 40])
+def test_what_comes_out_is_near(tmp_path, hidden, dtype):
+    module, found = made(tmp_path, hidden, dtype)
+    wanted = module(torch.arange(50)).detach().numpy()
+    assert 1e-4 < np.linalg.norm(found - wanted) / np.linalg.norm(wanted) < 0.03
+
+
+def test_only_products_are_in_8_bits_and_what_nothing_takes_is_gone(tmp_path):
+    made(tmp_path, 64, torch.float16)
+    graph = onnx.load(tmp_path / "words.onnx", load_external_data=False).graph
+    kinds = [node.op_type for node in graph.node]
+    assert kinds.count("MatMulNBits") == 3 and "Gemm" not in kinds and "Gather" in kinds
+    assert "layer.weight.half" not in (names := {weight.name for weight in graph.initializer})
+    assert "embedding.weight.half" in names and len(names) == len(graph.initializer)
+    _, small = tensor_offsets(tmp_path / "words-int8.safetensors")
+    assert small["layer.weight.int8"]["dtype"] == "U8" and small["layer.weight.int8"]["shape"] == [64, 2, BLOCK]
+    assert (tmp_path / "words.onnx").stat().st_size < 4000
+
+
+class Doubled(nn.Module):
+    def forward(self, x):
+        return 2 * x
+
+
+def test_a_graph_without_products_stays_as_it_is(tmp_path):
+    save_file({}, tmp_path / WEIGHTS)
+    x, rows = torch.ones(2, 3), {0: "rows"}
+    save_graph(tmp_path / "doubled.onnx", Doubled(), {"x": x}, ("y",), sizes={"x": rows, "y": rows})
+    quantise_products(tmp_path / "doubled.onnx", tmp_path / "doubled-int8.safetensors")
+    assert Graph(tmp_path / "doubled.onnx")(x=x.numpy())[0].tolist() == [[2, 2, 2]] * 2
+    assert tensor_offsets(tmp_path / "doubled-int8.safetensors")[1] == {}
