@@ -44,8 +44,6 @@ def main(
     image_column: ImageColumn = None,
 ):  # fmt: skip
     """Say what is in photos. A folder is captioned photo by photo; a file that cannot be opened is reported and passed over."""
-    from encoders.heatmap import picture_format
-
     from .model import load
     from .search_settings import SearchSettings
 
@@ -65,10 +63,8 @@ def main(
         _very_many(model, settings, photos, out, workers=workers, address=address, column=image_column)
         return
     sources = photos_in(photos)
-    if attention and len(sources) > 1:
-        raise SettingError(f"--attention draws one photo, not {len(sources)}; name a single one.")
     if attention:
-        picture_format(attention)  # better to fail now than after the caption
+        _check_attention(attention, len(sources))
     captions_file = CaptionsFile(out) if out else None  # better to fail now than after the first batch of photos
     done = captions_file.images if captions_file else set()
     todo = [photo for photo in sources if printable(photo) not in done]
@@ -119,6 +115,15 @@ def _report(name: str, result, *, json_lines: bool, out: CaptionsFile | None, al
     elif not json_lines and not out:
         for sentence in (result, *result.alternatives):
             print(sentence.text if alone else f"{name}: {sentence.text}", flush=True)
+
+
+def _check_attention(target: Path, photos: int) -> None:
+    """Fail before any work where its picture could not be drawn or saved after it."""
+    from encoders.heatmap import picture_format
+
+    if photos > 1:
+        raise SettingError(f"--attention draws one photo, not {photos}; name a single one.")
+    picture_format(target)
 
 
 def _draw(photo: Path, caption, preprocessing, target: Path) -> None:
