@@ -77,11 +77,8 @@ def main(
         _report(printable(photo), result, json_lines=json_lines, out=captions_file, alone=len(todo) == 1)
         if attention and not isinstance(result, PhotoError):
             _draw(photo, result, captioner.preprocessing, attention)
-    if todo and out:
-        print_error(f"{len(todo) - failed:,} captions are new in {printable(out)}.")
+    _summarise(len(todo), failed, out)
     if failed:
-        if len(todo) > 1:
-            print_error(f"{failed:,} of {len(todo):,} photos could not be opened.")
         raise typer.Exit(SOME_FAILED)
 
 
@@ -115,6 +112,13 @@ def _report(name: str, result, *, json_lines: bool, out: CaptionsFile | None, al
     elif not json_lines and not out:
         for sentence in (result, *result.alternatives):
             print(sentence.text if alone else f"{name}: {sentence.text}", flush=True)
+
+
+def _summarise(photos: int, failed: int, out: Path | None) -> None:
+    if photos and out:
+        print_error(f"{photos - failed:,} captions are new in {printable(out)}.")
+    if failed and photos > 1:
+        print_error(f"{failed:,} of {photos:,} photos could not be opened.")
 
 
 def _check_attention(target: Path, photos: int) -> None:
