@@ -10,10 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from captioner_toys import small_captioner
 from served import served
 from toys import square
-from vqa_toys import small_answerer
 
 SECRET = (17, 203, 89)  # the colour of a picture on the server
 MARK = {"meta": {"_type": "gradio.FileData"}}
@@ -25,14 +23,11 @@ REFUSED = "that is no uploaded file"
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("forged")
-    small_captioner().save(folder / "captioner")
-    small_answerer().save(folder / "vqa")
     square("red", "left").save(folder / "secret.png")
     (folder / "secret.zip").write_bytes(b"PK\5\6" + bytes(18))
     os.mkfifo(folder / "pipe.png")
     (folder / "temporary").mkdir()
-    options = ["--captioner", folder / "captioner", "--vqa", folder / "vqa", "--workspace", folder / "workspace"]
-    with served(*options, temporary=folder / "temporary") as url:
+    with served("--workspace", folder / "workspace", temporary=folder / "temporary") as url:
         config = httpx.get(f"{url}/config").json()
         yield folder, url, config
 
