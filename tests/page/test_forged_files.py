@@ -78,7 +78,7 @@ def events(config) -> list[tuple[int, list[int]]]:
 
 
 def answer(client: httpx.Client, index: int, data: list) -> str:
-    """What the queue sends for this event until it is done. The visitor is this thread: a new one costs Gradio 0.1 s."""
+    """What the queue sends for this event until it is done. A visitor a thread: a new one takes Gradio 0.1 s."""
     session = f"s{threading.get_ident()}"
     request = {"data": data, "fn_index": index, "session_hash": session, "trigger_id": None}
     joined = client.post("/gradio_api/queue/join", json=request)
