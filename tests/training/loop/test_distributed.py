@@ -57,7 +57,8 @@ def assert_same(found: dict, expected: dict) -> None:
 
 def test_two_processes_have_the_loss_curves_of_one(data, alone, tmp_path):
     one, expected = alone
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["distributed_runs", "torch._dynamo"])
+    imported = ["training.tasks.captioner", "training.tasks.vqa", "training.loop.fit", "torch._dynamo"]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(imported)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     # Imports once, where torchrun would three times; and as torchrun does, it ends both when one has failed.
