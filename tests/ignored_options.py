@@ -89,13 +89,13 @@ class Readers:
     Attributes:
         names: `{option: {test or "file::fixture"}}`; what a fixture of a whole file reads is noted under its name.
         seconds: `{test: its duration}`.
-        failed: tests that fail although no option is ignored.
+        failed: why tests fail although no option is ignored.
     """
 
     def __init__(self):
         self.names: dict[str, set[str]] = defaultdict(set)
         self.seconds: dict[str, float] = defaultdict(float)
-        self.failed: list[str] = []
+        self.failed: dict[str, str] = {}
         self.now = ""
 
     def seen(self, option: str) -> None:
@@ -117,7 +117,7 @@ class Readers:
     def pytest_runtest_logreport(self, report):
         self.seconds[report.nodeid] += report.duration
         if report.failed:
-            self.failed.append(report.nodeid)
+            self.failed[report.nodeid] = report.longreprtext.strip().splitlines()[-1]
 
 
 def fixture_of(test: str, name: str) -> str:
@@ -189,8 +189,8 @@ class Ignoring:
             if in_a_process(lambda: record(session, target)):
                 raise SystemExit("the tests could not be run.")
             names, seconds, failed = json.loads(target.read_text())
-        for test in failed:
-            self.say(f"left out  {test} fails although no option is ignored")
+        for test, why in failed.items():
+            self.say(f"left out  {test} fails although no option is ignored: {why}")
         items = [item for item in session.items if item.nodeid not in failed]
         for option in self.options:
             self.try_without(session, option, readers_of(items, set(names.get(option, ())), seconds), seconds)
@@ -222,8 +222,8 @@ def main() -> None:
     output = sys.stdout
     ignoring = Ignoring(given.options or list(every_option()), lambda line: print(line, file=output, flush=True))
     os.chdir(ROOT)
-    arguments = ["-q", "-n", "0", "-p", "no:cacheprovider", "-o", "tmp_path_retention_policy=none", *given.tests]
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as said:
+        arguments = ["-q", "-n", "0", "-p", "no:cacheprovider", "--basetemp", f"{folder}/tests", *given.tests]
         code = pytest.main(arguments, plugins=[ignoring])
     if code:
         raise SystemExit(said.getvalue()[-3000:])
