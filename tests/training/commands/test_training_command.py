@@ -177,3 +177,14 @@ def test_a_command_gives_its_task_the_settings_of_the_run(kind, task, options, d
     with pytest.raises(Given) as given:
         call(kind, "--data", folder, "--out", tmp_path / "run", *options, "--batch", 5, "--epochs", 4, "--seed", 9)
     assert given.value.args == (5, 4, 9, tmp_path / "run" / "cache", "32")
+
+
+def test_features_are_computed_by_the_processes_of_the_cluster_that_is_named(data, tmp_path, monkeypatch):
+    def workers(*given):
+        raise Given(*given)
+
+    monkeypatch.setattr("training.commands.run.RayWorkers", workers)
+    with pytest.raises(Given) as given:
+        call("captioner", "--data", data, "--out", tmp_path / "run", "--encoder", "tiny", *SMALL, *QUICK,
+             "--cache-engine", "ray", "--workers", 2, "--address", "there:1")  # fmt: skip
+    assert given.value.args == (2, "there:1")
