@@ -209,7 +209,8 @@ class Ignoring:
         if not status:
             self.alive.append(option)
         why = f"{len(tests)} tests, {time.monotonic() - begin:.0f} s" if tests else "no test gives it another value"
-        self.say(f"{'killed  ' if status else 'SURVIVES'}  {option}  ({why})")
+        verdict = "SURVIVES" if not status else "killed  " if status > 0 else "no end  "
+        self.say(f"{verdict}  {option}  ({why})")
 
 
 def main() -> None:
