@@ -1,11 +1,7 @@
-"""Runs for one process or for several, the same global batch: `torchrun ... distributed_runs.py DATA QUESTIONS OUT`.
-
-Writes each run's loss at every step, as JSON.
-"""
+"""Runs for one process or for several, the same global batch, and each run's loss at every step."""
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import torch
@@ -62,6 +58,6 @@ def losses(data: Path, questions: Path, out: Path, **how) -> dict[str, list[floa
     return found
 
 
-if __name__ == "__main__":
-    data, questions, out = map(Path, sys.argv[1:])
+def write_losses(data: Path, questions: Path, out: Path) -> None:
+    """Write this process's `losses` to `RANK.json`."""
     (out / f"{os.environ['RANK']}.json").write_text(json.dumps(losses(data, questions, out)))

@@ -5,7 +5,8 @@
 An option is ignored where the code that reads it from its config always gets the default, whatever was given. First
 the tests are run once, to see which of them give an option another value that the code then reads; then, for each
 option, those tests again with the option ignored, until one fails. Prints a line an option; exit status 1 where one
-survives. Tests that start other processes are not followed there. All options take a core more than an hour.
+survives. Tests that start other processes are not followed there. The tests are collected once: each option gets a
+copy of that process.
 """
 
 import argparse
@@ -14,9 +15,11 @@ import dataclasses
 import io
 import json
 import os
+import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -81,78 +84,133 @@ def watch(kind: type, name: str, *, ignored: bool = False, seen: Callable[[str],
 
 
 class Readers:
-    """A plugin of pytest: which tests make the code read which options at other values, and how long each takes."""
+    """Which tests make the code read which options at other values, and how long each takes; a plugin of pytest.
+
+    Attributes:
+        names: `{option: {test or "file::fixture"}}`; what a fixture of a whole file reads is noted under its name.
+        seconds: `{test: its duration}`.
+        failed: why tests fail although no option is ignored.
+    """
 
     def __init__(self):
-        self.tests: dict[str, set[str]] = {}
-        self.seconds: dict[str, float] = {}
+        self.names: dict[str, set[str]] = defaultdict(set)
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.failed: dict[str, str] = {}
         self.now = ""
 
     def seen(self, option: str) -> None:
-        self.tests.setdefault(option, set()).add(self.now)
+        self.names[option].add(self.now)
 
     def pytest_runtest_setup(self, item):
-        self.now = item.nodeid.partition("[")[0]
+        self.now = item.nodeid
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef, request):
-        """What a fixture of a whole file reads is read for all its tests."""
         before = self.now
         if fixturedef.scope != "function":
-            self.now = before.partition("::")[0]
+            self.now = fixture_of(before, fixturedef.argname)
         try:
             return (yield)
         finally:
             self.now = before
 
     def pytest_runtest_logreport(self, report):
-        test = report.nodeid.partition("[")[0]
-        for name in (test, test.partition("::")[0]):
-            self.seconds[name] = self.seconds.get(name, 0) + report.duration
+        self.seconds[report.nodeid] += report.duration
+        if report.failed:
+            self.failed[report.nodeid] = report.longreprtext.strip().splitlines()[-1]
 
 
-def run_tests(arguments: list[str], plugins: list | None = None) -> int:
-    os.chdir(ROOT)
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        code = pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", *arguments], plugins=plugins or [])
-    if code not in (0, 1):
-        print(said.getvalue()[-3000:], file=sys.stderr)
-    return int(code)
+def fixture_of(test: str, name: str) -> str:
+    return f"{test.partition('::')[0]}::{name}"
 
 
-def in_a_process(work: Callable[[], int]) -> int:
-    """The exit status of a process that is a copy of this one and does this work."""
+def run_items(session: pytest.Session, items: Sequence[pytest.Item], *, first_failure: bool) -> int:
+    """Run these tests, as pytest does; how many failed."""
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if first_failure and session.testsfailed:
+            break
+    return session.testsfailed
+
+
+def in_a_process(work: Callable[[], int], seconds: int = 0) -> int:
+    """The exit status of a process that is a copy of this one and does this work; after so many seconds it is ended."""
     process = os.fork()
     if not process:
         status = 99
         try:
-            status = work()
+            signal.alarm(seconds)
+            status = min(work(), 98)
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def record(tests: list[str], target: Path) -> int:
-    """Run these tests, and write down which of them make the code read which options."""
+def record(session: pytest.Session, target: Path) -> int:
+    """Run all tests, and write down which of them make the code read which options, how long they take, which fail."""
     readers = Readers()
+    session.config.pluginmanager.register(readers)
     for kind, name in every_option().values():
         watch(kind, name, seen=readers.seen)
-    code = run_tests(tests, [readers])
-    target.write_text(json.dumps([{option: sorted(t) for option, t in readers.tests.items()}, readers.seconds]))
-    return code
+    run_items(session, session.items, first_failure=False)
+    names = {option: sorted(names) for option, names in readers.names.items()}
+    target.write_text(json.dumps([names, readers.seconds, readers.failed]))
+    return 0
 
 
-def survives(option: str, tests: list[str]) -> bool:
-    """Whether all these tests pass where the option is ignored."""
+def readers_of(items: Sequence[pytest.Item], names: set[str], seconds: dict[str, float]) -> list[pytest.Item]:
+    """The tests that read an option, themselves or by a fixture: file by file, the quickest file first."""
+    files = defaultdict(list)
+    for item in items:
+        if item.nodeid in names or any(fixture_of(item.nodeid, name) in names for name in item.fixturenames):
+            files[item.path].append(item)
+    by_time = sorted(files.values(), key=lambda tests: sum(seconds.get(test.nodeid, 0) for test in tests))
+    return [test for tests in by_time for test in tests]
 
-    def work() -> int:
-        watch(*every_option()[option], ignored=True)
-        return run_tests(["-x", *tests])
 
-    code = in_a_process(work)
-    if code not in (0, 1):
-        raise SystemExit(f"{option}: the tests could not be run.")
-    return code == 0
+class Ignoring:
+    """In the place of pytest's own loop: every chosen option ignored, in a process of its own.
+
+    Args:
+        options: by name.
+        say: is given each line of the report.
+
+    Attributes:
+        alive: the options that no test saw ignored.
+    """
+
+    def __init__(self, options: Sequence[str], say: Callable[[str], None]):
+        self.options, self.say = options, say
+        self.alive: list[str] = []
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        with TemporaryDirectory() as folder:
+            target = Path(folder) / "read.json"
+            if in_a_process(lambda: record(session, target)):
+                raise SystemExit("the tests could not be run.")
+            names, seconds, failed = json.loads(target.read_text())
+        for test, why in failed.items():
+            self.say(f"left out  {test} fails although no option is ignored: {why}")
+        items = [item for item in session.items if item.nodeid not in failed]
+        for option in self.options:
+            self.try_without(session, option, readers_of(items, set(names.get(option, ())), seconds), seconds)
+        return True
+
+    def try_without(self, session, option: str, tests: list[pytest.Item], seconds: dict[str, float]) -> None:
+        def work() -> int:
+            watch(*every_option()[option], ignored=True)
+            return run_items(session, tests, first_failure=True)
+
+        begin = time.monotonic()
+        limit = 60 + 10 * int(sum(seconds.get(test.nodeid, 0) for test in tests))  # a test that never ends has seen it
+        status = in_a_process(work, limit) if tests else 0
+        if status == 99:
+            raise SystemExit(f"{option}: the tests could not be run.")
+        if not status:
+            self.alive.append(option)
+        why = f"{len(tests)} tests, {time.monotonic() - begin:.0f} s" if tests else "no test gives it another value"
+        verdict = "SURVIVES" if not status else "killed  " if status > 0 else "no end  "
+        self.say(f"{verdict}  {option}  ({why})")
 
 
 def main() -> None:
@@ -160,26 +218,18 @@ def main() -> None:
     parser.add_argument("options", nargs="*")
     parser.add_argument("--tests", nargs="*", default=TESTS)
     given = parser.parse_args()
-    chosen = given.options or list(every_option())
     for _, command in COMMANDS.values():  # once, before the processes part
         import_module(command.partition(":")[0])
-    with TemporaryDirectory() as folder:
-        target = Path(folder) / "read.json"
-        if in_a_process(lambda: record(list(given.tests), target)):
-            raise SystemExit("the tests fail before any option is ignored.")
-        readers, seconds = json.loads(target.read_text())
-    alive = 0
-    for option in chosen:
-        begin = time.monotonic()
-        found = set(readers.get(option, []))
-        tests = [test for test in found if test.partition("::")[0] not in found - {test}]  # not beside its whole file
-        tests.sort(key=lambda test: seconds.get(test, 0))
-        lives = not tests or survives(option, tests)
-        alive += lives
-        why = f"{len(tests)} tests, {time.monotonic() - begin:.0f} s" if tests else "no test gives it another value"
-        print(f"{'SURVIVES' if lives else 'killed  '}  {option}  ({why})", flush=True)
-    print(f"{len(chosen) - alive} of {len(chosen)} were seen by a test.")
-    raise SystemExit(alive > 0)
+    output = sys.stdout
+    ignoring = Ignoring(given.options or list(every_option()), lambda line: print(line, file=output, flush=True))
+    os.chdir(ROOT)
+    with TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as said:
+        arguments = ["-q", "-n", "0", "-p", "no:cacheprovider", "--basetemp", f"{folder}/tests", *given.tests]
+        code = pytest.main(arguments, plugins=[ignoring])
+    if code:
+        raise SystemExit(said.getvalue()[-3000:])
+    print(f"{len(ignoring.options) - len(ignoring.alive)} of {len(ignoring.options)} were seen by a test.")
+    raise SystemExit(bool(ignoring.alive))
 
 
 if __name__ == "__main__":

@@ -252,11 +252,11 @@ def test_a_name_that_is_not_utf8_is_shown_with_a_replacement(command, tmp_path):
         assert lines(out)[0]["image"] == str(tmp_path / "caf\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}.png")
 
 
-def test_the_process_prints_json_alone_and_leaves_with_1(model, folder):
-    """As typed, with standard error on a terminal and standard output in a pipe."""
+def test_the_process_prints_json_alone_and_leaves_with_1(folder):
+    """As typed, with standard error on a terminal and standard output in a pipe, and the bundled model."""
     pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
     ours, theirs = pty.openpty()
-    typed = [sys.executable, "-m", "captioner", folder, "--json", "--model", model]
+    typed = [sys.executable, "-m", "captioner", folder, "--json"]
     done = subprocess.run(typed, stdout=subprocess.PIPE, stderr=theirs, check=False, env=os.environ | {"TERM": "xterm"})
     os.close(theirs)
     screen = "".join(os.read(ours, 100_000).decode().split())  # long lines are broken anywhere

@@ -8,13 +8,12 @@ import sys
 
 import httpx
 import pytest
-from captioner_toys import small_captioner
 from served import ROOT, asked, served
 from toys import square
-from vqa_toys import small_answerer
 
+import captioner
 import vqa
-from captioner import SearchSettings, load
+from captioner import SearchSettings
 
 GUIDE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 ALL = [3, False, 1.0, 0, 1.0, 3, 30, 1]  # what `/caption` takes beside a photo
@@ -24,10 +23,8 @@ SECRET = "the-secret-of-this-machine"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Untrained models, a photo, a workspace, and a secret."""
+    """A photo, a workspace, and a secret."""
     folder = tmp_path_factory.mktemp("served")
-    small_captioner().save(folder / "captioner")
-    small_answerer().save(folder / "vqa")
     square("red", "left").resize((300, 200)).save(folder / "photo.png")
     (folder / "secret.txt").write_text(SECRET)
     (folder / "temporary").mkdir()
@@ -36,8 +33,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def url(folder):
-    options = ["--captioner", folder / "captioner", "--vqa", folder / "vqa", "--workspace", folder / "workspace"]
-    with served(*options, temporary=folder / "temporary") as url:
+    with served("--workspace", folder / "workspace", temporary=folder / "temporary") as url:
         yield url
     assert not list((folder / "temporary").glob("glimpse-*")), "uploads outlived the server"
 
@@ -56,7 +52,7 @@ def test_a_photo_is_captioned_as_on_the_command_line(url, folder):
         (photo, {"beam": 5, "n": 2, "max_length": 4}, "/caption"),
         (photo, {"sample": True, "temperature": 0.5, "top_k": 5, "seed": 7, "n": 1}, "/caption"),
     )
-    model = load(folder / "captioner")
+    model = captioner.load()
     for got, how in (
         (plain, SearchSettings(beam=3, n=3)),
         (wide, SearchSettings(beam=5, n=2, max_length=4)),
@@ -72,7 +68,7 @@ def test_a_photo_is_captioned_as_on_the_command_line(url, folder):
 def test_a_question_is_answered_as_on_the_command_line(url, folder):
     photo, question = folder / "photo.png", "what colour is the square?"
     got = asked(url, (photo, {"question": question, "top": 3}, "/ask"))[0]
-    answers = vqa.load(folder / "vqa").look(photo).ask(question, 3)
+    answers = vqa.load().look(photo).ask(question, 3)
     assert (got["image"], got["question"], got["sure"]) == ("photo.png", question, answers[0].sure)
     assert [a["answer"] for a in got["answers"]] == [a.text for a in answers]
     assert [a["prob"] for a in got["answers"]] == pytest.approx([a.probability for a in answers], abs=0.02)
@@ -151,8 +147,8 @@ def test_the_guides_python_runs(url, folder):
     code = code.replace("http://127.0.0.1:7860", url).replace("photo.jpg", str(folder / "photo.png"))
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
     first, second = done.stdout.splitlines()
-    assert load(folder / "captioner")(folder / "photo.png", SearchSettings(beam=5)).text in first
-    best = vqa.load(folder / "vqa").look(folder / "photo.png").ask("what colour is it?")[0]
+    assert captioner.load()(folder / "photo.png", SearchSettings(beam=5)).text in first
+    best = vqa.load().look(folder / "photo.png").ask("what colour is it?")[0]
     assert second == (best.text if best.sure else "not sure")
 
 
@@ -167,12 +163,12 @@ def test_the_guides_shell_runs(url, folder):
         timeout=60,
     )  # fmt: skip - older curls lack --json
     result = json.loads(done.stdout.split("data: ", 1)[1].splitlines()[0])[0]
-    assert result["caption"] == load(folder / "captioner")(folder / "photo.png", SearchSettings(beam=5)).text
+    assert result["caption"] == captioner.load()(folder / "photo.png", SearchSettings(beam=5)).text
 
 
 def test_a_password_guards_everything_and_a_full_queue_says_so(folder):
-    options = ["--captioner", folder / "captioner", "--vqa", folder / "vqa", "--auth", "ann:secret"]
-    with served(*options, temporary=folder / "temporary", before="import page.serve; page.serve.QUEUE = 0") as url:
+    full = "import page.serve; page.serve.QUEUE = 0"
+    with served("--auth", "ann:secret", temporary=folder / "temporary", before=full) as url:
         for route in ("/config", "/gradio_api/info", "/gradio_api/file=x", "/gradio_api/queue/status"):
             assert httpx.get(url + route).status_code == 401
         for route in ("/gradio_api/call/caption", "/gradio_api/upload", "/gradio_api/queue/join"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from captioner_toys import small_captioner
-from page_visit import opened
+from page_visit import Visit, opened
 from toys import coco_folder
 from vqa_toys import small_answerer
 
@@ -33,19 +33,37 @@ class Training(subprocess.Popen):
         Training.started += (self,)
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A data root, and the folders of the models that the page begins with."""
+    place = tmp_path_factory.mktemp("retrain")
+    for folder in ("root/squares", "captioner", "vqa"):
+        (place / folder).mkdir(parents=True)
+    return place
+
+
+@pytest.fixture(scope="module")
+def shared(place):
+    """The page of all tests."""
+    initial_models = {kind: str(place / kind) for kind in ("captioner", "vqa")}
+    models = Models(small_captioner(), small_answerer())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(place / "uploads"))
+        with opened(Site(models, place / "workspace", True, True, place / "root", initial_models)) as visit:
+            yield visit
+
+
 @pytest.fixture
-def visit(tmp_path, monkeypatch):
-    """A visitor of a page with a data root, whose runs sleep and whose checks find a fault at once."""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+def visit(shared, monkeypatch, request):
+    """A new visitor of the page with its first models; its runs sleep, and end with the test."""
     monkeypatch.setattr(subprocess, "Popen", Training)
     monkeypatch.setattr(Training, "started", ())
-    (tmp_path / "root" / "squares").mkdir(parents=True)
-    initial_models = {"captioner": str(tmp_path / "captioner"), "vqa": str(tmp_path / "vqa")}
-    for name in initial_models.values():
-        Path(name).mkdir()
-    models = Models(small_captioner(), small_answerer())
-    with opened(Site(models, tmp_path / "workspace", True, True, tmp_path / "root", initial_models)) as visit:
-        yield visit
+    models = shared.site.models
+    monkeypatch.setattr(models, "captioner", models.captioner)  # to be put back
+    monkeypatch.setattr(models, "answerer", models.answerer)
+    visit = Visit(shared.client, shared.blocks, shared.site)
+    visit.session = request.node.name
+    yield visit
     for training in Training.started:
         training.kill()
         training.wait()
@@ -77,13 +95,13 @@ def started_run(
 
 @pytest.mark.parametrize("kind", ["captioner", "vqa"])
 @pytest.mark.parametrize("begin", ["given", "new"])
-def test_a_run_begins_as_chosen(visit, tmp_path, kind, begin):
+def test_a_run_begins_as_chosen(visit, place, kind, begin):
     options, name = started_run(visit, kind, begin=begin)
-    assert options["--data"] == str(tmp_path / "root" / "squares") and Path(options["--out"]).name == name
-    assert options.get("--start-from") == (str(tmp_path / kind) if begin == "given" else None)
+    assert options["--data"] == str(place / "root" / "squares") and Path(options["--out"]).name == name
+    assert options.get("--start-from") == (str(place / kind) if begin == "given" else None)
     bundled = str(resolve_model(captioner.BUNDLED)) if (kind, begin) == ("captioner", "new") else None
     assert options.get("--encoder-weights") == bundled
-    about = json.loads((tmp_path / "workspace" / "runs" / name / "run.json").read_text())
+    about = json.loads((place / "workspace" / "runs" / name / "run.json").read_text())
     assert about["kind"] == kind and visit.site.storage.runs.get(name).state == "running"
 
 
@@ -112,7 +130,7 @@ def test_a_number_that_is_none_is_told_by_its_name(visit, choice, sentence):
     assert not Training.started
 
 
-def test_a_run_is_watched_stopped_resumed_and_built_on(visit, tmp_path):
+def test_a_run_is_watched_stopped_resumed_and_built_on(visit, place):
     _, name = started_run(visit)
     with pytest.raises(AssertionError, match=f"{name} is being trained; stop it"):
         started_run(visit)
@@ -128,8 +146,8 @@ def test_a_run_is_watched_stopped_resumed_and_built_on(visit, tmp_path):
         visit.call("pack", name)
     Training.started[-1].kill()
     Training.started[-1].wait()
-    small_captioner().save(tmp_path / "workspace" / "runs" / name / "best")
-    write_status(tmp_path / "workspace" / "runs" / name, Status("done", 1, 0.0))
+    small_captioner().save(place / "workspace" / "runs" / name / "best")
+    write_status(place / "workspace" / "runs" / name, Status("done", 1, 0.0))
     assert name in [value for _, value in visit.call("choices", "captioner")[1]["choices"]]
     visit.call("swap", name)
     assert visit.site.models.captioner.network is not None and visit.call("pack", name)[0]["orig_name"] == f"{name}.zip"

@@ -43,6 +43,8 @@ def scores_by_set(
     def score(rows: Sequence[int]) -> dict[str, float]:
         return caption_scores([captions[i] for i in rows], [list(records[i].captions) for i in rows], meteor=meteor)
 
-    names = dict.fromkeys(record.data_set for record in records)
-    each = {name: score([i for i, r in enumerate(records) if r.data_set == name]) for name in names}
-    return score(range(len(records))), each if len(each) > 1 else {}
+    of_set = {}
+    for i, record in enumerate(records):
+        of_set.setdefault(record.data_set, []).append(i)
+    each = {name: score(rows) for name, rows in of_set.items()} if len(of_set) > 1 else {}
+    return score(range(len(records))), each

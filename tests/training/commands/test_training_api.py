@@ -1,5 +1,6 @@
 """`import training`: train, evaluate and check from Python."""
 
+import shutil
 import subprocess
 import sys
 
@@ -14,7 +15,8 @@ QUICK = {"epochs": 1, "batch": 8, "precision": "32", "encoder": "tiny", "image_s
          "embedding": 16, "attention": 16, "hidden": 16, "scores": False}  # fmt: skip
 
 
-def test_checking_training_and_scoring_in_three_lines(tmp_path):
+def test_checking_training_and_scoring_in_three_lines(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)  # METEOR's seconds of Java: test_training_command has them
     data = coco_folder(tmp_path / "data")
     assert training.check(data, quick=True, encoder="tiny", min_count=1).stops == ()
     best = training.train("captioner", data=str(data), out=tmp_path / "run", **QUICK)

@@ -12,6 +12,7 @@ import captioner
 from runtime.checkpoint import read_config
 from runtime.errors import GlimpseError
 from training.__main__ import app
+from training.metrics.captions import why_no_meteor
 
 SMALL = ["--embedding", "16", "--attention", "16", "--hidden", "16", "--min-count", "1", "--image-size", "32"]
 ENCODER = ["--encoder", "tiny", "--image-size", 32, "--batch", 8, "--epochs", 1, "--hold-out", 0.2]
@@ -55,6 +56,7 @@ def test_a_run_goes_on_with_tuning_then_cider_then_scores_then_sharing(trained, 
     scores = json.loads(call("evaluate", tmp_path / "cider", "--data", data, "--json", "--record", "--beam", 1))
     assert scores["images"] == 8
     assert list(scores) == ["images", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider"]
+    assert scores["meteor"] is None if why_no_meteor() else 0 < scores["meteor"] < 100
     assert read_config(tmp_path / "cider")["about"]["test"] == {"data": "coco", "beam": 1, **scores}
     call("share", tmp_path / "cider", tmp_path / "shared", "--note", "for research")
     small, whole = (sum(f.stat().st_size for f in folder.glob("*.safetensors"))
@@ -175,3 +177,14 @@ def test_a_command_gives_its_task_the_settings_of_the_run(kind, task, options, d
     with pytest.raises(Given) as given:
         call(kind, "--data", folder, "--out", tmp_path / "run", *options, "--batch", 5, "--epochs", 4, "--seed", 9)
     assert given.value.args == (5, 4, 9, tmp_path / "run" / "cache", "32")
+
+
+def test_features_are_computed_by_the_processes_of_the_cluster_that_is_named(data, tmp_path, monkeypatch):
+    def workers(*given):
+        raise Given(*given)
+
+    monkeypatch.setattr("training.commands.run.RayWorkers", workers)
+    with pytest.raises(Given) as given:
+        call("captioner", "--data", data, "--out", tmp_path / "run", "--encoder", "tiny", *SMALL, *QUICK,
+             "--cache-engine", "ray", "--workers", 2, "--address", "there:1")  # fmt: skip
+    assert given.value.args == (2, "there:1")

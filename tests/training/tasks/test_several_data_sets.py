@@ -14,6 +14,7 @@ from encoders.images import Preprocessing
 from encoders.text import Vocabulary
 from runtime.errors import DataError, SettingError
 from training.config.task import CaptionSettings
+from training.metrics import evaluate
 from training.metrics.evaluate import score_captions
 from training.readers.several import HELD_OUT_ELSEWHERE, read_several
 from training.tasks.caption_data import data_set_weights, read_training_captions
@@ -106,13 +107,16 @@ def test_validation_scores_each_set_and_their_mean_decides(two, tmp_path):
     assert scores["score"] == pytest.approx((scores["a/cider"] + scores["b/cider"]) / 2)
 
 
-def test_evaluate_scores_each_set(two):
+def test_evaluate_scores_each_set_and_one_alone_once(two, monkeypatch):
     records = read_several(two).split("test")
     captioned = [(r, r.captions[0] if r.data_set == "a" else "nothing of it") for r in records]
     scores = score_captions(captioned)
     assert scores["per_data_set"]["a"]["bleu_4"] == pytest.approx(100, abs=0.1)
     assert scores["per_data_set"]["b"]["bleu_4"] < 1 < scores["bleu_4"] < 100
-    assert "per_data_set" not in score_captions([pair for pair in captioned if pair[0].data_set == "a"])
+    times = []
+    monkeypatch.setattr(evaluate, "caption_scores", lambda *a, **k: times.append(a) or {"cider": 1.0})
+    one = [pair for pair in captioned if pair[0].data_set == "a"]
+    assert score_captions(one) == {"images": len(one), "cider": 1.0} and len(times) == 1, "METEOR takes seconds"
     json.dumps(scores)
 
 
