@@ -5,7 +5,7 @@ import gradio as gr
 from encoders.heatmap import overlay
 from runtime.errors import SettingError
 from vqa import Answer
-from vqa.answer import to_sentence
+from vqa.answer import to_sentence, without_unlikely
 
 from .correct import correction
 from .session import PhotoSession
@@ -39,7 +39,7 @@ def answer_updates(session: PhotoSession, answers: list[Answer]) -> tuple:
         label = f"Where it looked: “{best.text}”"
         heat = overlay(session.photo, best.attention.mean(0), session.look.answerer.preprocessing)
         picture = gr.update(value=heat, label=label, alt_text=label, visible=True)
-    return list(session.talk), {a.text: a.probability for a in answers}, picture, "", best.text
+    return list(session.talk), {a.text: a.probability for a in without_unlikely(answers)}, picture, "", best.text
 
 
 def ask_visibility(models: Models) -> tuple:

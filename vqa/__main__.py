@@ -18,7 +18,7 @@ def main(
     photo: Annotated[str, typer.Argument(help="A photo; with --engine ray, what very many are in.")],
     questions: Annotated[list[str] | None, typer.Argument(help="Questions about it, each in quotes.")] = None,
     model: Annotated[str, typer.Option(help="A model folder, or bundled-vqa.")] = "bundled-vqa",
-    top: Annotated[int | None, typer.Option(help="Answers to each question, best first [default: 5, without those under 1%].")] = None,
+    top: Annotated[int | None, typer.Option(help="Answers to each question, best first [default: 5; as text, without those under 1%].")] = None,
     engine: Annotated[str | None, typer.Option(help="onnx, torch, or ray: very many photos [default: onnx where it can].")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     attention: Annotated[Path | None, typer.Option(help="Save a picture of where the model looked.")] = None,
@@ -44,7 +44,7 @@ def main(
         job = Answers(tuple(questions), model)
         run_at_scale(job, [photo], out, workers=workers, address=address, column=image_column)
         return
-    least, top, photo = 0.01 if top is None else 0.0, 5 if top is None else top, Path(photo)
+    whole, top, photo = json_lines or top is not None, 5 if top is None else top, Path(photo)
     if top < 1:
         raise SettingError(f"top is {top}; ask for at least 1 answer.")
     if attention:
@@ -59,7 +59,7 @@ def main(
     except PhotoError as error:
         _report(photo, None, error, json_lines=json_lines)
         raise typer.Exit(SOME_FAILED) from None
-    result = [(question, _ask(look, question, top, least)) for question in questions]
+    result = [(question, _ask(look, question, top, whole=whole)) for question in questions]
     for question, answers in result:
         _report(photo, question, answers, json_lines=json_lines, alone=len(result) == 1)
     answered = [(question, answers) for question, answers in result if isinstance(answers, list)]
@@ -69,11 +69,13 @@ def main(
         raise typer.Exit(SOME_FAILED)
 
 
-def _ask(look, question: str, top: int, least: float):
-    """The `top` best answers, those after the first of this probability at least; or what is wrong with the question."""
+def _ask(look, question: str, top: int, *, whole: bool):
+    """The `top` best answers, or only the likely ones of them; or what is wrong with the question."""
+    from .answer import without_unlikely
+
     try:
-        best, *others = look.ask(question, top)
-        return [best, *(answer for answer in others if answer.probability >= least)]
+        answers = look.ask(question, top)
+        return answers if whole else without_unlikely(answers)
     except QuestionError as error:
         return error
 

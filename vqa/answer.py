@@ -24,6 +24,12 @@ class Answer:
     attention: np.ndarray
 
 
+def without_unlikely(answers: list[Answer]) -> list[Answer]:
+    """The answers that are worth a line: the best, and the others from 1 % on."""
+    best, *others = answers
+    return [best, *(answer for answer in others if answer.probability >= 0.01)]
+
+
 def to_json(answers: list[Answer]) -> dict:
     """The answers to one question, best first, as the command line prints them, apart from photo and question."""
     return {

@@ -180,6 +180,8 @@ def test_answers_are_bars_and_a_heat_map(models, session):
     now, answers = ask(blind, session, "is it red?")
     empty = [type(a)(a.text, a.probability, a.sure, a.attention[:0]) for a in answers]
     assert answer_updates(now, empty)[2] == gr.update(visible=False)
+    unlikely = [replace(answers[0], text=text, probability=p) for text, p in (("a", 0.004), ("b", 0.01), ("c", 0.0099))]
+    assert answer_updates(now, unlikely)[1] == {"a": 0.004, "b": 0.01}
 
 
 def test_asking_too_early_is_a_sentence(models, session):

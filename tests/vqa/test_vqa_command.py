@@ -71,6 +71,7 @@ def test_answers_under_one_percent_are_listed_where_they_are_asked_for(command, 
     ]
     monkeypatch.setattr(vqa.predictor.Look, "ask", lambda look, question, top: given[:top])
     assert command(photo, QUESTIONS[0])[1] == "red (97%), blue (2%)\n"
+    assert len(json.loads(command(photo, QUESTIONS[0], "--json")[1])["answers"]) == 3
     assert command(photo, QUESTIONS[0], "--top", 3)[1] == "red (97%), blue (2%), pink (0%)\n"
 
 
