@@ -43,16 +43,32 @@ def test_an_error_while_validating_leaves_the_weights_as_they_were():
     assert model.weight.count_nonzero() == 0
 
 
+def trained_weights(task):
+    return torch.cat([p.detach().flatten().double() for p in task.model.parameters()])
+
+
 def test_a_run_validates_and_keeps_the_average_and_trains_as_without(tmp_path):
     class Watched(Line):
+        def batch(self, *where):
+            self.path = [
+                *getattr(self, "path", []),
+                trained_weights(self),
+            ]  # before the first step, after each but the last
+            return super().batch(*where)
+
         def validate(self):
-            self.validated = weights(self)
+            self.validated, self.average = weights(self), trained_weights(self)
             return super().validate()
 
     plain, averaged = Watched(), Watched()
     list(fit(plain, FitSettings(**QUICK), tmp_path / "plain"))
-    list(fit(averaged, FitSettings(**QUICK, ema=0.9), tmp_path / "averaged"))
+    list(fit(averaged, FitSettings(**QUICK, ema=0.5), tmp_path / "averaged"))
     assert torch.equal(weights(plain), weights(averaged))
     assert torch.equal(plain.shared, weights(plain))
     assert torch.equal(averaged.shared, averaged.validated)
-    assert not torch.allclose(averaged.shared, weights(averaged))
+    expected, *after = [*averaged.path, trained_weights(averaged)]
+    for n, now in enumerate(after, start=1):
+        d = min(0.5, n / (n + 9))
+        expected = d * expected + (1 - d) * now
+    assert torch.allclose(averaged.average, expected, atol=1e-6)
+    assert not torch.allclose(averaged.average, trained_weights(averaged), atol=1e-3)
