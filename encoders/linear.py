@@ -1,7 +1,7 @@
 """Products of a few rows with a weight matrix, W x + b, on weights laid out once as the processor wants them.
 
 A word's step has three rows, one a beam. For so few, oneDNN spends more time on rearranging bfloat16 weights than on
-the product, and MKL takes thrice as long on float32's as they lie; `pack` rearranges both beforehand, with the
+the product, and MKL takes longer on float32's as they lie; `pack` rearranges both beforehand, with the
 operators that torch.compile itself uses for frozen weights.
 """
 

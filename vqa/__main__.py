@@ -28,8 +28,6 @@ def main(
     image_column: ImageColumn = None,
 ):  # fmt: skip
     """Answer questions about a photo. It is encoded once for all of them; a question that cannot be read is reported."""
-    from encoders.heatmap import picture_format
-
     from .model import load
 
     if not questions:
@@ -48,6 +46,8 @@ def main(
     if top < 1:
         raise SettingError(f"top is {top}; ask for at least 1 answer.")
     if attention:
+        from encoders.heatmap import picture_format
+
         picture_format(attention)  # better to fail now than after the answer
     answerer = load(model, engine=engine)
     if attention and not answerer.engine.glimpses:

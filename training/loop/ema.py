@@ -12,7 +12,8 @@ class EmaWeights:
 
     In the first steps d is n / (n + 9) instead, where that is less, so that the weights a run began with are soon
     forgotten (as in `tf.train.ExponentialMovingAverage`; averaging itself: Polyak and Juditsky 1992). Buffers, such as
-    the statistics of batch normalisation, are the model's own.
+    the statistics of batch normalisation, are the model's own. torch's `AveragedModel` would copy the whole model,
+    with its frozen encoder.
 
     Args:
         model: as it is before the first step.
