@@ -18,6 +18,8 @@ class TaskSettings(Config):
         batch: photos a step; each is encoded once for all its texts.
         smoothing: label smoothing (Szegedy et al. 2016).
         word_dropout: share of the given words that are replaced by <unk>.
+        views: cache so many random views of each training photo, as the frozen layers see them; an epoch trains on one
+            of them. 0: a frozen encoder sees the photo as it is, a trained one a new view every epoch.
         start_size: side of the views in the first epochs; it grows to --image-size. 0: that throughout.
         smallest_view: least part of a photo's area that an augmented view shows.
         mirror: mirror photos at random. Only where no text says left or right.
@@ -28,19 +30,22 @@ class TaskSettings(Config):
     batch: int = 32
     smoothing: float = 0.0
     word_dropout: float = 0.0
+    views: int = 0
     start_size: int = 0
     smallest_view: float = 0.6
     mirror: bool = False
 
     def __post_init__(self):
         self._require_at_least(1, "batch")
-        self._require_at_least(0, "start_size")
+        self._require_at_least(0, "start_size", "views")
         self._require_positive("encoder_rate")
         self._require_fraction("smoothing", "word_dropout")
         _check_smallest_view(self.smallest_view)
         if self.start_size and not self.finetune_encoder:
             raise SettingError("a frozen encoder sees the photos in one size; leave out --start-size, or add "
                                "--finetune-encoder.")  # fmt: skip
+        if self.views and self.start_size:
+            raise SettingError("cached views have one size; leave out --start-size, or --views.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +56,6 @@ class CaptionSettings(TaskSettings):
         objective: `likelihood` of people's captions, or `cider`: self-critical training of an already trained one.
         trainable_layers: of the encoder, train only so many of its last layers, counted as by torchvision's detectors;
             those before stay as they are, normalisation statistics too, which is faster. 0: all.
-        views: cache so many random views of each training photo, as the frozen layers see them; an epoch trains on one
-            of them. 0: a frozen encoder sees the photo as it is, a trained one a new view every epoch.
         most_captions: of one photo in one step; of more, others are drawn every epoch.
         look_everywhere: weight λ of the doubly-stochastic attention penalty mean (1 − Σ_t p)² (Xu et al. 2015).
         scheduled_sampling: share of given words that the model draws itself, at the end; it grows linearly from 0
@@ -65,7 +68,6 @@ class CaptionSettings(TaskSettings):
     mirror: bool = True
     objective: str = "likelihood"
     trainable_layers: int = 0
-    views: int = 0
     most_captions: int = 8
     look_everywhere: float = 0.0
     scheduled_sampling: float = 0.0
@@ -75,7 +77,7 @@ class CaptionSettings(TaskSettings):
     def __post_init__(self):
         super().__post_init__()
         self._require_at_least(1, "most_captions", "beam")
-        self._require_at_least(0, "trainable_layers", "views", "look_everywhere")
+        self._require_at_least(0, "trainable_layers", "look_everywhere")
         self._require_fraction("scheduled_sampling")
         self._require_one_of("objective", "likelihood", "cider")
         if self.samples < 2:
@@ -90,8 +92,6 @@ class CaptionSettings(TaskSettings):
             raise SettingError("--trainable-layers is of an encoder that is trained; add --finetune-encoder.")
         if self.views and self.finetune_encoder and not self.trainable_layers:
             raise SettingError("views are what frozen layers see; add --trainable-layers, or leave out --views.")
-        if self.views and self.start_size:
-            raise SettingError("cached views have one size; leave out --start-size, or --views.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +111,8 @@ class VqaSettings(TaskSettings):
         super().__post_init__()
         self._require_at_least(1, "most_questions")
         self._require_fraction("blind")
+        if self.views and self.finetune_encoder:
+            raise SettingError("a trained encoder sees a new view of a photo every epoch; leave out --views.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from torch import Tensor
 from encoders.text import pad
 from runtime.errors import DataError
 from training.caches.augment import progressive_size, random_views
-from training.caches.features import FeatureCache
 from training.caches.photos import PhotoCache
+from training.caches.views import ViewCache
 from training.config.task import VqaSettings
 from training.loop.alarms import Alarm
 from training.loop.fingerprint import digest
@@ -57,11 +57,7 @@ class VqaTask:
         self.records = [r for r in records if r.split in splits and r.answers]
         paths = list(dict.fromkeys(r.image for r in self.records))
         self.row_of = {path: row for row, path in enumerate(paths)}
-        self.source = (
-            PhotoCache(paths, answerer.preprocessing, cache)
-            if settings.finetune_encoder
-            else FeatureCache(paths, answerer.network.encoder, answerer.preprocessing, cache, precision=precision)
-        )
+        self.source = self._open_cache(paths, cache, precision)
         self.tokens = [answerer.vocabulary.encode(r.question) for r in self.records]
         self.targets = [answerer.answers.targets(r.answers) for r in self.records]
         self.model = AnswerLoss(
@@ -72,6 +68,17 @@ class VqaTask:
             word_dropout=settings.word_dropout,
         )
         self._index_questions()
+
+    def _open_cache(self, paths: Sequence[Path], cache: Path, precision: str) -> PhotoCache | ViewCache:
+        s, answerer = self.settings, self.answerer
+        if s.finetune_encoder:
+            return PhotoCache(paths, answerer.preprocessing, cache)
+        trained_on = {r.image for r in self.records if r.split == "train"}
+        return ViewCache(
+            paths, answerer.network.encoder, answerer.preprocessing, cache, precision=precision,
+            views=[s.views if path in trained_on else 0 for path in paths], seed=self.seed,
+            augment={"smallest": s.smallest_view, "mirror": s.mirror},
+        )  # fmt: skip
 
     def prepare(self) -> Iterator[tuple[int, int]]:
         """(photos done, photos in all), while they are decoded or encoded.
@@ -104,7 +111,7 @@ class VqaTask:
         rows = self.train_rows[order[step * self.settings.batch :][: self.settings.batch]]
         random = generator(self.seed, "questions", epoch, step)
         drawn = [self._sample_questions(row, random) for row in rows.tolist()]
-        photos = self.source[rows[part]]
+        photos = self.source.view(rows[part], epoch) if self.settings.views else self.source[rows[part]]
         if self.settings.finetune_encoder:
             photos = self.answerer.preprocessing.normalise(self._views(photos, epoch, step, part, len(rows)))
         block = (x[part] for x in self._block(drawn))

@@ -57,7 +57,7 @@ CONFIGS = [
         "fused": 7, "photo": False, "most_answers": 12, "min_answers": 1.5, **TASK, "mirror": True,
         "most_questions": 6, "blind": 0.4, **FIT, "optimiser": "sgd",
     }),
-    (VqaConfig, {"data": TWO, "out": Path("out"), "start_from": "x", "share_encoder": True, **RAY}),
+    (VqaConfig, {"data": TWO, "out": Path("out"), "start_from": "x", "share_encoder": True, "views": 3, **RAY}),
     (EncoderConfig, {
         "data": Path("a"), **OUTPUT, "encoder": "tiny", "stride": 32, "image_size": 96, "start_size": 32, "fit": "crop",
         "batch": 5, "hold_out": 0.5, "smoothing": 0.3, "smallest_view": 0.9, **FIT, "optimiser": "adamw",

@@ -67,6 +67,7 @@ def flat(answerer):
 
 @pytest.mark.parametrize("wrong", [
     {"batch": 0}, {"most_questions": 0}, {"smoothing": 1.0}, {"blind": -0.1}, {"word_dropout": 1}, {"smallest_view": 0},
+    {"views": -1}, {"views": 2, "finetune_encoder": True}, {"views": 2, "start_size": 16, "finetune_encoder": True},
 ])  # fmt: skip
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(SettingError, match=next(iter(wrong))):
@@ -108,6 +109,21 @@ def test_questions_of_different_numbers_are_padded_and_change_nothing(records, t
     block = (batch.tokens, batch.lengths, batch.answers, batch.soft_targets)
     alone = [task.model(VqaBatch(batch.photos[p : p + 1], *(x[p : p + 1, q : q + 1] for x in block))) for p, q in keep]
     assert loss.item() == pytest.approx(torch.stack(alone).mean().item(), abs=1e-5)
+
+
+def test_an_epoch_trains_on_the_next_of_the_cached_views_and_validates_on_the_photo(records, tmp_path):
+    task = task_of(records, tmp_path, VqaSettings(batch=32, views=2))
+    plain = task_of(records, tmp_path, VqaSettings(batch=32))
+
+    def features(task, epoch):  # as a set: an epoch has its own order
+        batches = [task.batch(epoch, step).photos for step in range(task.steps)]
+        return {tuple(photo.flatten().tolist()) for photo in torch.cat(batches)}
+
+    first, second, third = (features(task, epoch) for epoch in range(3))
+    assert first == third and not first & second
+    assert not first & features(plain, 0) and features(plain, 0) == features(plain, 1)
+    held_out = torch.tensor(list(task.questions_by_row["val"]))
+    assert torch.equal(task.source[held_out], plain.source[held_out])
 
 
 def test_the_loss_is_the_cross_entropy_against_what_answers_are_worth(tmp_path):
