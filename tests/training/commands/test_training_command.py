@@ -1,6 +1,7 @@
 """`python -m training`: the whole way from class folders to a shared captioner, on data made here; and wrong calls."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -88,6 +89,22 @@ def test_a_finished_run_can_be_resumed_and_stays_as_it_is(trained, data):
     encoder = trained.parent / "encoder"
     call("captioner", "--data", data, "--out", trained, "--encoder-weights", encoder, *SMALL, *QUICK, "--resume")
     assert (trained / "best" / "model.safetensors").read_bytes() == before
+
+
+def test_an_earlier_run_is_kept_unless_it_is_given_up(trained, data, tmp_path):
+    run, status = tmp_path / "run", tmp_path / "run" / "status.json"
+    shutil.copytree(trained, run)
+    best = run / "best" / "model.safetensors"
+    before = best.read_bytes(), status.read_bytes()
+    options = "captioner", "--data", data, "--out", run, *SMALL, *QUICK, "--no-scores"
+    options += "--encoder-weights", trained.parent / "encoder", "--seed", 5, "--cache", trained / "cache"
+    with pytest.raises(GlimpseError, match="run holds an earlier run; go on with it by --resume, give it up by --over"):
+        call(*options)
+    assert (best.read_bytes(), status.read_bytes()) == before
+    with pytest.raises(GlimpseError, match="leave one of them out"):
+        call(*options, "--resume", "--overwrite")
+    call(*options, "--overwrite")
+    assert best.read_bytes() != before[0]
 
 
 def test_the_recurrent_network_is_a_choice_that_the_model_remembers(trained, data, tmp_path):

@@ -40,7 +40,7 @@ TASK = {"finetune_encoder": True, "encoder_rate": 0.5, "batch": 5, "smoothing": 
         "start_size": 64, "smallest_view": 0.9}  # fmt: skip
 OUTPUT = {"out": Path("out"), "cache": Path("cache"), "resume": True}
 RUN = {**OUTPUT, "anyway": True, "scores": False}
-RAY = {"cache_engine": "ray", "workers": 2, "address": "here:1"}
+RAY = {"cache_engine": "ray", "workers": 2, "address": "here:1", "overwrite": True}
 
 # Together, those of one config set every option to another value than its default; not all of them can be at once.
 CONFIGS = [
@@ -62,6 +62,7 @@ CONFIGS = [
         "data": Path("a"), **OUTPUT, "encoder": "tiny", "stride": 32, "image_size": 96, "start_size": 32, "fit": "crop",
         "batch": 5, "hold_out": 0.5, "smoothing": 0.3, "smallest_view": 0.9, **FIT, "optimiser": "adamw",
     }),
+    (EncoderConfig, {"data": Path("a"), "out": Path("out"), "overwrite": True}),
     (CheckConfig, {"data": TWO, "format": "coco", "kind": "captions", "start_from": "x", "image_size": 96,
                    "finetune_encoder": True, "batch": 5, "min_count": 3, "quick": True, "json": True,
                    **COLUMNS}),
