@@ -57,8 +57,9 @@ def ask_panel(site: Site, session: gr.State, tab: gr.Tab, photo_changed) -> None
     """Questions about the photo and the conversation so far, which ends with the next photo (`photo_changed`)."""
     with gr.Column(visible=False, elem_id="ask") as panel, gr.Row(equal_height=False):
         with gr.Column():
-            talk = gr.Chatbot(label="Conversation about this photo", height=420, render_markdown=False, buttons=[],
-                              feedback_options=None, placeholder="Ask what the caption leaves out.")  # fmt: skip
+            talk = gr.Chatbot(label="Conversation about this photo", height=None, min_height=150, max_height=420,
+                              render_markdown=False, buttons=[], feedback_options=None,
+                              placeholder="Ask what the caption leaves out.")  # fmt: skip
             question = gr.Textbox(label="Question", placeholder="What colour is it?", max_length=1000, submit_btn="Ask")
             none = gr.Markdown(NO_ANSWERER, visible=False)
         with gr.Column(visible=False) as result:

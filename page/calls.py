@@ -45,12 +45,16 @@ def nonempty_error_payload(error: BaseException | None, show_error: bool) -> dic
 
 
 def checked_number(part: gr.components.Component, value: object):
-    """A slider's or a number's value as Gradio has it; a field that a visitor emptied is told by its name."""
+    """A slider's or a number's value as Gradio has it; a field that is empty or out of range is told by its name."""
+    low, high = (limit if limit is not None else end for limit, end in ((part.minimum, -1e300), (part.maximum, 1e300)))
     with user_errors():
         if not isinstance(value, int | float) or not -1e300 < value < 1e300:
             raise SettingError(
                 f"{part.label} is {'empty' if value in (None, '') else printable(repr(value)[:80])}; give a number."
             )
+        if not low <= value <= high:
+            most = f"{low:g} or more" if high == 1e300 else f"{low:g} to {high:g}"
+            raise SettingError(f"{part.label} is {value:g}; choose {most}.")
     return NUMBERS[type(part)](part, value)
 
 

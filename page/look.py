@@ -22,6 +22,12 @@ EXAMPLES = [  # our own, and two that Gradio ships
     *(gr.get_image(name) for name in ("lion.jpg", "tower.jpg")),
 ]
 
+# In the browser: a photo given back by an event would be uploaded anew, and an update of its box undo its checks.
+REMOVE_BAD_PHOTO = """() => {
+  if (document.querySelector("#hint .wrong")?.checkVisibility())
+    document.querySelector("#photo button[aria-label='Remove Image']")?.click();
+}"""
+
 
 def caption_photo(models: Models, path: str, settings: SearchSettings) -> PhotoSession:
     """Open, encode and caption a photo."""
@@ -71,7 +77,9 @@ def look_panel(site: Site) -> tuple[gr.State, Any]:
     session = gr.State(None, time_to_live=SESSION_SECONDS)
     with gr.Row(equal_height=False, elem_id="look"):
         with gr.Column():
-            photo = gr.Image(type="filepath", label="Photo", height=380, sources=["upload", "webcam", "clipboard"])
+            photo = gr.Image(
+                type="filepath", label="Photo", height=380, elem_id="photo", sources=["upload", "webcam", "clipboard"]
+            )
             # The file is handed over unopened: `open_photo` says better what is wrong with a bad one.
             accept_only_uploads(photo, lambda payload: payload.path if payload else None)
             with gr.Column(elem_classes="later"):
@@ -96,20 +104,18 @@ def look_panel(site: Site) -> tuple[gr.State, Any]:
                 )
 
     results = [words, attended, tiles, others, right]
-    blank = (gr.update(visible=True), gr.update(visible=False), None, *[None] * len(results))
 
     def look(path: str | None, *settings):
+        blank = [gr.update(visible=False), None, *[None] * len(results)]  # what was found in the photo before
+        if not path:
+            return gr.update(visible=True), *blank
         try:
             with user_errors():
-                current = caption_photo(site.models, path, search_settings(*settings)) if path else None
-        except gr.Error:
-            yield blank  # the caption of the photo before is not of this one
-            raise
-        yield (
-            (gr.update(visible=False), gr.update(visible=True), current, *caption_updates(current))
-            if current
-            else blank
-        )
+                current = caption_photo(site.models, path, search_settings(*settings))
+        except gr.Error as error:  # raised, it would lie on the photo's box, which takes the next photo
+            gr.Warning(error.message)
+            return gr.update(visible=True, value=f'<p class="wrong">{error.message}</p>\n\n{HINT}'), *blank
+        return gr.update(visible=False, value=HINT), gr.update(visible=True), current, *caption_updates(current)
 
     @user_errors()
     def recaption(current: PhotoSession | None, *settings):
@@ -118,8 +124,10 @@ def look_panel(site: Site) -> tuple[gr.State, Any]:
         current.caption = current.captioner.describe(current.features, search_settings(*settings))[0]
         return caption_updates(current)
 
-    photo_changed = photo.change(look, [photo, *controls], [hint, result, session, *results], show_progress_on=photo,
+    photo_changed = photo.change(look, [photo, *controls], [hint, result, session, *results],
+                                 show_progress_on=photo,
                                  **HIDDEN, **MODEL_TURN)  # fmt: skip
+    photo_changed.then(None, js=REMOVE_BAD_PHOTO, **HIDDEN)
     for control in controls:
         control.change(recaption, [session, *controls], results, trigger_mode="always_last", **HIDDEN,
                        **MODEL_TURN)  # fmt: skip

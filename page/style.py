@@ -7,7 +7,8 @@ INTRO = """<h1>Glimpse</h1>
 HINT = """Drop in a photo, paste one or take one: its caption comes here, each word shaded by how sure the model is.
 
 **Choose a word** to see where the model looked for it. Then **ask** about what the caption leaves out."""
-FOOTER = """Photos stay on the computer that serves this page and are deleted within two hours.
+FOOTER = """Photos stay on the computer that serves this page and are deleted within two hours, but for what you give to
+learn from: corrections, with their photos, and data sets are kept there.
 Programs can use the same models through `/caption` and `/ask`: see docs/api.md."""
 _DARK, _GREEN = "*primary_800", "*primary_700"  # so dark that small text can be read on and beside it
 THEME = gr.themes.Soft(
@@ -58,6 +59,7 @@ CSS = """
   #look > div > * {flex: 1 1 100%; min-width: 0 !important}
   #look .later {order: 1}
   .looked .image-container {padding-top: 3.8rem} /* its label may take two lines */
+  .grid-container {grid-template-columns: 1fr 1fr !important}
 }
 """
 HEAD = """<meta http-equiv="Content-Security-Policy"

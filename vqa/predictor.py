@@ -206,7 +206,7 @@ class Look:
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         values = np.take_along_axis(probabilities, best, axis=1)
         return [
-            self._answers(index, probability, looked, known=any(id != UNK for id in words))
+            self._answers(index, probability, looked, known=2 * sum(id != UNK for id in words) >= max(1, len(words)))
             for index, probability, looked, words in zip(best.tolist(), values.tolist(), attention, ids, strict=True)
         ]
 
@@ -224,7 +224,7 @@ class Look:
     def _answers(
         self, index: list[int], probability: list[float], attention: np.ndarray, *, known: bool
     ) -> list[Answer]:
-        """A question with no known word in it is never sure of its answers."""
+        """Of a question most of whose words are unknown, such as one in another language, no answer is sure."""
         return [
             Answer(self.answerer.answers[i], p, known and p >= self.answerer.threshold, attention)
             for i, p in zip(index, probability, strict=True)

@@ -139,6 +139,19 @@ def test_inside_shows_gates_and_weighed_words_on_a_phone(page, place):
     picture(page, "phone")
 
 
+def test_a_bad_file_is_told_and_taken_away(page, place):
+    (place / "broken.jpg").write_bytes(b"not a photo")
+    given = page.locator("#photo").get_by_label("Remove Image")
+    page.locator("input[type=file]").first.set_input_files(place / "broken.jpg")
+    expect(page.locator("#hint").get_by_text("broken.jpg is not a picture")).to_be_visible(timeout=SLOW)
+    expect(given).to_have_count(0)
+    give_photo(page, place / "photo.png")
+    expect(given).to_be_visible()
+    given.click()
+    expect(page.locator("#hint")).to_be_visible()
+    expect(page.locator("#hint .wrong")).to_have_count(0)
+
+
 def test_a_zip_is_captioned_and_its_captions_downloaded(page, place):
     with zipfile.ZipFile(place / "album.zip", "w") as album:
         for colour in COLOURS:

@@ -122,9 +122,10 @@ def test_each_control_is_an_option(visit, choice, option):
 @pytest.mark.parametrize("choice, sentence", [
     ({"epochs": None}, "Epochs is empty; give a number."), ({"rate": None}, "Learning rate is empty; give a number."),
     ({"rate": ""}, "Learning rate is empty"), ({"rate": "nan"}, "Learning rate is 'nan'; give a number."),
+    ({"epochs": -3}, "Epochs is -3; choose 1 to 50."), ({"epochs": 51}, "Epochs is 51; choose 1 to 50."),
     ({"count": None}, "New words is empty; give a number."), ({"count": []}, r"New words is \[\]; give a number."),
 ])  # fmt: skip
-def test_a_number_that_is_none_is_told_by_its_name(visit, choice, sentence):
+def test_a_number_that_is_none_or_out_of_range_is_told_by_its_name(visit, choice, sentence):
     with pytest.raises(AssertionError, match=sentence):
         started_run(visit, **choice)
     assert not Training.started

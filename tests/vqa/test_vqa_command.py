@@ -256,5 +256,5 @@ def test_captions_alone_train_a_model(train, tmp_path):
 
     (tmp_path / "questions.csv").write_text("image,question,answer\n0.png,is it a dog?,yes\n")
     for more, format in (([], "table"), (["--generate"], "table+captions"), (["--format", "captions"], "flickr8k")):
-        refused = train(*asked, "--min-answers", 1000, *more)
+        refused = train(*asked, "--overwrite", "--min-answers", 1000, *more)
         assert f"{format})" in refused.stderr.replace("\n", " ") and "was given 1000 times" in str(refused.exception)

@@ -122,7 +122,7 @@ def test_temperature_changes_how_sure_it_is_and_not_what_it_says(photos, folder)
         assert torch.tensor([a.probability for a in hot]).tolist() == pytest.approx(ratio.softmax(0).tolist(), abs=1e-5)
 
 
-def test_sure_from_the_threshold_on_and_never_without_a_known_word(model, photos, folder):
+def test_sure_from_the_threshold_on_and_never_where_most_words_are_unknown(model, photos, folder):
     changed = load(folder)
     look = changed.look(photos[0])
     best = look.ask(QUESTIONS[0])[0].probability
@@ -130,8 +130,9 @@ def test_sure_from_the_threshold_on_and_never_without_a_known_word(model, photos
         changed.threshold = threshold
         assert look.ask(QUESTIONS[0])[0].sure is sure
     changed.threshold = 0.0
-    assert all(a.sure for a in look.ask("red zebra crossing", 8))
-    for unknown in ("zebra crossing", "무슨 색이에요?", "ما هو اللون", "🟥❓", "???", "<unk> <pad>"):
+    assert all(a.sure for a in look.ask("red zebra", 8))
+    mostly = ("red zebra crossing", "zebra crossing", "무슨 색이에요?", "ما هو اللون", "🟥❓", "???", "<unk> <pad>")
+    for unknown in mostly:
         assert not any(a.sure for a in look.ask(unknown, 8)), unknown
 
 
