@@ -39,7 +39,9 @@ class CaptionsFile:
             self._file.seek(0)
             lines = self._file.readall().split(b"\n")
         except OSError as error:
-            raise SettingError(f"{printable(path)} cannot be added to ({error}); choose another --out.") from None
+            raise SettingError(
+                f"{printable(path)} cannot be added to ({error.strerror}); choose another --out."
+            ) from None
         *whole, unfinished = lines
         self.images = {self._image(line, number) for number, line in enumerate(whole, 1)}
         if unfinished:

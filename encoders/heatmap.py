@@ -89,8 +89,10 @@ def picture_format(path: Path) -> str:
     """Pillow's name of the kind of picture that this name says, such as `PNG`.
 
     Raises:
-        SettingError: it says none that can be written.
+        SettingError: it says none that can be written, or there is no such folder.
     """
+    if not path.parent.is_dir():
+        raise SettingError(f"there is no folder {printable(path.parent)}; make it, or name another for the picture.")
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in Image.SAVE:
         raise SettingError(f"the picture cannot be saved as {printable(path)}; name a .png file.")
@@ -101,7 +103,7 @@ def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a picture whole, of the kind that its name says.
 
     Raises:
-        SettingError: the name says none. WriteError: it cannot be written; what was there still is.
+        SettingError: see `picture_format`. WriteError: it cannot be written; what was there still is.
     """
     try:
         picture.save(buffer := io.BytesIO(), picture_format(path))

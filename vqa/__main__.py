@@ -96,18 +96,22 @@ def _report(photo: Path, question: str | None, result, *, json_lines: bool, alon
 
 
 def _draw(photo: Path, answered: list, preprocessing, target: Path) -> None:
-    """A tile for each glimpse of each question, labelled with the best answer."""
+    """A tile for each glimpse of each question, labelled with the best answer and which look it is."""
     from encoders.heatmap import save_picture, strip
     from encoders.images import open_photo
 
-    title = "   ".join(f"{printable(question)} {_best(answers)}" for question, answers in answered)
-    looks = [(_best(answers), answers[0].probability, p) for _, answers in answered for p in answers[0].attention]
+    title = "; ".join(f"{printable(question)} {_best(answers[0])}" for question, answers in answered)
+    looks = [
+        (f"{best.text}, look {n}" if len(best.attention) > 1 else best.text, best.probability, p)
+        for _, (best, *_) in answered
+        for n, p in enumerate(best.attention, 1)
+    ]
     picture = strip(open_photo(photo), title, looks, preprocessing)
     save_picture(picture, target)
 
 
-def _best(answers: list) -> str:
-    return answers[0].text if answers[0].sure else f"{answers[0].text}?"
+def _best(answer) -> str:
+    return answer.text if answer.sure else f"perhaps {answer.text}"
 
 
 if __name__ == "__main__":

@@ -133,8 +133,8 @@ def _prospect(report: Report) -> str:
     answers = (
         "" if about.answers is None else f" and {about.answers:,} answers, right for {_percent(about.covered)} of val"
     )
-    unknown = f"of those in val and test, it does not know {_percent(about.unknown)}"
-    lines = [f"a model that knows {about.words:,} words{answers}; {unknown}"]
+    unknown = "" if about.unknown is None else f"; of those in val and test, it does not know {about.unknown:.1%}"
+    lines = [f"a model that knows {about.words:,} words{answers}{unknown}"]
     if needs:
         lines += [
             f"disk {_bytes(needs.disk)}, of {_bytes(needs.disk_free)} free; memory {_bytes(needs.memory)}"
