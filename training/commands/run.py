@@ -15,6 +15,7 @@ from training.loop.report import report_progress
 
 from .show import console, draw_check, draw_fill, draw_fit, report_bad_photos, table
 
+FEW_PHOTOS = 30  # with fewer, one photo moves a score by points
 ANYWAY = "to train all the same, add --anyway"
 
 
@@ -84,7 +85,10 @@ def score_before_and_after(score: Callable, found, config: CaptionerConfig | Vqa
         when: {"model": str(models[when]), "split": split, "data": found.format, **s} for when, s in scores.items()
     }
     update_config(out, about=read_config(out)["about"] | about)
-    print_error(f"scores on the {split} split" + (f", of {start_from} and of the new model:" if start_from else ":"))
+    photos = len({record.image for record in records})
+    few = ", too few to tell much" if photos < FEW_PHOTOS else ""
+    whose = f" of {start_from} and of the new model" if start_from else ""
+    print_error(f"scores{whose} on the {split} split ({photos:,} photos{few}):")
     print_error(table(*scores.values()))
     if start_from and scores["after"][main] < scores["before"][main]:
         print_error(f"warning: {main} is lower than before; train on more photos, or with a lower --learning-rate.")

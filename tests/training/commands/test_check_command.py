@@ -210,13 +210,14 @@ def test_a_new_captioner_and_the_one_it_started_from_are_scored_on_the_same_phot
     _, output = call("captioner", "--data", data, "--out", first, *CAPTIONER)
     about = read_config(first)["about"]
     assert "before" not in about and about["after"]["images"] == 8 and about["after"]["split"] == "test"
-    assert "scores on the test split:" in output and "before" not in output
+    few = "on the test split (8 photos, too few to tell much):"
+    assert f"scores {few}" in output and "before" not in output
     _, output = call("captioner", "--data", data, "--out", second, *QUICK, "--beam", 1, "--start-from", first)
     about = read_config(second)["about"]
     scores = {name: value for name, value in read_config(first)["about"]["after"].items() if name != "model"}
     assert {name: value for name, value in about["before"].items() if name != "model"} == scores
     assert about["before"]["model"] == str(first) and about["after"]["model"] == str(second)
-    assert about["validation"] and f"scores on the test split, of {first} and of the new model: before after" in output
+    assert about["validation"] and f"scores of {first} and of the new model {few} before after" in output
 
 
 def test_a_new_answerer_and_the_one_it_started_from(questions, tmp_path):
@@ -231,15 +232,16 @@ def test_a_new_answerer_and_the_one_it_started_from(questions, tmp_path):
 
 
 def test_a_worse_model_is_warned_of(monkeypatch, tmp_path, capsys):
-    scores = {"old": {"images": 1, "cider": 50.0}, "new": {"images": 1, "cider": 49.0}}
+    photos = [SimpleNamespace(image=n) for n in range(30)]
+    scores = {"old": {"images": 30, "cider": 50.0}, "new": {"images": 30, "cider": 49.0}}
     monkeypatch.setattr("training.commands.run.read_config", lambda folder: {"about": {}})
     monkeypatch.setattr("training.commands.run.update_config", lambda folder, about: None)
-    monkeypatch.setattr("training.commands.run.scoring_split", lambda found: ("test", []))
+    monkeypatch.setattr("training.commands.run.scoring_split", lambda found: ("test", photos))
     config = CaptionerConfig.of(data="data", start_from="old", out="new")
     found = SimpleNamespace(format="coco")
     score_before_and_after(lambda model, records: (scores[str(model)], {}), found, config, main="cider")
     output = capsys.readouterr().err
-    assert "50.00     49.00" in output and "warning: cider is lower than before" in output
+    assert "split (30 photos):" in output and "50.00     49.00" in output and "warning: cider is lower than before" in output
 
 
 def test_a_made_test_split_is_left_for_later(data):
