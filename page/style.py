@@ -59,6 +59,7 @@ CSS = """
   #look > div > * {flex: 1 1 100%; min-width: 0 !important}
   #look .later {order: 1}
   .looked .image-container {padding-top: 3.8rem} /* its label may take two lines */
+  .looked img {height: auto} /* no empty strips: the picture is as wide as the screen */
   .grid-container {grid-template-columns: 1fr 1fr !important}
 }
 """
