@@ -287,14 +287,14 @@ def test_the_temperature_makes_probabilities_honest():
     assert before > 0.1 > 0.03 > after
 
 
-def test_the_threshold_is_where_two_of_three_answers_are_right():
+def test_the_threshold_is_where_three_of_four_answers_are_right():
     logits, correct = overconfident(20_000)
-    assert fit_threshold(confidence(logits, 3.0), correct) == pytest.approx(2 / 3, abs=0.06)
+    assert fit_threshold(confidence(logits, 3.0), correct) == pytest.approx(3 / 4, abs=0.06)
     probability = torch.tensor([0.9, 0.8, 0.7, 0.6, 0.3])
     assert 0.7 < fit_threshold(probability, torch.tensor([1.0, 1, 0, 0, 0])) <= 0.8
     assert fit_threshold(probability, torch.ones(5)) == 0.3
     assert fit_threshold(probability + 0.05, torch.zeros(5)) > 0.95
-    assert fit_threshold(torch.tensor([0.99, 0.98]), torch.ones(2)) == 0.67, "nothing better is known"
+    assert fit_threshold(torch.tensor([0.99, 0.98]), torch.ones(2)) == 0.75, "nothing better is known"
 
 
 def test_calibration_draws_from_all_questions_by_seed(records, tmp_path, monkeypatch):
