@@ -8,8 +8,10 @@ from toys import coco_folder
 
 from captioner import DecoderSettings
 from captioner.search_settings import SearchSettings
+from encoders.cnn import ImageEncoder
 from encoders.images import Preprocessing
 from encoders.text import END, START, UNK
+from runtime.device import best_device, bf16_is_fast
 from runtime.errors import DataError, ModelError, SettingError
 from training.config.fit import FitSettings
 from training.config.task import CaptionSettings
@@ -19,7 +21,7 @@ from training.readers import read_captions
 from training.tasks.caption_batch import CaptionBatch, caption_tokens
 from training.tasks.caption_losses import LikelihoodLoss, SelfCriticalLoss
 from training.tasks.captioner import CaptionTask
-from training.tasks.start import extend_captioner, start_encoder, starting_preprocessing
+from training.tasks.start import extend_captioner, new_captioner, start_encoder, starting_preprocessing
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +170,18 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(records, tmp_path, sett
     other = new(records, seed=5 if replaced else 0)
     rest, _ = train(records, tmp_path, settings=settings, name="parts", resume=True, captioner=other)
     assert torch.equal(flat(whole.captioner), flat(rest.captioner))
+
+
+@pytest.mark.skipif(not bf16_is_fast(best_device()), reason="this processor has no bfloat16")
+@pytest.mark.parametrize("how", [{}, {"trainable_layers": 2, "views": 2}])
+def test_depthwise_convolutions_are_trained_where_the_rest_is_in_bfloat16(records, tmp_path, how):
+    settings = CaptionSettings(batch=8, beam=1, finetune_encoder=True, **how)
+    encoder = ImageEncoder("efficientnet_lite0", stride=32, image_size=32)
+    captions = [caption for record in records for caption in record.captions]
+    sizes = DecoderSettings(embedding_size=8, hidden_size=16, attention_size=8)
+    captioner = new_captioner(encoder, captions, PRE, sizes, min_count=1, max_size=None, unit="word", seed=1)
+    task, _ = train(records, tmp_path, epochs=1, settings=settings, captioner=captioner, precision="bf16")
+    assert torch.isfinite(flat(task.captioner)).all()
 
 
 def test_self_critical_training_makes_the_better_of_its_own_captions_likelier(records, tmp_path):

@@ -213,8 +213,11 @@ def test_bfloat16_is_refused_where_there_is_none(records, tmp_path, monkeypatch)
 
 
 @pytest.mark.skipif(not bf16_is_fast(best_device()), reason="this processor has no bfloat16")
-def test_bfloat16_trains_too(records, tmp_path):
-    task = task_of(records, tmp_path, WHOLE, epochs=1)
+@pytest.mark.parametrize("encoder", ["tiny", "efficientnet_lite0"])
+def test_bfloat16_trains_too(records, tmp_path, encoder):
+    trained = [r for r in records if r.split == "train"]
+    answerer = new_answerer(ImageEncoder(encoder, stride=16, image_size=32), trained, PRE, HeadSettings(**SIZES))
+    task = task_of(records, tmp_path, WHOLE, epochs=1, answerer=answerer)
     [epoch] = train(task, tmp_path, precision="bf16")
     assert torch.isfinite(flat(task.answerer)).all() and 0 <= epoch.scores["accuracy"] <= 100
 
