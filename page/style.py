@@ -48,7 +48,8 @@ CSS = """
 #caption .score-token {filter: hue-rotate(150deg); font-size: 1.15rem} /* Gradio's scores are red, which warns */
 .submit-button {background: var(--button-primary-background-fill) !important; color: white !important; padding: 0 1rem}
 .caption-label {white-space: normal !important; max-width: 92% !important}
-#ask .bubble-wrap {margin-top: 2.6rem} /* what is said stays below the label, also when it is scrolled */
+/* What is said stays below the label, also when it is scrolled. */
+#ask .bubble-wrap {margin-top: 2.6rem; max-height: calc(420px - 2.6rem)}
 .fixed-height {min-height: 0 !important; max-height: none !important}
 .looked .image-container {padding-top: 2.6rem} /* its label lies beside the picture, not on it */
 .looked label {max-width: calc(100% - 6rem)} /* beside its buttons */
