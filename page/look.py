@@ -124,8 +124,7 @@ def look_panel(site: Site) -> tuple[gr.State, Any]:
         current.caption = current.captioner.describe(current.features, search_settings(*settings))[0]
         return caption_updates(current)
 
-    photo_changed = photo.change(look, [photo, *controls], [hint, result, session, *results],
-                                 show_progress_on=photo,
+    photo_changed = photo.change(look, [photo, *controls], [hint, result, session, *results], show_progress_on=photo,
                                  **HIDDEN, **MODEL_TURN)  # fmt: skip
     photo_changed.then(None, js=REMOVE_BAD_PHOTO, **HIDDEN)
     for control in controls:
