@@ -106,6 +106,13 @@ def test_an_earlier_run_is_kept_unless_it_is_given_up(trained, data, tmp_path):
     call(*options, "--overwrite")
     assert best.read_bytes() != before[0]
 
+    encoder = tmp_path / "encoder"
+    shutil.copytree(trained.parent / "encoder", encoder)
+    options = "encoder", *ENCODER, "--data", trained.parent / "classes", "--out", encoder, "--seed", 5
+    with pytest.raises(GlimpseError, match="encoder holds an earlier run"):
+        call(*options)
+    call(*options, "--overwrite")
+
 
 def test_the_recurrent_network_is_a_choice_that_the_model_remembers(trained, data, tmp_path):
     asked = {"cell": "lstm", "variant": "coupled,peepholes", "layers": 2, "forget_bias": 2.0, "init": "orthogonal",
