@@ -78,7 +78,7 @@ class AnswerLoss(nn.Module):
         if not self.finetune_encoder:
             return batch.photos
         with depthwise_in_float32(self.answerer.encoder, batch.photos.device):
-            return self.answerer.encoder(batch.photos.float())  # Fabric has made them bfloat16 with --precision bf16
+            return self.answerer.encoder(batch.photos.float())  # Fabric hands them over in bfloat16
 
     def forward(self, batch: VqaBatch) -> Tensor:
         tokens, blind = batch.tokens, None

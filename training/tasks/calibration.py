@@ -8,7 +8,7 @@ from torch import Tensor
 
 TEMPERATURES = torch.logspace(-1, 1, 81)  # 0.1 to 10, each 6 % above the one before
 THRESHOLDS = torch.linspace(0.01, 0.99, 99)
-COST = 3  # of a wrong sure answer, where a right one wins 1: what is called sure is then right 85 times of 100 or more
+COST = 3  # of a wrong sure answer, where a right one wins 1: at the threshold, three of four answers are right
 HONEST = COST / (1 + COST)  # the threshold of a model whose probabilities are true
 
 

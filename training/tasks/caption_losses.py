@@ -44,7 +44,7 @@ class CaptionLoss(nn.Module):
         if self._encode is None:
             return batch.photos
         with depthwise_in_float32(self.captioner.encoder, batch.photos.device):
-            return self._encode(batch.photos.float())  # Fabric has made them bfloat16 with --precision bf16
+            return self._encode(batch.photos.float())  # Fabric hands them over in bfloat16
 
 
 class LikelihoodLoss(CaptionLoss):
