@@ -65,10 +65,10 @@ class CaptionData(DataSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class QuestionData(DataSettings):
-    """Photos with questions, or with captions that questions are made of.
+    """Photos with questions, or with captions or object labels that questions are made of.
 
     Attributes:
-        generate: make questions from captions too, where there are both.
+        generate: make questions from captions and object labels too, where there are both.
     """
 
     generate: bool = False

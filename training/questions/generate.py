@@ -10,7 +10,6 @@ prints samples with their captions.
 """
 
 import random
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from runtime.command import command_line, run
 from runtime.errors import DataError
 from training.readers.records import CaptionRecord, Dataset, QuestionRecord
 
+from .balance import balance_answers
 from .facts import Photo
 from .rules import RULES, GeneratedQuestion
 from .yes_no import yes_no_questions
@@ -38,7 +38,7 @@ def generate_questions(captions: Iterable[CaptionRecord], seed: int = 1) -> list
     records = [record for record in captions if record.captions]
     photos = [Photo(tuple(record.captions)) for record in records]
     asked: list[list[GeneratedQuestion]] = [[a for rule in RULES for a in rule(photo, rng)] for photo in photos]
-    _balance_answers(asked, rng)
+    balance_answers(asked, rng)
     for i, question, answer in yes_no_questions(photos, [record.split for record in records], rng):
         asked[i].append(GeneratedQuestion(question, answer, "yes/no"))
     return [
@@ -61,22 +61,6 @@ def from_captions(dataset: Dataset, seed: int = 1) -> Dataset:
             "of each photo."
         )
     return replace(dataset, format=f"questions from {dataset.format}", records=questions)
-
-
-def _balance_answers(asked: list[list[GeneratedQuestion]], rng: random.Random) -> None:
-    """In a family, leave the commonest answer no more often than all others together: else it is learnt blind."""
-    families: dict[str, Counter] = defaultdict(Counter)
-    for questions in asked:
-        for a in questions:
-            families[a.family][a.answer] += 1
-    families.pop("", None)
-    for family, answers in families.items():
-        answer, count = answers.most_common(1)[0]
-        keep = (answers.total() - count) / count
-        for questions in asked:
-            questions[:] = [
-                a for a in questions if (a.family, a.answer) != (family, answer) or keep >= 1 or rng.random() < keep
-            ]
 
 
 def samples(captions: Iterable[CaptionRecord], count: int, seed: int) -> Iterator[str]:

@@ -85,7 +85,13 @@ WORN = set(
     "hat helmet sunglasses glasses goggles mask shirt jacket sweater dress skirt shorts pants swimsuit suit uniform "
     "wetsuit tie apron glove vest scarf costume shoe backpack collar leash muzzle".split()
 )
-SPOKEN = {"bicycle": "bike", "airplane": "plane"}
+SPOKEN = {
+    "bicycle": "bike",
+    "airplane": "plane",
+    "dining table": "table",
+    "potted plant": "plant",
+    "sports ball": "ball",
+}
 UNCOUNTED = set(  # nobody asks how many there are: stuff, and words for many sorts
     "food vegetable broccoli lettuce salad fruit bread cheese rice soup sushi pasta meat ice_cream candy coffee wine "
     "beer milk juice soda hay luggage toilet_paper glass leaf ski_lift base vehicle animal".split()

@@ -54,7 +54,7 @@ def yes_no_questions(
             pairs = min(len(yes), len(no), max(20, round(MAX_SHARE * len(photos))))
             for answer, found in (("yes", yes), ("no", no)):
                 for i in sorted(rng.sample(found, pairs)):
-                    yield i, _question_text(claim, rng), answer
+                    yield i, question_text(claim, rng), answer
 
 
 def _askable(photos: Sequence[Photo], splits: Sequence[str]) -> dict[tuple, list[int]]:
@@ -133,10 +133,14 @@ def _similar_colours(colour: str) -> set[str]:
     return set().union({colour}, *(group for group in words.NEAR_COLOURS if colour in group))
 
 
-def _question_text(claim: Claim, rng: random.Random) -> str:
+def question_text(claim: Claim, rng: random.Random) -> str:
+    """A claim as a question, in one of the ways people ask it."""
     thing, the = lexicon.colloquial(claim.thing), lexicon.colloquial(claim.thing, claim.many)
     be = "Are" if claim.many else "Is"
     if claim.about == "thing":
+        if thing in lexicon.PLURAL_ONLY | words.UNCOUNTED:
+            be = "Are" if thing in lexicon.PLURAL_ONLY else "Is"
+            return rng.choice([f"{be} there any {thing}?", f"Can you see any {thing}?"])
         a = "an" if thing[0] in "aeiou" else "a"
         one = [f"Is there {a} {thing}?", f"Is there {a} {thing} in the picture?", f"Can you see {a} {thing}?"]
         return rng.choice([*one, f"Are there any {lexicon.colloquial(claim.thing, True)}?"])

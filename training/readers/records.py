@@ -39,6 +39,47 @@ class QuestionRecord:
     kind: str = ""  # the data set's own type of question or answer: "yes/no", "colour", ...
 
 
+@dataclass(frozen=True)
+class ObjectLabel:
+    """One thing in a photo, by its bounding box.
+
+    Attributes:
+        name, kind: what it is, and what sort of thing that is ("dog", "animal"); the kind empty where it is not told.
+        x, y, width, height: of the box, its centre first, as shares of the photo's width and height.
+        crowd: several of them in one box.
+    """
+
+    name: str
+    kind: str
+    x: float
+    y: float
+    width: float
+    height: float
+    crowd: bool = False
+
+    @property
+    def area(self) -> float:
+        """The box's share of the photo."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class ObjectRecord:
+    """One photo and everything in it that was labelled."""
+
+    image: PhotoFile
+    image_id: str
+    objects: tuple[ObjectLabel, ...]
+    split: str  # one of SPLITS
+
+    @property
+    def names(self) -> set[str]:
+        return {label.name for label in self.objects}
+
+    def of(self, name: str) -> list[ObjectLabel]:
+        return [label for label in self.objects if label.name == name]
+
+
 @dataclass
 class Problems:
     """What a reader left out: a count and the first few examples of each kind of fault."""
@@ -68,7 +109,7 @@ class Problems:
 
 @dataclass
 class Dataset:
-    """A data set as its reader found it; `records` are all CaptionRecord or all QuestionRecord."""
+    """A data set as its reader found it; `records` are all CaptionRecord, all QuestionRecord or all ObjectRecord."""
 
     format: str
     records: list

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from .records import CaptionRecord, PhotoFile, QuestionRecord
+from .records import CaptionRecord, ObjectRecord, PhotoFile, QuestionRecord
 
-Record = TypeVar("Record", CaptionRecord, QuestionRecord)
+Record = TypeVar("Record", CaptionRecord, QuestionRecord, ObjectRecord)
 
 SHARE = 0.05
 MIN_PHOTOS = 3  # photos that can be split: one to train on, one to validate and one to test with

@@ -1,19 +1,21 @@
 """The questions that people name on the command line: several data sets as one, or made from captions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.errors import QuestionError, SettingError, printable
 from training.questions.generate import from_captions
+from training.questions.objects import from_objects
 from training.readers import files_by_format, read_captions
+from training.readers.coco_objects import labels_in, read_objects
 from training.readers.columns import USUAL, Columns
 from training.readers.questions import FORMATS, formats_of, read_questions
 from training.readers.records import Dataset, Problems, QuestionRecord
 from training.readers.several import drop_held_out
 from vqa.question import clean_question
 
-CAPTIONS = "captions"  # the format of questions that are made from captions
+CAPTIONS, OBJECTS = "captions", "objects"  # the formats of questions that are made of these
 
 
 @dataclass(frozen=True)
@@ -82,34 +84,52 @@ def read_all(
 def read_or_generate(
     path: str | Path, format: str | None = None, *, generate: bool = False, columns: Columns = USUAL
 ) -> Dataset:
-    """The questions of one data set, or, where it has captions only, questions made from these.
+    """The questions of one data set, or, where it has none, questions made from its captions and object labels.
 
     Args:
-        format: as `read_questions` takes it, or "captions" to make questions and leave those that are there.
-        generate: make questions from captions, where it has them, besides those that are there.
+        format: as `read_questions` takes it, or "captions" or "objects" to make questions of these alone.
+        generate: make questions from captions and object labels besides those that are there.
 
     Raises:
-        DataError, SettingError: as `read_questions` does, or the captions give no question.
+        DataError, SettingError: as `read_questions` does, or the captions, or the labels, give no question.
     """
-    if format is not None and format not in (*FORMATS, CAPTIONS):
-        raise SettingError(f"format {format!r} is not known; choose one of {', '.join((*FORMATS, CAPTIONS))}.")
-    if format == CAPTIONS or (format is None and _are_captions_only(Path(path), columns)):
+    path, known = Path(path), (*FORMATS, CAPTIONS, OBJECTS)
+    if format is not None and format not in known:
+        raise SettingError(f"format {format!r} is not known; choose one of {', '.join(known)}.")
+    if format == CAPTIONS:
         return from_captions(read_captions(path, columns=columns))
-    found = read_questions(path, format, columns)
-    return _with_generated(found, path, columns) if generate and files_by_format(Path(path), columns) else found
+    if format == OBJECTS:
+        return from_objects(read_objects(path))
+    asked = format is not None or not path.exists() or bool(formats_of(path, columns))
+    people = read_questions(path, format, columns) if asked else None
+    found = {people.format: people} if people else {}
+    if generate or not asked:
+        if files_by_format(path, columns):
+            found[CAPTIONS] = from_captions(read_captions(path, columns=columns))
+        if labels_in(path):
+            found[OBJECTS] = _from_objects(read_objects(path), [*found.values()])
+    return _together(found) if found else read_questions(path, format, columns)  # which says what is wrong
 
 
-def _with_generated(found: Dataset, path: str | Path, columns: Columns) -> Dataset:
-    made = from_captions(read_captions(path, columns=columns))
-    problems = Problems()
-    for part in (found.problems, made.problems):
-        problems.merge(part)
-    splits = tuple(sorted({*found.made, *made.made}))
-    return Dataset(f"{found.format}+{CAPTIONS}", found.records + made.records, problems, splits)
+def _from_objects(labelled: Dataset, found: Sequence[Dataset]) -> Dataset:
+    """Questions made from object labels. Beside others, of training photos only: what is held out stays what people
+    said."""
+    if not found:
+        return from_objects(labelled)
+    split_of = {record.image: record.split for part in found for record in part.records}
+    records = [replace(record, split=split_of.get(record.image, record.split)) for record in labelled.records]
+    return from_objects(replace(labelled, records=[record for record in records if record.split == "train"], made=()))
 
 
-def _are_captions_only(path: Path, columns: Columns) -> bool:
-    return path.exists() and not formats_of(path, columns) and bool(files_by_format(path, columns))
+def _together(found: dict[str, Dataset]) -> Dataset:
+    """The questions about the photos of one folder, by where they are from, as one data set."""
+    parts, problems = list(found.values()), Problems()
+    if len(parts) == 1:
+        return parts[0]
+    for part in parts:
+        problems.merge(part.problems)
+    made = tuple(sorted({split for part in parts for split in part.made}))
+    return Dataset("+".join(found), [record for part in parts for record in part.records], problems, made)
 
 
 def _can_be_asked(record: QuestionRecord, problems: Problems) -> bool:

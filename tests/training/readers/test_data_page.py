@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from training.readers import FORMATS, questions, read_captions, splits
+from training.readers.coco_objects import read_objects
 from training.readers.questions import read_questions
+from training.tasks.question_data import OBJECTS
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
@@ -60,6 +62,14 @@ def test_examples_of_questions(tmp_path, format, text):
     assert data.format == format and not data.problems.counts
     assert {record.image for record in data.records} == set(photos)
     assert all(record.question and record.answers for record in data.records)
+
+
+@pytest.mark.parametrize(("format", "text"), by_heading("Object labels"))
+def test_examples_of_object_labels(tmp_path, format, text):
+    photos = on_disk(tmp_path, text)
+    data = read_objects(tmp_path)
+    assert format == OBJECTS and not data.problems.counts
+    assert [record.image for record in data.records] == photos and all(record.objects for record in data.records)
 
 
 def test_every_format_has_an_example():

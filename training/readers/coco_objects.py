@@ -1,0 +1,88 @@
+"""COCO's object labels (Lin et al. 2014), and data sets made in its shape: one JSON of boxes a split.
+
+`{"images": [{"id", "file_name", "width", "height"}], "annotations": [{"image_id", "category_id", "bbox",
+"iscrowd"}], "categories": [{"id", "name", "supercategory"}]}`, in files named `instances_train2014.json` and the like.
+A box is left, top, width and height, in pixels. Photos are found as those of captions (`readers/coco.py`).
+"""
+
+import math
+from collections import defaultdict
+from pathlib import Path
+
+from runtime.errors import DataError, printable
+
+from .cells import plain_id, split_in
+from .files import read_json
+from .image_folder import ImageFolder
+from .inside import open_data_set
+from .records import Dataset, ObjectLabel, ObjectRecord, Problems
+from .splits import with_missing_splits
+
+
+def labels_in(path: Path) -> bool:
+    """Whether a folder has files of object labels."""
+    with open_data_set(path) as (place, _):
+        return bool(_files(place))
+
+
+def _files(path: Path) -> list[Path]:
+    """Those of a folder and its sub-folders, or the one that a path names."""
+    files = [path] if path.is_file() else [*path.glob("*.json"), *path.glob("*/*.json")]
+    return sorted(file for file in files if file.name.lower().startswith("instances"))
+
+
+def read_objects(path: str | Path) -> Dataset:
+    """A data set of object labels: a Dataset of ObjectRecord, one a photo, those in which nothing is labelled included.
+
+    Raises:
+        DataError: there are no such files, or one is not JSON, or not of this shape.
+    """
+    problems = Problems()
+    with open_data_set(Path(path)) as (place, photos):
+        records = [record for file in _files(place) for record in _read(file, photos, problems)]
+    if not records:
+        raise DataError(f"{printable(path)} has no object labels; looked for COCO JSON files named instances*.json.")
+    records, made = with_missing_splits(records)
+    return Dataset("coco objects", records, problems, made)
+
+
+def _read(file: Path, photos: ImageFolder, problems: Problems) -> list[ObjectRecord]:
+    content = read_json(file)
+    images, annotations, categories = (
+        _list_in(content, name, file) for name in ("images", "annotations", "categories")
+    )
+    named = {plain_id(row.get("id")): row for row in categories if isinstance(row.get("name"), str)}
+    boxes = defaultdict(list)
+    for row in annotations:
+        boxes[plain_id(row.get("image_id"))].append(row)
+    split, folder, records = split_in(file.stem) or "train", file.stem.removeprefix("instances_"), []
+    for image in images:
+        name = image.get("file_name")
+        inside = photos.find(f"{folder}/{name}") if isinstance(name, str) else None
+        photo = inside or photos.find_or_report(name, problems)
+        if photo is None:
+            continue
+        labels = (_label(row, named, image, problems) for row in boxes[plain_id(image.get("id"))])
+        records.append(ObjectRecord(photo, plain_id(image.get("id")), tuple(filter(None, labels)), split))
+    return records
+
+
+def _label(row: dict, categories: dict[str, dict], image: dict, problems: Problems) -> ObjectLabel | None:
+    category = categories.get(plain_id(row.get("category_id")))
+    try:
+        left, top, width, height = (float(number) for number in row.get("bbox"))
+        across, down = float(image.get("width")), float(image.get("height"))
+        box = (left + width / 2) / across, (top + height / 2) / down, width / across, height / down
+    except (TypeError, ValueError, ZeroDivisionError):
+        box = (math.nan,)
+    if category is None or not all(map(math.isfinite, box)) or min(box[2:]) < 0:
+        problems.add("labels have no category or no box", row.get("id"))
+        return None
+    return ObjectLabel(category["name"], str(category.get("supercategory") or ""), *box, bool(row.get("iscrowd")))
+
+
+def _list_in(content: object, name: str, file: Path) -> list[dict]:
+    rows = content.get(name) if isinstance(content, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{printable(file)} has no list of {name}; give a file of object labels in COCO's shape.")
+    return rows
