@@ -54,11 +54,11 @@ def _may_be_coco(start: bytes) -> bool:
 def read(file: Path, captions: CaptionList) -> None:
     """Every photo of one captions file. Raises DataError where it is not JSON, or not of this shape."""
     content = read_json(file)
-    images, annotations = _list_in(content, "images", file), _list_in(content, "annotations", file)
+    images, annotations = (list_in(content, name, file, "a captions file") for name in ("images", "annotations"))
     captions_by_image = _captions_of_each(annotations, captions.problems)
     first = UniqueIds("image ids are given twice", captions.problems)
     split, folder = split_in(file.stem) or "train", file.stem.removeprefix("captions_")
-    for key, row in _with_ids(images, "id", "images", captions.problems):
+    for key, row in with_ids(images, "id", "images", captions.problems):
         if first(key):
             name = row.get("file_name")
             inside = "" if isinstance(name, str) and "/" in name else folder
@@ -67,9 +67,14 @@ def read(file: Path, captions: CaptionList) -> None:
         captions.problems.add("image ids of captions are not listed", key)
 
 
-def _list_in(content: object, name: str, file: Path) -> list:
+def list_in(content: object, name: str, file: Path, wanted: str) -> list:
+    """The list of that name in what a file holds.
+
+    Raises:
+        DataError: there is none; give `wanted` instead.
+    """
     if not isinstance(content, dict) or not isinstance(content.get(name), list):
-        raise DataError(f"{printable(file)} has no list of {name}; give a captions file in COCO's shape.")
+        raise DataError(f"{printable(file)} has no list of {name}; give {wanted} in COCO's shape.")
     return content[name]
 
 
@@ -77,7 +82,7 @@ def _captions_of_each(annotations: list, problems: Problems) -> dict[str, list]:
     """Image id -> its captions."""
     captions_by_image: dict[str, list] = {}
     first = UniqueIds("caption ids are given twice", problems)
-    for image, row in _with_ids(annotations, "image_id", "captions", problems):
+    for image, row in with_ids(annotations, "image_id", "captions", problems):
         if any(row.get(mark) is True for mark in _SET_ASIDE):
             problems.add("captions are set aside by the data set itself", image)
         elif first(text_of(row.get("id"))):
@@ -85,7 +90,7 @@ def _captions_of_each(annotations: list, problems: Problems) -> dict[str, list]:
     return captions_by_image
 
 
-def _with_ids(rows: list, name: str, what: str, problems: Problems) -> Iterator[tuple[str, dict]]:
+def with_ids(rows: list, name: str, what: str, problems: Problems) -> Iterator[tuple[str, dict]]:
     """(id, row) of each row that is an object with an id; the others are counted."""
     for row in rows:
         key = plain_id(row.get(name)) if isinstance(row, dict) else None

@@ -7,11 +7,13 @@ A box is left, top, width and height, in pixels. Photos are found as those of ca
 
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 from runtime.errors import DataError, printable
 
 from .cells import plain_id, split_in
+from .coco import list_in, with_ids
 from .files import read_json
 from .image_folder import ImageFolder
 from .inside import open_data_set
@@ -41,48 +43,41 @@ def read_objects(path: str | Path) -> Dataset:
     with open_data_set(Path(path)) as (place, photos):
         records = [record for file in _files(place) for record in _read(file, photos, problems)]
     if not records:
-        raise DataError(f"{printable(path)} has no object labels; looked for COCO JSON files named instances*.json.")
+        why = "; ".join(problems.sentences()) or "looked for COCO JSON files named instances*.json"
+        raise DataError(f"{printable(path)} has no object labels that can be used ({why}).")
     records, made = with_missing_splits(records)
     return Dataset("coco objects", records, problems, made)
 
 
-def _read(file: Path, photos: ImageFolder, problems: Problems) -> list[ObjectRecord]:
-    content = read_json(file)
+def _read(file: Path, photos: ImageFolder, problems: Problems) -> Iterator[ObjectRecord]:
+    content, named, labels = read_json(file), {}, defaultdict(list)
     images, annotations, categories = (
-        _list_in(content, name, file) for name in ("images", "annotations", "categories")
+        list_in(content, name, file, "a file of object labels") for name in ("images", "annotations", "categories")
     )
-    named = {plain_id(row.get("id")): row for row in categories if isinstance(row.get("name"), str)}
-    boxes = defaultdict(list)
-    for row in annotations:
-        boxes[plain_id(row.get("image_id"))].append(row)
-    split, folder, records = split_in(file.stem) or "train", file.stem.removeprefix("instances_"), []
-    for image in images:
+    for key, row in with_ids(categories, "id", "categories", problems):
+        named[key] = row
+    for key, row in with_ids(annotations, "image_id", "labels", problems):
+        labels[key].append(row)
+    split, folder = split_in(file.stem) or "train", file.stem.removeprefix("instances_")
+    for key, image in with_ids(images, "id", "images", problems):
         name = image.get("file_name")
         inside = photos.find(f"{folder}/{name}") if isinstance(name, str) else None
         photo = inside or photos.find_or_report(name, problems)
-        if photo is None:
-            continue
-        labels = (_label(row, named, image, problems) for row in boxes[plain_id(image.get("id"))])
-        records.append(ObjectRecord(photo, plain_id(image.get("id")), tuple(filter(None, labels)), split))
-    return records
+        if photo is not None:
+            found = (_label(row, named, image, problems) for row in labels[key])
+            yield ObjectRecord(photo, key, tuple(filter(None, found)), split)
 
 
 def _label(row: dict, categories: dict[str, dict], image: dict, problems: Problems) -> ObjectLabel | None:
-    category = categories.get(plain_id(row.get("category_id")))
+    category = categories.get(plain_id(row.get("category_id")), {})
+    name, kind = category.get("name"), category.get("supercategory")
     try:
         left, top, width, height = (float(number) for number in row.get("bbox"))
         across, down = float(image.get("width")), float(image.get("height"))
         box = (left + width / 2) / across, (top + height / 2) / down, width / across, height / down
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError):
         box = (math.nan,)
-    if category is None or not all(map(math.isfinite, box)) or min(box[2:]) < 0:
+    if not isinstance(name, str) or not all(map(math.isfinite, box)) or min(box[2:]) < 0:
         problems.add("labels have no category or no box", row.get("id"))
         return None
-    return ObjectLabel(category["name"], str(category.get("supercategory") or ""), *box, bool(row.get("iscrowd")))
-
-
-def _list_in(content: object, name: str, file: Path) -> list[dict]:
-    rows = content.get(name) if isinstance(content, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"{printable(file)} has no list of {name}; give a file of object labels in COCO's shape.")
-    return rows
+    return ObjectLabel(name, kind if isinstance(kind, str) else "", *box, bool(row.get("iscrowd")))

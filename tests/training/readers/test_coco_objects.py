@@ -59,7 +59,7 @@ def test_of_two_photos_of_one_name_the_one_in_the_file_s_folder_is_meant(tmp_pat
     "row",
     [
         box(category=99), box(bbox=None), box(bbox=[1, 2, 3]), box(bbox=["a", 1, 1, 1]), box(category=None),
-        box(bbox=[0, 0, "nan", 1]), box(bbox=[0, 0, -5, 1]),
+        box(bbox=[0, 0, "nan", 1]), box(bbox=[0, 0, -5, 1]), box(bbox=[10**400, 0, 1, 1]), box(bbox="abcd"),
     ],
 )  # fmt: skip
 def test_a_label_that_is_none_is_counted_and_left_out(tmp_path, row):
@@ -75,13 +75,16 @@ def test_a_photo_of_no_size_has_no_labels(tmp_path, size):
 
 
 def test_missing_photos_are_counted(tmp_path):
-    images = [{"id": 1, "file_name": "1.jpg", "width": 9, "height": 9}, {"id": 5, "file_name": "5.jpg"}, {"id": 6}]
-    data = read_objects(labelled(tmp_path, images=images))
-    assert [r.image.name for r in data.records] == ["1.jpg"]
-    assert data.problems.counts == {"images are missing": 1, "image names are not text": 1}
+    images = [{"id": 1, "file_name": "1.jpg", "width": 9, "height": 9}, {"id": 5, "file_name": "5.jpg"}, {"id": 6}, 7]
+    data = read_objects(labelled(tmp_path, box(), {"bbox": []}, images=images))
+    assert [r.image.name for r in data.records] == ["1.jpg"] and len(data.records[0].objects) == 1
+    counts = {"images are missing": 1, "image names are not text": 1, "images are not in the right form": 1}
+    assert data.problems.counts == counts | {"labels are not in the right form": 1}
+    with pytest.raises(DataError, match=r"no object labels that can be used .1 images are missing, such as 5.jpg"):
+        read_objects(labelled(tmp_path, images=images[1:2]))
 
 
-@pytest.mark.parametrize("content", [{"images": 3}, {"categories": [3]}, {"annotations": {}}])
+@pytest.mark.parametrize("content", [{"images": 3}, {"categories": None}, {"annotations": {}}])
 def test_another_shape_is_one_sentence(tmp_path, content):
     with pytest.raises(DataError, match=f"has no list of {min(content)}; give a file of object labels"):
         read_objects(labelled(tmp_path, **content))
@@ -89,7 +92,7 @@ def test_another_shape_is_one_sentence(tmp_path, content):
 
 def test_files_are_found_by_their_names(tmp_path):
     assert not labels_in(tmp_path)
-    with pytest.raises(DataError, match=r"has no object labels; looked for COCO JSON files named instances\*.json"):
+    with pytest.raises(DataError, match=r"has no object labels .*looked for COCO JSON files named instances\*.json"):
         read_objects(tmp_path)
     (tmp_path / "annotations").mkdir()
     labelled(tmp_path, box(), name="annotations/instances_train2014.json")
