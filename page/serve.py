@@ -27,6 +27,7 @@ MAX_UPLOAD = "200mb"
 QUEUE = 64  # requests that may wait; more are told to come back
 THREADS = 12  # each keeps some memory of its own from the models' work
 SESSIONS = 256  # visitors whose photos are kept
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # every network -> how this computer opens what is served on it
 SHUTDOWN_SECONDS = 2  # seconds for requests in progress when the server is ended
 
 
@@ -104,6 +105,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def url(host: str, port: int) -> str:
+    """How this computer opens what is served at an address."""
+    host = _LOOPBACK.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -122,11 +125,10 @@ def serve(
         app = application(blocks, hosts, login, behind_proxy=behind_proxy, mcp=mcp)
         port = listener.getsockname()[1]
         if mcp:  # the tools ask the page itself
-            blocks.mcp_server_obj._local_url = url(
-                {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(hosts.served, hosts.served), port
-            )
+            blocks.mcp_server_obj._local_url = url(hosts.served, port)
         config = uvicorn.Config(
             app, log_level="warning", proxy_headers=behind_proxy, timeout_graceful_shutdown=SHUTDOWN_SECONDS
         )
-        print_error(f"Glimpse is at {url(hosts.served, port)}")
+        others = "; other computers open it by this one's name or address" if hosts.served in _LOOPBACK else ""
+        print_error(f"Glimpse is at {url(hosts.served, port)}{others}")
         Server(config, blocks).run(sockets=[listener])

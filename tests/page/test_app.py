@@ -61,16 +61,22 @@ def test_an_address_that_cannot_be_served_is_one_sentence(host, port):
         bind(host, port)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::", "localhost"])
-def test_an_address_of_either_kind_is_listened_on(host):
+@pytest.mark.parametrize(
+    ("host", "opened"),
+    [
+        ("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("localhost", "localhost"),
+        ("0.0.0.0", "127.0.0.1"), ("::", "[::1]"),  # every network
+    ],
+)  # fmt: skip
+def test_an_address_of_either_kind_is_listened_on(host, opened):
     if ":" in host and not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
     with bind(host, 0) as listening:
         port = listening.getsockname()[1]
-        socket.create_connection((host.replace("::", "::1") if host == "::" else host, port), 5).close()
+        socket.create_connection((opened.strip("[]"), port), 5).close()
         with pytest.raises(SettingError, match=f"port {port} of {host} is in use, perhaps by another Glimpse; choose"):
             bind(host, port)
-    assert url(host, 80) == ("http://[%s]:80" if ":" in host else "http://%s:80") % host
+    assert url(host, 80) == f"http://{opened}:80"
 
 
 def test_a_public_link_is_refused(monkeypatch):
