@@ -32,7 +32,7 @@ def main(
     n: Annotated[int | None, typer.Option(help="Sentences for each photo [default: 1; as JSON, --beam].")] = None,
     max_length: Annotated[int, typer.Option(help="Most words of a sentence.")] = 30,
     length_penalty: Annotated[float, typer.Option(help="Rank by log-probability / length ** this.")] = 0.7,
-    no_repeat: Annotated[int, typer.Option(help="Never say a run of this many words twice; 0: allow it.")] = 3,
+    no_repeat: Annotated[int, typer.Option(help="Never say a run of this many words twice; 0: allow it.")] = 2,
     unknown: Annotated[bool, typer.Option("--unknown", help="Allow the word <unk>, which stands for all unknown ones.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 1,
     engine: Annotated[str | None, typer.Option(help="onnx, torch, or ray: very many photos [default: onnx where it can].")] = None,

@@ -31,7 +31,7 @@ class SearchSettings:
     n: int = 1
     max_length: int = 30
     length_penalty: float = 0.7
-    no_repeat: int = 3
+    no_repeat: int = 2
     unknown: bool = False
     seed: int = 1
 

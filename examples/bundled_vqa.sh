@@ -8,8 +8,8 @@ data=(--data "$1" --data "$2" --data "$3" --data "$4" --generate)
 run=$5/vqa
 
 # 1. A head on the frozen encoder's features of random views of the photos: people's questions on COCO's photos and
-#    DAQUAR, and questions made from the captions of COCO's photos and Flickr8k. The checkpoint is chosen by questions on
-#    photos that are held out.
+#    DAQUAR, questions made from the captions of COCO's photos and Flickr8k, and from COCO's object labels where its folders
+#    have them (instances_train2014.json). The checkpoint is chosen by questions on photos that are held out.
 resume=
 [ -e "$run/resume.pt" ] && resume=--resume
 [ -e "$run/done" ] || python -m training vqa "${data[@]}" --share-encoder --out "$run" --min-count 4 --min-answers 6 \
