@@ -34,6 +34,7 @@ class Mutation:
 
 
 LOSSES, OPTIONS = "tests/training/tasks/test_losses.py", "tests/training/tasks/test_options_count.py"
+OBJECTS = "tests/training/questions/test_object_questions.py"
 LOOP, SEARCH = "tests/training/loop/test_loop.py", "tests/captioner/test_search.py"
 
 MUTATIONS = [
@@ -122,8 +123,22 @@ MUTATIONS = [
     Mutation("split column left out", "training/readers/columns.py",
              'split=one(columns.split, ("split",))', "split=None", "tests/training/readers/test_columns.py"),
     Mutation("COCO's captions under the ids of their own", "training/readers/coco.py",
-             '_with_ids(annotations, "image_id"', '_with_ids(annotations, "id"',
+             'with_ids(annotations, "image_id"', 'with_ids(annotations, "id"',
              "tests/training/readers/test_readers_captions.py -k coco"),
+    Mutation("left and right of a label swapped", "training/questions/objects.py",
+             '(("left", -1), ("right", 1))', '(("left", 1), ("right", -1))', OBJECTS),
+    Mutation("a no of a photo that shows the thing", "training/questions/objects.py",
+             "record.split == split and name not in record.names]", "record.split == split]", OBJECTS),
+    Mutation("small things counted", "training/questions/objects.py",
+             "min(label.area for label in labels) >= COUNTED", "True", OBJECTS),
+    Mutation("a box's corner taken for its centre", "training/readers/coco_objects.py",
+             "(left + width / 2) / across", "left / across", "tests/training/readers/test_coco_objects.py"),
+    Mutation("a box's width measured by the photo's height", "training/readers/coco_objects.py",
+             "width / across, height / down", "width / down, height / across",
+             "tests/training/readers/test_coco_objects.py"),
+    Mutation("labels of held-out photos trained on", "training/tasks/question_data.py",
+             'for record in records if record.split == "train"], made', "for record in records], made",
+             "tests/training/tasks/test_question_data.py"),
 ]  # fmt: skip
 
 
