@@ -17,10 +17,11 @@ from training.config.commands import CheckConfig
 from training.config.model import CaptionerModel, VqaModel
 from training.config.task import CaptionSettings, VqaSettings
 from training.readers import FORMATS, caption_tables, files_by_format, questions
+from training.readers.coco_objects import labels_in
 from training.readers.columns import USUAL, Columns
 from training.readers.several import read_several
 from training.tasks.captioner import CaptionTask
-from training.tasks.question_data import CAPTIONS, read_all
+from training.tasks.question_data import CAPTIONS, OBJECTS, read_all
 from training.tasks.start import start_captioner
 from training.tasks.start_vqa import start_answerer
 from training.tasks.vqa import VqaTask
@@ -60,18 +61,18 @@ def kind_of(data: tuple[Path, ...], format: str | None, kind: str | None, column
     Raises:
         SettingError: there is no such format. DataError: the data are neither.
     """
-    if kind or format in (CAPTIONS,):
+    if kind or format in (CAPTIONS, OBJECTS):
         return kind or "questions"
     readers = {"captions": FORMATS, "questions": questions.FORMATS}
     if format and not any(format in known for known in readers.values()):
-        known = ", ".join(dict.fromkeys((*FORMATS, *questions.FORMATS, CAPTIONS)))
+        known = ", ".join(dict.fromkeys((*FORMATS, *questions.FORMATS, CAPTIONS, OBJECTS)))
         raise SettingError(f"format {format!r} is not known; choose one of {known}.")
     for path in data:
         if not path.exists():
             raise DataError(f"{printable(path)} does not exist; check the spelling of the path.")
     found = {
         "captions": [list(files_by_format(path, columns)) for path in data],
-        "questions": [questions.formats_of(path, columns) for path in data],
+        "questions": [[*questions.formats_of(path, columns), *([OBJECTS] * labels_in(path))] for path in data],
     }
     for name, formats in found.items():
         if all(format in formats_there if format else formats_there for formats_there in formats):
@@ -79,8 +80,8 @@ def kind_of(data: tuple[Path, ...], format: str | None, kind: str | None, column
     tables = [caption_tables.missing_columns(path, columns) for path in data]
     raise DataError(
         next(filter(None, tables), None)
-        or f"{', '.join(map(printable, data))}: neither captions nor questions are known there; docs/data.md shows the "
-        "smallest example of each format."
+        or f"{', '.join(map(printable, data))}: no captions, questions or object labels are known there; docs/data.md "
+        "shows the smallest example of each format."
     )
 
 

@@ -150,10 +150,29 @@ def test_captions_and_questions_in_one_folder_are_told_apart(questions, data, tm
     assert kind_of([data], None, None) == "captions" and kind_of([data], "captions", None) == "questions"
 
 
+def test_object_labels_are_checked_as_the_questions_they_become(questions, data, tmp_path):
+    folder = tmp_path / "labelled"
+    shutil.copytree(data, folder)
+    photos = sorted(path.name for path in folder.rglob("*.png"))
+    content = {
+        "images": [{"id": i, "file_name": name, "width": 9, "height": 9} for i, name in enumerate(photos)],
+        "annotations": [{"image_id": i, "category_id": i % 2, "bbox": [0, 0, 9, 9]} for i in range(len(photos))],
+        "categories": [{"id": 0, "name": "dog"}, {"id": 1, "name": "bus"}],
+    }
+    (folder / "instances_train2014.json").write_text(json.dumps(content))
+    assert kind_of([folder], None, None) == "captions"  # as before, where there are captions too
+    assert kind_of([folder], "objects", None) == kind_of([folder], None, "questions") == "questions"
+    for captions in folder.rglob("captions*.json"):
+        captions.unlink()
+    assert kind_of([folder], None, None) == kind_of([folder, questions], None, None) == "questions"
+    out, _ = call("check", folder, "--quick", "--encoder", "tiny")
+    assert "questions from coco objects" in " ".join(out.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["{empty}"], "neither captions nor questions are known there"),
+        (["{empty}"], "no captions, questions or object labels are known there"),
         (["nowhere"], "nowhere does not exist"),
         (["{data}", "--kind", "photos"], "kind is 'photos'; choose captions or questions"),
         (["{data}", "--format", "xml"], "format 'xml' is not known; choose one of flickr8k"),
