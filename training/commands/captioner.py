@@ -10,9 +10,10 @@ from runtime.errors import PhotoError
 from training.config.commands import CaptionerConfig
 from training.metrics.evaluate import caption_all, score_captions
 from training.readers.columns import Columns
-from training.tasks.caption_data import data_set_weights, read_training_captions
+from training.tasks.caption_data import read_training_captions
 from training.tasks.captioner import CaptionTask
 from training.tasks.start import start_captioner
+from training.tasks.weights import data_set_weights
 
 from .report import reporting
 from .run import check_data, score_before_and_after, train_task
@@ -26,7 +27,7 @@ def train(config: CaptionerConfig) -> Path:
     data = config.data
     columns = Columns(**data.columns.names)
     found = read_training_captions(data.data, data.format, held_out=data.held_out, columns=columns)
-    weights = data_set_weights(data.weights, found)
+    weights = data_set_weights(data.weights, found.records)
     for sentence in found.problems.sentences():
         print_error(f"left out: {sentence}")
     for split in found.made:

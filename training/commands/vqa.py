@@ -10,6 +10,7 @@ from training.readers.columns import Columns
 from training.tasks.question_data import read_all
 from training.tasks.start_vqa import start_answerer
 from training.tasks.vqa import VqaTask
+from training.tasks.weights import data_set_weights
 from vqa.model import load
 
 from .report import reporting
@@ -28,7 +29,7 @@ def train(config: VqaConfig) -> Path:
     answerer = start_answerer(config.model, found.split("train"), seed=fit.seed)
     prospect = check_data(found, answerer, anyway=run.anyway)
     task = VqaTask(answerer, found.records, config.task, epochs=fit.epochs, seed=fit.seed, cache=run.cache_folder,
-                   precision=fit.precision)  # fmt: skip
+                   precision=fit.precision, weights=data_set_weights(data.weights, found.records))  # fmt: skip
     print_error(f"{len(task.train_rows):,} photos to train on; {len(answerer.vocabulary):,} words; "
                 f"{len(answerer.answers):,} answers, with which {prospect.covered:.1%} of the val questions could be "
                 "answered right.")  # fmt: skip

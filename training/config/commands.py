@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from runtime.errors import SettingError
 
-from .data import CaptionData, ClassFolders, ColumnSettings, QuestionData
+from .data import CaptionData, ClassFolders, ColumnSettings, QuestionData, QuestionTrainingData
 from .fit import FitSettings
 from .model import CaptionerModel, VqaModel
 from .options import Config
@@ -56,7 +56,7 @@ class VqaConfig(Config):
         },
     }  # fmt: skip
 
-    data: QuestionData
+    data: QuestionTrainingData
     run: RunSettings
     model: VqaModel = VqaModel()
     task: VqaSettings = VqaSettings()

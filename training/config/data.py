@@ -51,15 +51,24 @@ class DataSettings(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaptionData(DataSettings):
-    """Photos with captions.
+class TrainingData(DataSettings):
+    """Data sets to train on.
 
     Attributes:
         weights: how often an epoch shows each photo of a data set, one number for each --data: 1,2 [default: once].
-        held_out: leave out of training what this data set holds out for val and test; may be given several times.
     """
 
     weights: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionData(TrainingData):
+    """Photos with captions.
+
+    Attributes:
+        held_out: leave out of training what this data set holds out for val and test; may be given several times.
+    """
+
     held_out: tuple[Path, ...] = ()
 
 
@@ -72,6 +81,11 @@ class QuestionData(DataSettings):
     """
 
     generate: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionTrainingData(QuestionData, TrainingData):
+    """Photos with questions, to train on."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,7 @@ class QuestionRecord:
     answers: tuple[str, ...]
     split: str  # one of SPLITS
     kind: str = ""  # the data set's own type of question or answer: "yes/no", "colour", ...
+    data_set: str = ""  # the name of its data set, where there are several
 
 
 @dataclass(frozen=True)

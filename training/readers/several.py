@@ -29,7 +29,7 @@ def read_several(paths: Sequence[Path], format: str | None = None, columns: Colu
         DataError: one of them cannot be read, or two are the same folder.
         SettingError: there is no such format.
     """
-    names = _names(paths)
+    names = data_set_names(paths)
     records, formats, problems, made, unused = [], [], Problems(), set(), []
     for path, name in zip(paths, names, strict=True):
         found = read_captions(path, format, columns)
@@ -43,7 +43,7 @@ def read_several(paths: Sequence[Path], format: str | None = None, columns: Colu
     return Dataset("+".join(formats), records, problems, tuple(sorted(made)), tuple(unused))
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def data_set_names(paths: Sequence[Path]) -> list[str]:
     """A short name for each data set: its folder's, with as many parents as tell it from the others."""
     full = [Path(path).resolve() for path in paths]
     twice = [path for path, count in Counter(full).items() if count > 1]

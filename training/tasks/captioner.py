@@ -30,6 +30,7 @@ from .alarms import caption_alarms, commonest_share, entropy, movement, photo_al
 from .caption_batch import CaptionBatch, caption_tokens
 from .caption_losses import LikelihoodLoss, SelfCriticalLoss
 from .start import encoder_and_photos
+from .weights import WeightedRows
 
 
 class CaptionTask:
@@ -38,8 +39,7 @@ class CaptionTask:
     Call `prepare` first: it decodes the photos or computes their features, and finds those that cannot be opened.
 
     Args:
-        weights: data set -> how often an epoch shows each of its training photos, 1 unless given; of 0.5, a random
-            half of them, another one each epoch.
+        weights: of each data set, as `WeightedRows` has them.
     """
 
     def __init__(
@@ -110,21 +110,8 @@ class CaptionTask:
             if not found:
                 raise DataError(f"the data has no {name} photo that can be opened; check it with `training check`.")
         self.train_rows, self.val_rows = torch.tensor(rows["train"]), torch.tensor(rows["val"])
-        by_set: dict[str, list[int]] = {}
-        for row in rows["train"]:
-            by_set.setdefault(self.records[row].data_set, []).append(row)
-        self._by_set = {name: torch.tensor(of_it) for name, of_it in by_set.items()}
+        self._order = WeightedRows({row: self.records[row].data_set for row in rows["train"]}, self.weights, self.seed)
         self.steps = -(-len(self._order(0)) // self.settings.batch)
-
-    def _order(self, epoch: int) -> Tensor:
-        """The rows of an epoch in random order: each training photo as often as its data set's weight says."""
-        parts = []
-        for name, rows in self._by_set.items():
-            whole, rest = divmod(round(self.weights.get(name, 1.0) * len(rows)), len(rows))
-            extra = torch.randperm(len(rows), generator=generator(self.seed, "share", name, epoch))[:rest]
-            parts += [rows] * whole + [rows[extra]]
-        rows = torch.cat(parts)
-        return rows[torch.randperm(len(rows), generator=generator(self.seed, "order", epoch))]
 
     def batch(self, epoch: int, step: int, part: slice = WHOLE_BATCH) -> CaptionBatch:
         rows = self._order(epoch)[step * self.settings.batch :][: self.settings.batch]

@@ -12,7 +12,7 @@ from training.readers.coco_objects import labels_in, read_objects
 from training.readers.columns import USUAL, Columns
 from training.readers.questions import FORMATS, formats_of, read_questions
 from training.readers.records import Dataset, Problems, QuestionRecord
-from training.readers.several import drop_held_out
+from training.readers.several import data_set_names, drop_held_out
 from vqa.question import clean_question
 
 CAPTIONS, OBJECTS = "captions", "objects"  # the formats of questions that are made of these
@@ -61,10 +61,10 @@ def read_all(
         DataError, SettingError: one of them cannot be read.
     """
     records, formats, remarks, problems, made, unused = [], [], [], Problems(), set(), []
-    for path in paths:
+    for path, name in zip(paths, data_set_names(paths), strict=True):
         found = read_or_generate(path, format, generate=generate, columns=columns)
         kept = [record for record in found.records if _can_be_asked(record, found.problems)]
-        records += kept
+        records += [replace(record, data_set=name) for record in kept] if len(paths) > 1 else kept
         formats.append(found.format)
         remarks.append(f"{printable(path)}: {len(kept):,} questions ({found.format}).")
         remarks += [f"left out: {sentence}" for sentence in found.problems.sentences()]

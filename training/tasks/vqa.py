@@ -1,6 +1,6 @@
 """Training a VQA model, as a `Task` of the loop: on a frozen encoder's cached features, or end to end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from .answer_loss import AnswerLoss, VqaBatch
 from .calibration import confidence, fit_temperature, fit_threshold, log_score
 from .predictions import Predictions
 from .start import encoder_and_photos
+from .weights import WeightedRows
 
 CALIBRATION_QUESTIONS = 10_000  # questions of all data sets; one temperature needs no more
 VALIDATION_BATCH = 32  # photos validated together
@@ -38,6 +39,7 @@ class VqaTask:
     Call `prepare` first: it decodes the photos or computes their features, and finds those that cannot be opened.
 
     Args:
+        weights: of each data set, as `WeightedRows` has them.
         splits: whose photos are prepared. With `test` among them, `scores("test")` needs no second look at them.
     """
 
@@ -52,7 +54,9 @@ class VqaTask:
         cache: Path,
         precision: str = "auto",
         splits: Sequence[str] = ("train", "val"),
+        weights: Mapping[str, float] | None = None,
     ):
+        self.weights = dict(weights or {})
         self.answerer, self.settings, self.epochs, self.seed = answerer, settings, epochs, seed
         self.records = [r for r in records if r.split in splits and r.answers]
         paths = list(dict.fromkeys(r.image for r in self.records))
@@ -104,11 +108,14 @@ class VqaTask:
                     "answer set; check it with `training check`."
                 )
         self.train_rows = torch.tensor(list(self.questions_by_row["train"]))
-        self.steps = -(-len(self.train_rows) // self.settings.batch)
+        asked_in = {
+            row: self.records[questions[0]].data_set for row, questions in self.questions_by_row["train"].items()
+        }
+        self._order = WeightedRows(asked_in, self.weights, self.seed)
+        self.steps = -(-len(self._order(0)) // self.settings.batch)
 
     def batch(self, epoch: int, step: int, part: slice = WHOLE_BATCH) -> VqaBatch:
-        order = torch.randperm(len(self.train_rows), generator=generator(self.seed, "order", epoch))
-        rows = self.train_rows[order[step * self.settings.batch :][: self.settings.batch]]
+        rows = self._order(epoch)[step * self.settings.batch :][: self.settings.batch]
         random = generator(self.seed, "questions", epoch, step)
         drawn = [self._sample_questions(row, random) for row in rows.tolist()]
         photos = self.source.view(rows[part], epoch) if self.settings.views else self.source[rows[part]]
@@ -158,6 +165,7 @@ class VqaTask:
             "vocabulary": digest(self.answerer.vocabulary.tokens, "words"),
             "answers": digest(self.answerer.answers.answers, "answers"),
             "data": digest(records, "questions"),
+            **({"weights": self.weights} if self.weights else {}),
         }
 
     def lr_scale(self, name: str) -> float:

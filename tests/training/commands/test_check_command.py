@@ -5,6 +5,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 from toys import coco_folder, square
 from typer.testing import CliRunner
 from vqa_toys import question_folder
@@ -237,6 +238,20 @@ def test_a_new_captioner_and_the_one_it_started_from_are_scored_on_the_same_phot
     assert {name: value for name, value in about["before"].items() if name != "model"} == scores
     assert about["before"]["model"] == str(first) and about["after"]["model"] == str(second)
     assert about["validation"] and f"scores of {first} and of the new model {few} before after" in output
+
+
+def test_weights_of_data_sets_of_questions(questions, tmp_path):
+    second = question_folder(tmp_path / "second")
+    for index, file in enumerate(sorted(second.glob("*.png"))):  # other photos than the first set's
+        Image.new("RGB", (32, 32), (index, 0, 0)).save(file)
+    both = ["vqa", "--data", questions, "--data", second, *VQA, "--no-scores"]
+    with pytest.raises(SettingError, match=r"--weights is '1'; give 2 numbers above 0, one for each --data"):
+        call(*both, "--out", tmp_path / "run", "--weights", "1")
+    steps = {}
+    for weights in ("1,1", "1,2"):
+        call(*both, "--out", tmp_path / weights, "--weights", weights)
+        steps[weights] = json.loads((tmp_path / weights / "steps.jsonl").read_text().splitlines()[-1])["steps"]
+    assert steps == {"1,1": 8, "1,2": 12}  # 32 photos each, 8 a step
 
 
 def test_a_new_answerer_and_the_one_it_started_from(questions, tmp_path):

@@ -52,7 +52,7 @@ CONFIGS = [
     }),
     (CaptionerConfig, {"data": TWO, "out": Path("out"), "start_from": "x", "objective": "cider", "views": 3, **RAY}),
     (VqaConfig, {
-        "data": TWO, "format": "table", "generate": True, **COLUMNS, **RUN, **MODEL,
+        "data": TWO, "format": "table", "weights": "1,2", "generate": True, **COLUMNS, **RUN, **MODEL,
         "pooling": "mean", "fusion": "product",
         "fused": 7, "photo": False, "most_answers": 12, "min_answers": 1.5, **TASK, "mirror": True,
         "most_questions": 6, "blind": 0.4, **FIT, "optimiser": "sgd",

@@ -17,8 +17,9 @@ from training.config.task import CaptionSettings
 from training.metrics import evaluate
 from training.metrics.evaluate import score_captions
 from training.readers.several import HELD_OUT_ELSEWHERE, read_several
-from training.tasks.caption_data import data_set_weights, read_training_captions
+from training.tasks.caption_data import read_training_captions
 from training.tasks.captioner import CaptionTask
+from training.tasks.weights import data_set_weights
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +124,6 @@ def test_evaluate_scores_each_set_and_one_alone_once(two, monkeypatch):
 @pytest.mark.parametrize("text", ["1", "1,2,3", "1,x", "0,1", "1,-1"])
 def test_weights_that_make_no_sense_are_refused(two, text):
     with pytest.raises(SettingError, match="give 2 numbers above 0"):
-        data_set_weights(text, read_several(two))
-    assert data_set_weights("1,2.5", read_several(two)) == {"a": 1.0, "b": 2.5}
-    assert data_set_weights(None, read_several(two)) == {}
+        data_set_weights(text, read_several(two).records)
+    assert data_set_weights("1,2.5", read_several(two).records) == {"a": 1.0, "b": 2.5}
+    assert data_set_weights(None, read_several(two).records) == {}

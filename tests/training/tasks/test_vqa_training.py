@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import torch
@@ -89,6 +91,23 @@ def test_a_batch_holds_each_photo_once_with_its_own_questions(records, tmp_path)
         assert {r.split for r in mine} == {"train"} and len({r.image for r in mine}) == 1
     assert torch.equal(task.batch(0, 1).photos, batch.photos), "always the same for the same step"
     assert not torch.equal(task.batch(1, 1).photos, batch.photos), "another order in the next epoch"
+
+
+@pytest.mark.parametrize("a, b", [(1, 1), (2, 1), (0.5, 3)])
+def test_weights_say_how_often_an_epoch_shows_a_photo(records, tmp_path, a, b):
+    photos = sorted({r.image for r in records if r.split == "train"})
+    half = set(photos[: len(photos) // 4])
+    both = [replace(r, data_set="a" if r.image in half else "b") for r in records]
+    task = task_of(both, tmp_path, weights={"a": a, "b": b})
+    shown = Counter(int(row) for epoch in (0, 1) for row in task._order(epoch))
+    of_set = {name: [row for path, row in task.row_of.items() if path in photos and (path in half) == (name == "a")]
+              for name in "ab"}  # fmt: skip
+    for name, weight in (("a", a), ("b", b)):
+        assert sum(shown[row] for row in of_set[name]) == 2 * round(weight * len(of_set[name]))
+    assert task.steps == -(-shown.total() // 2 // 8) and len(task.batch(0, task.steps - 1)) > 0
+    assert (
+        task.fingerprint()["weights"] == {"a": a, "b": b} and "weights" not in task_of(records, tmp_path).fingerprint()
+    )
 
 
 def test_a_photo_with_many_questions_brings_others_every_epoch(records, tmp_path):
@@ -360,6 +379,13 @@ def test_several_data_sets_and_captions_become_one(data, tmp_path):
         file.write_text(re.sub("a (red|green|blue|yellow) square", r"a \1 dog", file.read_text()))
     both = read_all([data, captions])
     assert both.formats == ["table", "questions from coco"]
+    assert {(r.data_set, r.image.is_relative_to(captions)) for r in both.records} == {
+        ("data", False),
+        ("captions", True),
+    }
+    assert {r.data_set for r in read_all([data]).records} == {""}
+    with pytest.raises(DataError, match="is given twice"):
+        read_all([data, data])
     assert {r.image.parent for r in both.records} >= {data, captions / "train"}
     assert any("questions (questions from coco)" in remark for remark in both.remarks)
     assert {r.split for r in both.records} == {"train", "val", "test"}
