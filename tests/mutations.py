@@ -128,7 +128,7 @@ MUTATIONS = [
     Mutation("left and right of a label swapped", "training/questions/objects.py",
              '(("left", -1), ("right", 1))', '(("left", 1), ("right", -1))', OBJECTS),
     Mutation("a no of a photo that shows the thing", "training/questions/objects.py",
-             "record.split == split and name not in record.names]", "record.split == split]", OBJECTS),
+             "record.split == split and name not in names[i]]", "record.split == split]", OBJECTS),
     Mutation("small things counted", "training/questions/objects.py",
              "min(label.area for label in labels) >= COUNTED", "True", OBJECTS),
     Mutation("a box's corner taken for its centre", "training/readers/coco_objects.py",

@@ -63,14 +63,15 @@ def _yes_no(records: Sequence[ObjectRecord], rng: random.Random) -> Iterator[tup
 
     Half of the "no" are about photos that show something else of its kind: a cat, where a dog is asked for.
     """
+    names, kinds = [record.names for record in records], [{o.kind for o in record.objects} for record in records]
     yes: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for i, record in enumerate(records):
         for name, kind in sorted({(label.name, label.kind) for label in record.objects if label.area >= SEEN}):
             yes[name, kind, record.split].append(i)
     most = max(20, round(MAX_SHARE * len(records)))
     for (name, kind, split), shown in yes.items():
-        absent = [i for i, record in enumerate(records) if record.split == split and name not in record.names]
-        alike = [i for i in absent if any(label.kind == kind for label in records[i].objects)]
+        absent = [i for i, record in enumerate(records) if record.split == split and name not in names[i]]
+        alike = [i for i in absent if kind in kinds[i]]
         pairs = min(len(shown), len(absent), most)
         no = set(rng.sample(alike, min(len(alike), pairs // 2)))
         no.update(rng.sample([i for i in absent if i not in no], pairs - len(no)))

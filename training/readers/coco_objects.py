@@ -8,6 +8,7 @@ A box is left, top, width and height, in pixels. Photos are found as those of ca
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from runtime.errors import DataError, printable
@@ -17,7 +18,7 @@ from .coco import list_in, with_ids
 from .files import read_json
 from .image_folder import ImageFolder
 from .inside import open_data_set
-from .records import Dataset, ObjectLabel, ObjectRecord, Problems
+from .records import SPLITS, Dataset, ObjectLabel, ObjectRecord, Problems
 from .splits import with_missing_splits
 
 
@@ -39,13 +40,17 @@ def read_objects(path: str | Path) -> Dataset:
     Raises:
         DataError: there are no such files, or one is not JSON, or not of this shape.
     """
-    problems = Problems()
+    problems, found = Problems(), {}
     with open_data_set(Path(path)) as (place, photos):
-        records = [record for file in _files(place) for record in _read(file, photos, problems)]
-    if not records:
+        for record in (record for file in _files(place) for record in _read(file, photos, problems)):
+            known = found.setdefault(record.image, record)
+            if known is not record:  # a photo tested on must not be trained on
+                problems.add("images are labelled twice and count once", record.image.name)
+                found[record.image] = replace(known, split=max(known.split, record.split, key=SPLITS.index))
+    if not found:
         why = "; ".join(problems.sentences()) or "looked for COCO JSON files named instances*.json"
         raise DataError(f"{printable(path)} has no object labels that can be used ({why}).")
-    records, made = with_missing_splits(records)
+    records, made = with_missing_splits(list(found.values()))
     return Dataset("coco objects", records, problems, made)
 
 

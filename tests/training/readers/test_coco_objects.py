@@ -45,6 +45,15 @@ def test_the_split_is_in_the_name_of_the_file_or_made(tmp_path):
     assert [r.split for r in read_objects(tmp_path).records] == ["val"]
 
 
+def test_a_photo_that_is_labelled_twice_counts_once_and_is_not_trained_on_where_one_split_is_held_out(tmp_path):
+    image = [{"id": 1, "file_name": "1.jpg", "width": 100, "height": 100}]
+    for name in ("instances_test.json", "instances_train.json"):
+        labelled(tmp_path, box(), images=image, name=name)
+    data = read_objects(tmp_path)
+    assert [(r.split, len(r.objects)) for r in data.records] == [("test", 1)]
+    assert data.problems.counts == {"images are labelled twice and count once": 1}
+
+
 def test_of_two_photos_of_one_name_the_one_in_the_file_s_folder_is_meant(tmp_path):
     for split in ("train2014", "val2014"):
         (tmp_path / split).mkdir()
