@@ -108,7 +108,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image)
         return white
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:

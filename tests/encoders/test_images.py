@@ -20,6 +20,7 @@ from PIL import Image, ImageFile
 from encoders.decode_process import DecodeProcess
 from encoders.formats import DECODERS, kind_of, register_heif
 from encoders.images import FITS, Preprocessing, is_photo, max_pixels, open_photo
+from encoders.preprocessing import INTERPOLATIONS
 from runtime.errors import PhotoError, SettingError
 
 RED, GREEN, BLUE, WHITE = (200, 30, 40), (20, 180, 60), (30, 60, 190), (255, 255, 255)
@@ -414,7 +415,7 @@ def test_a_spot_is_seen_where_box_says(fit: str, size: tuple[int, int]):
 def test_resizes_as_pillow_does(size: tuple[int, int]):
     photo = noisy(size)
     wanted = np.asarray(photo.resize((64, 64), Image.Resampling.BILINEAR, reducing_gap=2.0)).astype(int)
-    assert np.abs(Preprocessing(size=64).pixels(photo).transpose(1, 2, 0) - wanted).max() <= 1
+    assert np.abs(Preprocessing(size=64, shrinking="bilinear").pixels(photo).transpose(1, 2, 0) - wanted).max() <= 1
 
 
 @pytest.mark.parametrize("turn", [False, True])
@@ -457,5 +458,24 @@ def test_resizes_as_torch_does(interpolation: str, size: tuple[int, int]):
     if size == (300, 200):  # more than twice 64: reduced first
         batch = torch.from_numpy(np.array(photo.reduce((2, 1)))).permute(2, 0, 1).unsqueeze(0)
     wanted = torch.nn.functional.interpolate(batch, (64, 64), mode=interpolation, antialias=True)[0].int()
-    found = Preprocessing(size=64, interpolation=interpolation).pixels(photo)
+    found = Preprocessing(size=64, interpolation=interpolation, shrinking=interpolation).pixels(photo)
     assert np.abs(found - wanted.numpy()).max() <= 1
+
+
+def test_hamming_shrinks_what_is_larger_in_both_directions():
+    def along(side: int) -> np.ndarray:
+        """(64, side): each output pixel's share of the input's, sinc(x) (0.54 + 0.46 cos πx) for |x| < 1."""
+        scale = side / 64
+        x = (np.arange(side) + 0.5 - (np.arange(64)[:, None] + 0.5) * scale) / scale
+        weights = np.sinc(x) * (0.54 + 0.46 * np.cos(np.pi * x)) * (np.abs(x) < 1)
+        return weights / weights.sum(axis=1, keepdims=True)
+
+    shrunk, enlarged = noisy((120, 90)), noisy((120, 60))
+    expected = np.einsum("yh,hwc,xw->cyx", along(90), np.asarray(shrunk, float), along(120))
+    found = Preprocessing(size=64).pixels(shrunk)
+    assert np.abs(found - expected).max() <= 1.5  # each direction is rounded
+    for interpolation in INTERPOLATIONS:
+        chosen = Preprocessing(size=64, interpolation=interpolation).pixels
+        assert (chosen(shrunk) == found).all()
+        wanted = np.asarray(enlarged.resize((64, 64), Image.Resampling[interpolation.upper()])).transpose(2, 0, 1)
+        assert (chosen(enlarged) == wanted).all()
