@@ -1,7 +1,8 @@
 """The page: upload a photo, read what Glimpse sees in it, ask about it, caption many, correct what is wrong, retrain.
 
-python app.py [--host H] [--port P] [--captioner DIR] [--vqa DIR] [--workspace DIR] [--data-root DIR]
-              [--compare DIR] [--auth USER:PASSWORD | --auth-file FILE] [--allowed-host NAME] [--behind-proxy] [--mcp]
+python app.py [--host H] [--port P] [--captioner DIR] [--vqa DIR] [--engine NAME] [--workspace DIR]
+              [--data-root DIR] [--compare DIR] [--auth USER:PASSWORD | --auth-file FILE] [--allowed-host NAME]
+              [--behind-proxy] [--mcp]
 """
 
 import os
@@ -29,12 +30,12 @@ from runtime.errors import ModelError, SettingError
 app = command_line()
 
 
-def _models(captioner_name: str, vqa_name: str) -> Models:
+def _models(captioner_name: str, vqa_name: str, engine: str | None) -> Models:
     """The models by their names. The page also works without the bundled model for questions."""
-    describer = captioner.load(captioner_name)
+    describer = captioner.load(captioner_name, engine=engine)
     encoder = describer.engine.encoder if captioner_name == captioner.BUNDLED else None
     try:
-        return Models(describer, vqa.load(vqa_name, encoder=encoder))
+        return Models(describer, vqa.load(vqa_name, encoder=encoder, engine=engine))
     except ModelError as error:
         if vqa_name != vqa.BUNDLED:
             raise
@@ -53,6 +54,9 @@ def main(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 7860,
     captioner: Annotated[str, typer.Option(help="A captioner's folder, or bundled-captioner.")] = captioner.BUNDLED,
     vqa: Annotated[str, typer.Option(help="The folder of a model for questions, or bundled-vqa.")] = vqa.BUNDLED,
+    engine: Annotated[
+        str | None, typer.Option(help="onnx, onnx-int8 (faster, in 8 bits) or torch [default: onnx where it can].")
+    ] = None,
     workspace: Annotated[Path, typer.Option(help="Folder for corrections and runs.")] = Path("glimpse-workspace"),
     data_root: Annotated[Path | None, typer.Option(help="Folder of data sets that may be trained on.")] = None,
     compare: Annotated[
@@ -80,7 +84,7 @@ def main(
     if mcp and not find_spec("mcp"):
         raise SettingError("--mcp needs an extra that is not installed; run: pip install '.[mcp]'")
     site = Site(
-        _models(captioner, vqa),
+        _models(captioner, vqa, engine),
         workspace.resolve(),
         writable=bool(login) or (is_loopback(hosts.served) and not behind_proxy),
         local_only=not login,

@@ -6,7 +6,7 @@ import numpy as np
 
 from encoders.onnx_encoder import OnnxEncoder
 from runtime.checkpoint import model_folder
-from runtime.onnx_graphs import Graph
+from runtime.onnx_graphs import Graph, graph_file
 
 from .search import likeliest_words
 from .state import DecoderState
@@ -20,16 +20,20 @@ class OnnxEngine:
 
     Args:
         folder: the model's; config: its `config.json`.
+        int8: use the graphs in 8 bits.
 
     Raises:
         ModelError: the graphs cannot be used; see `runtime.onnx_graphs`.
     """
 
-    def __init__(self, folder: Path, config: dict):
-        self.encoder = OnnxEncoder(folder, config)
+    def __init__(self, folder: Path, config: dict, *, int8: bool = False):
+        self.encoder = OnnxEncoder(folder, config, int8=int8)
         self.image_size, self.grid = self.encoder.image_size, self.encoder.grid
         self.encoder_fingerprint = self.encoder.fingerprint
-        self._start, self._step = (Graph(model_folder(folder) / name) for name in (START_GRAPH, STEP_GRAPH))
+        self._start, self._step = (
+            Graph(model_folder(folder) / graph_file(name, config["onnx"], int8=int8))
+            for name in (START_GRAPH, STEP_GRAPH)
+        )
 
     def encode(self, photos: np.ndarray) -> np.ndarray:
         """Normalised photos (B, 3, S, S) -> features (B, L, D)."""

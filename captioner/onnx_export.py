@@ -14,8 +14,6 @@ from .network import CaptionNetwork
 from .onnx_engine import BEST, START_GRAPH, STEP_GRAPH
 from .state import DecoderState
 
-DECODER_INT8 = {START_GRAPH: "start-int8.safetensors", STEP_GRAPH: "step-int8.safetensors"}  # graph: its weights
-
 
 class _Start(nn.Module):
     def __init__(self, network: CaptionNetwork):
@@ -66,7 +64,5 @@ def save_graphs(network: CaptionNetwork, folder: Path) -> tuple[str, ...]:
 
 
 def quantise_decoder(folder: Path) -> tuple[str, ...]:
-    """Put the decoder's products in 8 bits in the graphs that a model's folder has, and tell the new files' names."""
-    for graph, weights in DECODER_INT8.items():
-        quantise_products(folder / graph, folder / weights)
-    return tuple(DECODER_INT8.values())
+    """Make graphs of the decoder in 8 bits beside those that a model's folder has, and tell their names."""
+    return tuple(quantise_products(folder / graph) for graph in (START_GRAPH, STEP_GRAPH))

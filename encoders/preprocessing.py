@@ -14,8 +14,6 @@ INTERPOLATIONS = ("bilinear", "hamming", "bicubic")
 _BARS = (124, 116, 104)  # the grey beside a padded photo: ImageNet's mean colour
 
 
-
-
 def _per_channel(name: str, given, *, above: float) -> tuple[float, ...]:
     try:
         numbers = tuple(float(number) for number in given)

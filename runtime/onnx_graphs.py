@@ -19,8 +19,9 @@ from .installed import has_torch, require_torch
 
 GRAPHS_FORMAT = 1
 MIN_ONNXRUNTIME = (1, 22)  # which multiplies by weights in 8 bits, as `--int8` makes them, on x86
-ENGINES = ("onnx", "torch")
+ENGINES = ("onnx", INT8 := "onnx-int8", "torch")
 EXPORT_AGAIN = "make its graphs again: python -m training export MODEL"
+EXPORT_INT8 = "python -m training export MODEL --int8 --data DATA"
 Engine = TypeVar("Engine")
 
 
@@ -29,7 +30,7 @@ def load_engine(
     folder,
     config: dict,
     *,
-    onnx: Callable[[], Engine],
+    onnx: Callable[[bool], Engine],
     torch: Callable[[], Engine],
     only_torch: bool = False,
 ) -> Engine:
@@ -38,37 +39,42 @@ def load_engine(
     Where the graphs cannot be used and no engine was asked for, PyTorch is used if it is installed, and why is logged.
 
     Args:
-        onnx, torch: what makes each engine.
+        onnx, torch: what makes each engine; the first from the graphs in 8 bits where its argument says so.
         only_torch: whether something was asked for that only PyTorch can do.
 
     Raises:
         SettingError: an unknown name, or PyTorch is needed and not installed. ModelError: the engine cannot be made.
     """
     if name not in (None, *ENGINES):
-        raise SettingError(f"there is no engine {name!r}; choose {' or '.join(ENGINES)}.")
-    if only_torch and name == "onnx":
-        raise SettingError("exact weights and a device are PyTorch's; leave out the engine onnx.")
+        raise SettingError(f"there is no engine {name!r}; choose one of {', '.join(ENGINES)}.")
+    if only_torch and name not in (None, "torch"):
+        raise SettingError(f"exact weights and a device are PyTorch's; leave out the engine {name}.")
     name = "torch" if only_torch else name
-    if name == "onnx" or (name is None and config.get("onnx")):
+    if name in ("onnx", INT8) or (name is None and config.get("onnx")):
         try:
-            return onnx()
+            return onnx(name == INT8)
         except ModelError as error:
-            if name == "onnx" or not has_torch():
+            if name or not has_torch():
                 raise
             logging.getLogger("glimpse").warning("%s Until then PyTorch is used.", error)
     require_torch(printable(folder))
     return torch()
 
 
-def checked_graphs(folder, config: dict) -> dict:
+def checked_graphs(folder, config: dict, *, int8: bool = False) -> dict:
     """The entry `onnx` of a model's config, after its graphs and weights were found to be those it was written for.
 
+    Args:
+        int8: those in 8 bits will be used.
+
     Raises:
-        ModelError: there are no graphs, of another format, or files were changed; or ONNX Runtime is missing or old.
+        ModelError: there are no such graphs, of another format, or files were changed.
     """
     about = config.get("onnx")
     if not about:
         raise ModelError(f"{printable(folder)} has no ONNX graphs; {EXPORT_AGAIN}")
+    if int8 and "int8" not in about:
+        raise ModelError(f"{printable(folder)} has no graphs in 8 bits; make them: {EXPORT_INT8}")
     if about.get("format") != GRAPHS_FORMAT:
         raise ModelError(f"the graphs of {printable(folder)} are of format {about.get('format')!r}, this version reads "
                          f"{GRAPHS_FORMAT}; {EXPORT_AGAIN}")  # fmt: skip
@@ -80,9 +86,14 @@ def checked_graphs(folder, config: dict) -> dict:
     return about
 
 
-def is_int8(config: dict) -> bool:
-    """Whether a model's config says that its graphs compute in 8 bits: then they are not its weights' equal."""
-    return bool((config.get("onnx") or {}).get("int8"))
+def int8_graph(name: str) -> str:
+    """The file of the graph in 8 bits that stands beside the full one of this name."""
+    return f"{name.removesuffix('.onnx')}-int8.onnx"
+
+
+def graph_file(name: str, about: dict, *, int8: bool) -> str:
+    """The file of the graph of this name: in 8 bits, where those are asked for and this one has any."""
+    return int8_graph(name) if int8 and int8_graph(name) in about["files"] else name
 
 
 def file_checksum(path: Path) -> str:

@@ -49,10 +49,10 @@ def load(
         more = {name: config[name] for name in ("temperature", "threshold", "about")}
         shared = config["encoder"].get("from")
 
-    def onnx() -> "Engine":
+    def onnx(int8: bool) -> "Engine":
         from .onnx_engine import OnnxEngine
 
-        return OnnxEngine(folder, config, encoder=encoder)
+        return OnnxEngine(folder, config, encoder=encoder, int8=int8)
 
     def torch() -> "Engine":
         from .torch_engine import load_network

@@ -7,7 +7,7 @@ import numpy as np
 from encoders.onnx_encoder import OnnxEncoder
 from runtime.checkpoint import model_folder, read_config
 from runtime.errors import ModelError
-from runtime.onnx_graphs import Graph, checked_graphs
+from runtime.onnx_graphs import Graph, checked_graphs, graph_file
 
 from .shared import encoder_changed_message, shared_folder
 
@@ -26,15 +26,20 @@ class OnnxEngine:
         ModelError: the graphs cannot be used (see `runtime.onnx_graphs`), or the encoder that it shares has changed.
     """
 
-    def __init__(self, folder: Path, config: dict, *, encoder=None):
-        about = checked_graphs(folder, config)
+    def __init__(self, folder: Path, config: dict, *, encoder=None, int8: bool = False):
+        about = checked_graphs(folder, config, int8=int8)
         shared = config["encoder"].get("from")
-        self.encoder = _shared_encoder(folder, config["encoder"], encoder) if shared else OnnxEncoder(folder, config)
+        self.encoder = (
+            _shared_encoder(folder, config["encoder"], encoder, int8=int8)
+            if shared
+            else OnnxEncoder(folder, config, int8=int8)
+        )
         self.image_size, self.grid = self.encoder.image_size, self.encoder.grid
         self.feature_size, self.encoder_fingerprint = self.encoder.feature_size, self.encoder.fingerprint
         self.glimpses: int = about["glimpses"]
         self._start, self._question, self._head = (
-            Graph(model_folder(folder) / name) for name in (START_GRAPH, QUESTION_GRAPH, HEAD_GRAPH)
+            Graph(model_folder(folder) / graph_file(name, about, int8=int8))
+            for name in (START_GRAPH, QUESTION_GRAPH, HEAD_GRAPH)
         )
 
     def encode(self, photos: np.ndarray) -> np.ndarray:
@@ -59,7 +64,7 @@ class OnnxEngine:
         return logits, p
 
 
-def _shared_encoder(folder: Path, source: dict, preloaded) -> OnnxEncoder:
+def _shared_encoder(folder: Path, source: dict, preloaded, *, int8: bool) -> OnnxEncoder:
     """The encoder that a folder was trained on and does not store: the one lent, or the model's that has it.
 
     Raises:
@@ -67,8 +72,8 @@ def _shared_encoder(folder: Path, source: dict, preloaded) -> OnnxEncoder:
     """
     name, wanted = source["from"], source.get("fingerprint")
     other = shared_folder(name)
-    preloaded = preloaded if isinstance(preloaded, OnnxEncoder) else None
-    encoder = preloaded or OnnxEncoder(other, read_config(other, kind="captioner"))
+    fits = isinstance(preloaded, OnnxEncoder) and preloaded.int8 == int8
+    encoder = preloaded if fits else OnnxEncoder(other, read_config(other, kind="captioner"), int8=int8)
     if encoder.trained_as != wanted:
         raise ModelError(encoder_changed_message(folder, name, wanted, encoder.trained_as))
     return encoder

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from encoders.onnx_encoder import ENCODER
 from encoders.onnx_export import save_encoder
+from runtime.onnx_blocks import quantise_products
 from runtime.onnx_export import save_graph
 
 from .head import Memory
@@ -74,3 +75,8 @@ def save_graphs(network: AnswerNetwork, folder: Path, *, own_encoder: bool) -> t
         sizes=per_photo | {name: {0: "photos", 1: "questions"} for name in ("q", "blind", "logits", "p")},
     )  # fmt: skip
     return (*([ENCODER] if own_encoder else []), START_GRAPH, QUESTION_GRAPH, HEAD_GRAPH)
+
+
+def quantise_head(folder: Path) -> str:
+    """Make a graph of the head in 8 bits beside the one that a model's folder has, and tell its name."""
+    return quantise_products(folder / HEAD_GRAPH)

@@ -74,7 +74,7 @@ def test_graphs_are_used_unless_pytorch_is_needed(folder):
     assert load(folder, engine="torch").network and load(folder, exact=True).network
     with pytest.raises(SettingError, match="leave out the engine onnx"):
         load(folder, engine="onnx", exact=True)
-    with pytest.raises(SettingError, match="no engine 'jax'; choose onnx or torch"):
+    with pytest.raises(SettingError, match="no engine 'jax'; choose one of onnx, onnx-int8, torch"):
         load(folder, engine="jax")
     with pytest.raises(SettingError, match="does not run in PyTorch"):
         load(folder).save(folder)

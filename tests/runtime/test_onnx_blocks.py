@@ -1,4 +1,4 @@
-"""A graph's products in 8 bits: what comes out is near, what the graph keeps, and where the 8 bits lie."""
+"""A graph's products in 8 bits: what comes out is near, what the graph keeps, and that its weights are the model's."""
 
 import numpy as np
 import onnx
@@ -9,7 +9,7 @@ from torch import nn
 
 from runtime.checkpoint import WEIGHTS
 from runtime.onnx_blocks import BLOCK, quantise_products
-from runtime.onnx_export import save_graph, tensor_offsets
+from runtime.onnx_export import save_graph
 from runtime.onnx_graphs import Graph
 
 
@@ -39,8 +39,10 @@ def made(folder, hidden: int, dtype) -> tuple[Words, np.ndarray]:
     words = torch.arange(50)
     save_graph(folder / "words.onnx", module, {"words": words}, ("scores",),
                sizes={"words": {0: "rows"}, "scores": {0: "rows"}})  # fmt: skip
-    quantise_products(folder / "words.onnx", folder / "words-int8.safetensors")
-    return module, Graph(folder / "words.onnx")(words=words.numpy())[0]
+    full = (folder / "words.onnx").read_bytes()
+    assert quantise_products(folder / "words.onnx") == "words-int8.onnx"
+    assert (folder / "words.onnx").read_bytes() == full
+    return module, Graph(folder / "words-int8.onnx")(words=words.numpy())[0]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
@@ -53,14 +55,13 @@ def test_what_comes_out_is_near(tmp_path, hidden, dtype):
 
 def test_only_products_are_in_8_bits_and_what_nothing_takes_is_gone(tmp_path):
     made(tmp_path, 64, torch.float16)
-    graph = onnx.load(tmp_path / "words.onnx", load_external_data=False).graph
+    graph = onnx.load(tmp_path / "words-int8.onnx", load_external_data=False).graph
     kinds = [node.op_type for node in graph.node]
     assert kinds.count("MatMulNBits") == 3 and "Gemm" not in kinds and "Gather" in kinds
-    assert "layer.weight.half" not in (names := {weight.name for weight in graph.initializer})
-    assert "embedding.weight.half" in names and len(names) == len(graph.initializer)
-    _, small = tensor_offsets(tmp_path / "words-int8.safetensors")
-    assert small["layer.weight.int8"]["dtype"] == "U8" and small["layer.weight.int8"]["shape"] == [64, 2, BLOCK]
-    assert (tmp_path / "words.onnx").stat().st_size < 4000
+    assert kinds.count("QuantiseBlocks") == 3 and "Transpose" not in kinds
+    assert {weight.data_location for weight in graph.initializer} == {onnx.TensorProto.EXTERNAL}
+    assert len({weight.name for weight in graph.initializer}) == len(graph.initializer) == 4
+    assert (tmp_path / "words-int8.onnx").stat().st_size < 5000
 
 
 class Doubled(nn.Module):
@@ -72,6 +73,5 @@ def test_a_graph_without_products_stays_as_it_is(tmp_path):
     save_file({}, tmp_path / WEIGHTS)
     x, rows = torch.ones(2, 3), {0: "rows"}
     save_graph(tmp_path / "doubled.onnx", Doubled(), {"x": x}, ("y",), sizes={"x": rows, "y": rows})
-    quantise_products(tmp_path / "doubled.onnx", tmp_path / "doubled-int8.safetensors")
-    assert Graph(tmp_path / "doubled.onnx")(x=x.numpy())[0].tolist() == [[2, 2, 2]] * 2
-    assert tensor_offsets(tmp_path / "doubled-int8.safetensors")[1] == {}
+    quantise_products(tmp_path / "doubled.onnx")
+    assert Graph(tmp_path / "doubled-int8.onnx")(x=x.numpy())[0].tolist() == [[2, 2, 2]] * 2

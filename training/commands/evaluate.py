@@ -7,7 +7,7 @@ from runtime.bundled import resolve_model
 from runtime.checkpoint import read_config, update_config
 from runtime.command import SOME_FAILED, print_error
 from runtime.errors import DataError, SettingError
-from runtime.onnx_graphs import is_int8
+from runtime.onnx_graphs import INT8
 from training.config.commands import EvaluateConfig
 from training.metrics.answers import NO_WORDNET
 from training.metrics.captions import why_no_meteor
@@ -39,7 +39,8 @@ def score(config: EvaluateConfig) -> tuple[dict, dict[int, str]]:
     report_bad_photos(bad)
     if config.record:
         folder = resolve_model(config.model)
-        update_config(folder, about=read_config(folder)["about"] | {config.split: {**about, **scores}})
+        name = f"{config.split}_int8" if config.engine == INT8 else config.split
+        update_config(folder, about=read_config(folder)["about"] | {name: {**about, **scores}})
     return scores, bad
 
 
@@ -53,20 +54,15 @@ def _captions(config: EvaluateConfig) -> tuple[dict, dict, dict[int, str]]:
     if no_meteor:
         print_error(f"METEOR is null: {no_meteor}")
     about = {"data": found.format, "beam": config.beam}
-    return about, *score_captioner(config.model, records, search, engine=_engine(config), meteor=not no_meteor)
+    return about, *score_captioner(config.model, records, search, engine=config.engine, meteor=not no_meteor)
 
 
 def _answers(config: EvaluateConfig) -> tuple[dict, dict, dict[int, str]]:
     found = read_all(config.data, config.format, generate=config.generate, columns=Columns(**config.columns.names))
-    scores, bad = score_answerer(config.model, _records(found, config), engine=_engine(config))
+    scores, bad = score_answerer(config.model, _records(found, config), engine=config.engine)
     if scores["wups_0.9"] is None:
         print_error(f"WUPS is null: {NO_WORDNET}")
     return {"data": found.format}, scores, bad
-
-
-def _engine(config: EvaluateConfig) -> str:
-    """PyTorch, unless another is asked for; of a model in 8 bits, PyTorch would score the full one."""
-    return config.engine or ("onnx" if is_int8(read_config(resolve_model(config.model))) else "torch")
 
 
 def _records(found, config: EvaluateConfig) -> list:

@@ -131,14 +131,14 @@ class EvaluateConfig(QuestionData):
         split: `train`, `val` or `test`.
         beam: of captions: beam width; 1 is greedy.
         length_penalty: of captions: rank by log-probability / length ** this.
-        engine: `onnx` or `torch` [default: torch; onnx for a model whose encoder is in 8 bits].
+        engine: `onnx`, `onnx-int8` or `torch`.
         record: write the scores into the model's config.json.
         json: one JSON object on standard output.
     """
 
     model: str = field(metadata={"positional": True})
     split: str = "test"
-    engine: str | None = None
+    engine: str = "torch"
     beam: int = 3
     length_penalty: float = 0.7
     record: bool = False
@@ -146,7 +146,7 @@ class EvaluateConfig(QuestionData):
 
     def __post_init__(self):
         self._require_at_least(1, "beam")
-        self._require_one_of("engine", "onnx", "torch")
+        self._require_one_of("engine", "onnx", "onnx-int8", "torch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +157,7 @@ class ExportConfig(Config):
         model: a model folder, bundled-captioner or bundled-vqa.
         out: folder for a copy of the model with graphs [default: MODEL].
         photos: folder of photos to compare on [default: Gradio's examples].
-        int8: compute in 8 bits, the encoder and a captioner's decoder: about twice as fast; what it says may differ.
-            Score it: evaluate OUT.
+        int8: make graphs in 8 bits too, for --engine onnx-int8: faster; what they say may differ.
         data: with --int8, what the model was trained on; ranges are taken from its training photos. May be several.
     """
 
@@ -169,11 +168,6 @@ class ExportConfig(Config):
     data: tuple[Path, ...] = ()
 
     def __post_init__(self):
-        if self.int8 and not (self.data and self.out):
-            raise SettingError(
-                "--int8 needs --data, whose training photos show what values there are, and OUT, for the model that is "
-                "made: python -m training export MODEL OUT --int8 --data DATA"
-            )
         if self.data and not self.int8:
             raise SettingError("--data is what --int8 looks at; add --int8, or leave out --data.")
 

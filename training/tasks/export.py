@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ import vqa
 import vqa.onnx_export
 from captioner import Captioner, SearchSettings
 from captioner.network import CaptionNetwork
-from encoders.onnx_int8 import INT8_WEIGHTS
 from encoders.text import START
 from runtime.bundled import resolve_model
 from runtime.checkpoint import CONFIG, WEIGHTS, model_folder, new_folder, read_config
@@ -24,16 +23,24 @@ from runtime.onnx_export import register_graphs, require_writable
 from vqa import Answerer
 from vqa.network import AnswerNetwork
 
+from .export_int8 import QUESTIONS, add_int8
+
 TOLERANCE = 1e-3  # between two engines' logits
-QUESTIONS = ("what is in the photo?", "what color is it?", "how many people are there?", "is it outdoors?")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How near the graphs come to PyTorch in 32 bits: the largest difference of logits, and over how many photos."""
+    """How near the graphs come to PyTorch in 32 bits.
+
+    Attributes:
+        photos: on how many they were compared.
+        logits: the largest difference of logits.
+        same_in_8_bits: the share of what graphs in 8 bits say that the full ones say too, 0..1; None without them.
+    """
 
     photos: int
     logits: float
+    same_in_8_bits: float | None = None
 
 
 class _Captions:
@@ -76,12 +83,22 @@ class _Answers:
         return logits.numpy(), p.numpy()
 
 
-def export_model(model: str | Path, out: Path | None, photos: Sequence[Image.Image]) -> tuple[Path, Comparison]:
-    """Make a model's graphs, in its own folder or in a copy of it, and compare both engines on photos.
+def export_model(
+    model: str | Path,
+    out: Path | None,
+    photos: Sequence[Image.Image],
+    *,
+    int8: bool = False,
+    training_photos: Sequence = (),
+) -> tuple[Path, Comparison]:
+    """Make a model's graphs, in its own folder or in a copy of it, and compare the engines on photos.
+
+    Args:
+        int8: make graphs in 8 bits too; training_photos: see `add_int8`.
 
     Raises:
         ModelError: the model cannot be read or said in ONNX, the graphs give something else than PyTorch, or the
-            folder cannot be written.
+            folder cannot be written. Others: see `add_int8`.
         SettingError: the model's own folder is closed to us.
     """
     source = model_folder(resolve_model(model))
@@ -98,8 +115,12 @@ def export_model(model: str | Path, out: Path | None, photos: Sequence[Image.Ima
                 f"the graphs of {printable(source)} differ from PyTorch by {compared.logits:.2g} in a logit, above "
                 f"{TOLERANCE}; use this model with PyTorch."
             )
-    for name in (INT8_WEIGHTS, *captioner.onnx_export.DECODER_INT8.values()):  # of graphs in 8 bits before
-        (folder / name).unlink(missing_ok=True)
+        if int8:
+            compared = replace(compared, same_in_8_bits=add_int8(new, photos, training_photos))
+    files = read_config(folder)["onnx"]["files"]
+    for file in folder.glob("*-int8.*"):  # of graphs in 8 bits before
+        if file.name not in files:
+            file.unlink()
     return folder, compared
 
 

@@ -1,4 +1,4 @@
-"""A model folder that computes in 8 bits, and how often it says what the full model says."""
+"""Graphs in 8 bits beside the full ones of a model folder, and how often they say the same."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -12,56 +12,48 @@ import vqa
 from captioner import Captioner
 from captioner.onnx_export import quantise_decoder
 from encoders.images import open_photo
-from encoders.onnx_int8 import INT8_WEIGHTS, quantise_encoder
+from encoders.onnx_int8 import quantise_encoder
 from encoders.preprocessing import Preprocessing
-from runtime.bundled import resolve_model
 from runtime.checkpoint import WEIGHTS, read_config
-from runtime.errors import DataError, PhotoError, SettingError, printable
+from runtime.errors import DataError, PhotoError
 from runtime.onnx_export import register_graphs
+from runtime.onnx_graphs import INT8
 from vqa import Answerer
-
-from .export import QUESTIONS, export_model
+from vqa.onnx_export import quantise_head
 
 LOOKED_AT = 128  # photos from which the ranges of activations are taken
+QUESTIONS = ("what is in the photo?", "what color is it?", "how many people are there?", "is it outdoors?")
 
 
-def export_int8(
-    model: str | Path, out: Path, photos: Sequence[Image.Image], training_photos: Sequence
-) -> tuple[Path, float]:
-    """Make a model's graphs in a copy of it, with the encoder and a captioner's decoder in 8 bits.
+def add_int8(folder: Path, photos: Sequence[Image.Image], training_photos: Sequence) -> float:
+    """Make graphs in 8 bits of those that a model's folder has.
 
     Args:
         photos: to compare on.
-        training_photos: what `open_photo` opens; some are drawn of them.
+        training_photos: what `open_photo` opens; some are drawn of them. None are looked at for a model that shares
+            another's encoder.
 
     Returns:
-        The folder, and the share of the captions, or of the answers, on `photos` that are as before, 0..1.
+        The share of the captions, or of the answers, on `photos` that both kinds of graph give, 0..1.
 
     Raises:
-        SettingError: the model shares another's encoder. Else as `export_model`.
+        ModelError: there is nothing to put in 8 bits, or the encoder that the model shares has no graphs in 8 bits.
         DataError: no training photo can be opened.
     """
-    shared = read_config(resolve_model(model)).get("encoder", {}).get("from")
-    if shared:
-        raise SettingError(
-            f"{printable(model)} has the encoder of {shared}, and none to put in 8 bits; leave out --int8."
-        )
-    folder, _ = export_model(model, out, photos)
     config = read_config(folder)
-    load = captioner.load if config["kind"] == "captioner" else vqa.load
-    before = _said(load(folder, engine="onnx"), photos)
-    some = list(_some(training_photos, Preprocessing(**config["preprocessing"])))
-    if not some:
-        raise DataError("none of the training photos can be opened; look through them with: python -m training check")
-    quantise_encoder(folder, some)
-    made = [INT8_WEIGHTS]
-    if config["kind"] == "captioner":
-        made += quantise_decoder(folder)
     about = {name: value for name, value in config["onnx"].items() if name not in ("format", "files")}
-    graphs = [name for name in config["onnx"]["files"] if name != WEIGHTS]
-    register_graphs(folder, [*graphs, *made], **about, int8={"photos": len(some)})
-    after = _said(load(folder, engine="onnx"), photos)
-    return folder, sum(a == b for a, b in zip(before, after, strict=True)) / len(before)
+    graphs, looked_at = [name for name in config["onnx"]["files"] if name != WEIGHTS], 0
+    if "from" not in config["encoder"]:
+        some = list(_some(training_photos, Preprocessing(**config["preprocessing"])))
+        if not some:
+            raise DataError("none of the training photos can be opened; look through them: python -m training check")
+        graphs.append(quantise_encoder(folder, some))
+        looked_at = len(some)
+    graphs += quantise_decoder(folder) if config["kind"] == "captioner" else [quantise_head(folder)]
+    register_graphs(folder, graphs, **about, int8={"photos": looked_at})
+    load = captioner.load if config["kind"] == "captioner" else vqa.load
+    full, small = (_said(load(folder, engine=engine), photos) for engine in ("onnx", INT8))
+    return sum(a == b for a, b in zip(full, small, strict=True)) / len(full)
 
 
 def _some(photos: Sequence, preprocessing: Preprocessing) -> Iterator[np.ndarray]:
