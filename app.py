@@ -25,7 +25,7 @@ from page.site import Models, Site
 from page.uploads import upload_folder
 from runtime.bundled import is_bundled
 from runtime.command import command_line, print_error, run
-from runtime.errors import ModelError, SettingError
+from runtime.errors import ModelError, SettingError, printable
 
 app = command_line()
 
@@ -83,6 +83,8 @@ def main(
     hosts = Hosts(host.strip("[]").lower(), tuple(allowed_host or ()))
     if mcp and not find_spec("mcp"):
         raise SettingError("--mcp needs an extra that is not installed; run: pip install '.[mcp]'")
+    if data_root and not data_root.is_dir():
+        raise SettingError(f"{printable(data_root)} is no folder; give the folder of your data sets with --data-root.")
     site = Site(
         _models(captioner, vqa, engine),
         workspace.resolve(),

@@ -34,7 +34,7 @@ def main(
     length_penalty: Annotated[float, typer.Option(help="Rank by log-probability / length ** this.")] = 0.7,
     no_repeat: Annotated[int, typer.Option(help="Never say a run of this many words twice; 0: allow it.")] = 2,
     unknown: Annotated[bool, typer.Option("--unknown", help="Allow the word <unk>, which stands for all unknown ones.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Seed of sampling [default: 1].")] = None,
     engine: Annotated[str | None, typer.Option(help="onnx, onnx-int8 (faster, in 8 bits), torch, or ray: very many photos [default: onnx where it can].")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     out: Annotated[Path | None, typer.Option(help="Append JSON lines to this file; photos it holds are skipped. Ray: a folder.")] = None,
@@ -52,7 +52,9 @@ def main(
     check_engine_options(engine, out=out, only_ray=only_ray, never_ray=never_ray)
     if sample and beam is not None:
         raise SettingError("--beam and --sample are two ways to choose words; leave one of them out.")
-    beam = 3 if beam is None else beam
+    if seed is not None and not sample:
+        raise SettingError("--seed only changes sampling; add --sample, or leave it out.")
+    beam, seed = 3 if beam is None else beam, 1 if seed is None else seed
     if n is None:
         n = beam if (json_lines or out) and not sample and engine != RAY else 1
     settings = SearchSettings(

@@ -96,7 +96,12 @@ def upright(image: Image.Image) -> Image.Image:
         turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
     except Exception:  # Pillow raises almost anything on damaged EXIF
         return image
-    return image if turn is None else image.transpose(turn)
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    for name in ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"):  # or who saves it turns it once more
+        turned.info.pop(name, None)
+    return turned
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

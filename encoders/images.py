@@ -5,6 +5,7 @@ Knows nothing of networks.
 
 import io
 import os
+import re
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -76,12 +77,19 @@ def _read(source, name: str) -> bytes:
         elif hasattr(source, "read_bytes") and not isinstance(source, os.PathLike):
             data = source.read_bytes()
         elif Path(source).is_dir():
-            raise PhotoError(f"{name} is a folder, not a photo; name the photos in it.")
+            raise PhotoError(f"{name} is a folder, not a photo; give a photo of it.")
         else:
             with Path(source).open("rb") as file:
                 data = file.read(MAX_FILE_BYTES + 1)  # of a device, which has no end, no more than that
     except FileNotFoundError:
+        if re.match(r"https?:/", name):
+            raise PhotoError(f"{name} is an address; download the photo, and give the file.") from None
         raise PhotoError(f"{name} does not exist; check the spelling of the path.") from None
+    except TypeError:
+        raise PhotoError(
+            f"a photo cannot be of type {type(source).__name__}; give a path, bytes, an open binary file or a PIL "
+            "image (Image.fromarray makes one of an array)."
+        ) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise PhotoError(f"{name} cannot be read ({why}); check the path and your access to it.") from None

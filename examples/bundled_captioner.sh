@@ -43,7 +43,7 @@ train cider --start-from "$runs/larger/best" --weights 1,2 --batch 16 --epochs 2
 
 # 7. Photos of 288 pixels, half precision, with a note on the terms, and graphs for use without PyTorch; then the official
 #    tests, once, written into its config.json.
-python -m training share "$runs/cider/best" "$runs/bundled" --image-size 288 \
+python -m training share --overwrite "$runs/cider/best" "$runs/bundled" --image-size 288 \
     --note "Trained on Flickr8k (research only) and COCO captions (CC BY 4.0), from ImageNet weights (Apache 2.0, Google): for research and teaching."
 python -m training export "$runs/bundled"
 python -m training evaluate "$runs/bundled" --data "$flickr8k" --data "$coco_captions" --split test --record

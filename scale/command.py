@@ -33,8 +33,10 @@ def check_engine_options(engine: str | None, *, out: Path | None, only_ray: dict
         only_ray, never_ray: option -> what it was given; None or False where it was not.
 
     Raises:
-        SettingError: one is given that does nothing.
+        SettingError: one is given that does nothing, or there is no such engine.
     """
+    if engine not in (None, RAY, "onnx", "onnx-int8", "torch"):
+        raise SettingError(f"there is no engine {engine!r}; choose one of onnx, onnx-int8, torch and ray.")
     ray = engine == RAY
     wrong = [name for name, value in (never_ray if ray else only_ray).items() if value not in (None, False)]
     if wrong:

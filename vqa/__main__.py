@@ -28,10 +28,17 @@ def main(
     image_column: ImageColumn = None,
 ):  # fmt: skip
     """Answer questions about a photo. It is encoded once for all of them; a question that cannot be read is reported."""
+    from encoders.formats import PHOTO_SUFFIXES
+
     from .model import load
 
     if not questions:
         raise SettingError('there is no question; ask it behind the photo: python -m vqa dog.jpg "what is it doing?"')
+    for question in questions:
+        if question.lower().endswith(PHOTO_SUFFIXES):
+            raise SettingError(
+                f'{printable(question)} is no question; ask about one photo at a time: python -m vqa PHOTO "QUESTION"'
+            )
     cluster = {"--out": out, "--workers": workers, "--address": address, "--image-column": image_column}
     check_engine_options(
         engine, out=out, only_ray=cluster, never_ray={"--json": json_lines, "--attention": attention, "--top": top}

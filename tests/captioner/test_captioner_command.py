@@ -212,6 +212,7 @@ def test_the_options_reach_the_search(command, folder):
         ("--n 0", "n is 0; choose 1 to 100."),
         ("--n 5", "a beam of 3 gives at most 3 sentences, not 5; widen it."),
         ("--top-k 5", "temperature, top_k and top_p only change sampling; add --sample, or leave them out."),
+        ("--seed 1", "--seed only changes sampling; add --sample, or leave it out."),
         ("--sample --beam 3", "--beam and --sample are two ways to choose words; leave one of them out."),
         ("--sample --temperature 0", "temperature is 0.0; choose 0.01 to 100."),
         ("--attention look.png", "--attention draws one photo, not 5; name a single one."),

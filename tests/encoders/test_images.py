@@ -272,6 +272,14 @@ def test_names_may_be_anything(tmp_path: Path, name: bytes):
     assert one_sentence(error).startswith(str(tmp_path))
 
 
+def test_an_address_and_an_array_are_told_from_photos():
+    for address in ("https://example.com/a.jpg", Path("https://example.com/a.jpg")):
+        with pytest.raises(PhotoError, match=r"a\.jpg is an address; download the photo, and give the file"):
+            open_photo(address)
+    with pytest.raises(PhotoError, match=r"a photo cannot be of type ndarray; give a path, .* makes one of an array"):
+        open_photo(np.zeros((4, 4, 3), np.uint8))
+
+
 # Where the upright picture's rows and columns lie in the stored one, for each value of EXIF's orientation tag.
 STORED = {
     1: lambda up: up,
@@ -298,6 +306,8 @@ def test_exif_turns_the_pixels(orientation: int, format: str, smallest: int | No
     assert width == 2 * height and (width < 256) == bool(smallest)
     seen = np.asarray(photo).astype(int)[height // 4 :: height // 2, width // 4 :: width // 2]
     assert np.abs(seen - corners).max() < 12
+    again = open_photo(saved(photo, "JPEG", exif=photo.getexif()))  # as Gradio saves what it shows
+    assert again.size == photo.size and photo.getexif().get(0x0112) in (None, 1)
 
 
 @pytest.mark.parametrize("kind", REFUSED)

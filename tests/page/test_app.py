@@ -23,17 +23,28 @@ def model(tmp_path_factory):
 
 
 def test_models_are_found_by_their_folders(model, tmp_path):
-    models = app._models(str(model), str(small_answerer().save(tmp_path / "vqa")))
+    models = app._models(str(model), str(small_answerer().save(tmp_path / "vqa")), "torch")
     assert models.answerer.shares_encoder_with(models.captioner) is False and models.answerer.answers[0] == "red"
     for names in (("nowhere", "bundled-vqa"), (str(model), "nowhere")):
         with pytest.raises(ModelError, match="nowhere does not exist"):
-            app._models(*names)
+            app._models(*names, None)
 
 
 def test_without_a_bundled_model_for_questions_the_page_has_captions(model, monkeypatch, capsys):
     monkeypatch.setattr("vqa.BUNDLED", "nowhere")
-    assert app._models(str(model), "nowhere").answerer is None
+    assert app._models(str(model), "nowhere", None).answerer is None
     assert "questions are off: nowhere does not exist" in capsys.readouterr().err
+
+
+def test_the_engine_is_that_of_both_models():
+    for engine, int8 in ((None, False), ("onnx-int8", True)):
+        models = app._models("bundled-captioner", "bundled-vqa", engine)
+        assert models.answerer.shares_encoder_with(models.captioner) and models.captioner.engine.encoder.int8 == int8
+
+
+def test_data_sets_of_a_folder_that_is_not_there_are_refused(tmp_path):
+    with pytest.raises(SettingError, match="nowhere is no folder; give the folder of your data sets with --data-root"):
+        app.main(data_root=tmp_path / "nowhere")
 
 
 def test_mcp_without_its_extra_is_one_sentence(model, monkeypatch):

@@ -120,6 +120,8 @@ def test_a_photo_that_cannot_be_opened(command, tmp_path):
     ("arguments", "words"),
     [
         ([], "there is no question; ask it behind the photo"),
+        (["Dog.JPG", "what?"], "Dog.JPG is no question; ask about one photo at a time"),
+        (["what?", "--engine", "jax"], "there is no engine 'jax'; choose one of onnx, onnx-int8, torch and ray."),
         (["what?", "--top", "0"], "top is 0; ask for at least 1 answer"),
         (["what?", "--attention", "nowhere/at/all.png"], "there is no folder nowhere/at; make it, or name another"),
         (["what?", "--attention", "picture.xyz"], "the picture cannot be saved as picture.xyz"),

@@ -37,6 +37,8 @@ def score(config: EvaluateConfig) -> tuple[dict, dict[int, str]]:
     of_kind = _answers if read_config(resolve_model(config.model))["kind"] == "vqa" else _captions
     about, scores, bad = of_kind(config)
     report_bad_photos(bad)
+    if config.split == "train":
+        print_error("A model trained on these photos knows them: their scores say little of others.")
     if config.record:
         folder = resolve_model(config.model)
         name = f"{config.split}_int8" if config.engine == INT8 else config.split

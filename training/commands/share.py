@@ -5,9 +5,9 @@ import torch
 import captioner
 import vqa
 from runtime.bundled import resolve_model
-from runtime.checkpoint import read_config
+from runtime.checkpoint import CONFIG, read_config
 from runtime.command import print_error
-from runtime.errors import SettingError
+from runtime.errors import SettingError, printable
 from training.config.commands import ShareConfig
 from training.tasks.start import extend_captioner
 
@@ -15,7 +15,14 @@ SCORES = ("validation", "test", "before", "after")  # of `about`, on photos of t
 
 
 def share(config: ShareConfig) -> None:
-    """Write a model folder in half precision."""
+    """Write a model folder in half precision.
+
+    Raises:
+        SettingError: OUT holds a model already, or the image size is of a VQA model. Others: see `load` and `save`.
+    """
+    if (config.out / CONFIG).exists() and not config.overwrite:
+        raise SettingError(f"{printable(config.out)} holds a model already; replace it with --overwrite, or choose "
+                           "another OUT.")  # fmt: skip
     package = vqa if read_config(resolve_model(config.model))["kind"] == "vqa" else captioner
     loaded = package.load(config.model, exact=True)
     if config.image_size:

@@ -81,9 +81,10 @@ def _clock(seconds: float) -> str:
 
 
 def table(*models: dict) -> str:
-    """Scores for people, one a line, of one model or of two side by side, before and after."""
+    """Scores for people, one a line, of one model or of two side by side, before and after; none that is null."""
     rows = [_rows(scores) for scores in models]
-    lines = [[name, *(_figure(name, scores.get(name)) for scores in rows)] for name in rows[-1]]
+    known = [name for name in rows[-1] if any(scores.get(name) is not None for scores in rows)]
+    lines = [[name, *(_figure(name, scores.get(name)) for scores in rows)] for name in known]
     heads = [["", "before", "after"]] if len(models) == 2 else []
     return "\n".join(f"{name:24}" + "".join(f" {figure:>9}" for figure in figures) for name, *figures in heads + lines)
 

@@ -210,12 +210,14 @@ class ShareConfig(Config):
         note: on data, terms and licence; kept in the folder's config.json.
         image_size: side of the photos that a captioner will take, if other than it was trained on. Somewhat larger ones
             often serve it better, since random views show things larger than they are (Touvron et al. 2019).
+        overwrite: replace the model that OUT holds.
     """
 
     model: str = field(metadata={"positional": True})
     out: Path = field(metadata={"positional": True})
     note: str = ""
     image_size: int | None = None
+    overwrite: bool = False
 
     def __post_init__(self):
         if self.image_size is not None:

@@ -70,7 +70,7 @@ def new_figure(panels: int):
         from matplotlib.figure import Figure
     except ImportError:
         raise SettingError(
-            "a study draws its figure with matplotlib; pip install matplotlib, and call it again."
+            "a study draws its figure with matplotlib; run: pip install '.[train]', and call it again."
         ) from None
     figure = Figure(figsize=(5.2 * panels, 4), layout="constrained", dpi=110)
     return figure, figure.subplots(1, panels, squeeze=False)[0]

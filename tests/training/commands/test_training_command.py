@@ -59,7 +59,10 @@ def test_a_run_goes_on_with_tuning_then_cider_then_scores_then_sharing(trained, 
     assert list(scores) == ["images", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider"]
     assert scores["meteor"] is None if why_no_meteor() else 0 < scores["meteor"] < 100
     assert read_config(tmp_path / "cider")["about"]["test"] == {"data": "coco", "beam": 1, **scores}
-    call("share", tmp_path / "cider", tmp_path / "shared", "--note", "for research")
+    call("share", tmp_path / "cider", tmp_path / "shared")
+    with pytest.raises(GlimpseError, match="shared holds a model already; replace it with --overwrite"):
+        call("share", tmp_path / "cider", tmp_path / "shared")
+    call("share", "--overwrite", tmp_path / "cider", tmp_path / "shared", "--note", "for research")
     small, whole = (sum(f.stat().st_size for f in folder.glob("*.safetensors"))
                     for folder in (tmp_path / "shared", tmp_path / "cider" / "best"))  # fmt: skip
     assert small < 0.52 * whole

@@ -175,5 +175,5 @@ def test_the_command_prints_the_table(tmp_path, monkeypatch):
 
 def test_without_matplotlib_it_says_so_before_it_works(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(SettingError, match="pip install matplotlib"):
+    with pytest.raises(SettingError, match="draws its figure with matplotlib; run: pip install"):
         next(reach(SHORT, tmp_path))
