@@ -16,7 +16,7 @@ from training.readers.several import read_several
 from training.tasks.question_data import read_all
 
 from .captioner import score_captioner
-from .show import report_bad_photos, table
+from .show import report_bad_photos, report_training_data, table
 from .vqa import score_answerer
 
 
@@ -37,6 +37,7 @@ def score(config: EvaluateConfig) -> tuple[dict, dict[int, str]]:
     of_kind = _answers if read_config(resolve_model(config.model))["kind"] == "vqa" else _captions
     about, scores, bad = of_kind(config)
     report_bad_photos(bad)
+    report_training_data(config.model)
     if config.split == "train":
         print_error("A model trained on these photos knows them: their scores say little of others.")
     if config.record:

@@ -13,7 +13,7 @@ from training.loop.distributed import is_distributed, is_main_process
 from training.loop.fit import fit
 from training.loop.report import report_progress
 
-from .show import console, draw_check, draw_fill, draw_fit, report_bad_photos, table
+from .show import console, draw_check, draw_fill, draw_fit, report_bad_photos, report_training_data, table
 
 FEW_PHOTOS = 30  # with fewer, one photo moves a score by points
 ANYWAY = "to train all the same, add --anyway"
@@ -81,6 +81,8 @@ def score_before_and_after(score: Callable, found, config: CaptionerConfig | Vqa
     for when, model in models.items():
         scores[when], bad = score(model, records)
     report_bad_photos(bad)
+    if start_from:
+        report_training_data(start_from)
     about = {
         when: {"model": str(models[when]), "split": split, "data": found.format, **s} for when, s in scores.items()
     }

@@ -1,11 +1,15 @@
 """What commands draw on a terminal: a run's records, scores side by side, photos that could not be opened."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from runtime.bundled import resolve_model
+from runtime.checkpoint import read_config
 from runtime.command import print_error
+from runtime.errors import printable
 from training.checks.photo_files import CheckProgress
 from training.loop.alarms import Alarm
 from training.loop.task import Epoch, Record, Step, Stopped
@@ -100,6 +104,15 @@ def _rows(scores: dict) -> dict:
 def _figure(name: str, value: float | None) -> str:
     digits = {"images": 0, "questions": 0, "ece": 3}
     return "-" if value is None else f"{value:,.{digits.get(name, 2)}f}"
+
+
+def report_training_data(model: str | Path) -> None:
+    """Print what a model folder's note says it learnt from: whoever scores it on such photos should know."""
+    note = read_config(resolve_model(model))["about"].get("note")
+    if note:
+        print_error(
+            f"{printable(model)}: {note.rstrip('.')}. Scores on photos that it learnt from say little of others."
+        )
 
 
 def report_bad_photos(bad: dict[int, str]) -> None:

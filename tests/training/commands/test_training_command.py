@@ -63,6 +63,11 @@ def test_a_run_goes_on_with_tuning_then_cider_then_scores_then_sharing(trained, 
     with pytest.raises(GlimpseError, match="shared holds a model already; replace it with --overwrite"):
         call("share", tmp_path / "cider", tmp_path / "shared")
     call("share", "--overwrite", tmp_path / "cider", tmp_path / "shared", "--note", "for research")
+    told = (
+        CliRunner().invoke(app, ["evaluate", str(tmp_path / "shared"), "--data", str(data), "--split", "train"]).stderr
+    )
+    assert "shared: for research. Scores on photos that it learnt from say little" in told
+    assert "A model trained on these photos knows them" in told
     small, whole = (sum(f.stat().st_size for f in folder.glob("*.safetensors"))
                     for folder in (tmp_path / "shared", tmp_path / "cider" / "best"))  # fmt: skip
     assert small < 0.52 * whole
