@@ -169,9 +169,9 @@ def _make_from_weights(model, full) -> None:
     quantised = {node.output[0]: node.input for node in graph.node if node.op_type == "DequantizeLinear"}
     made, taken = [], set()
 
-    def stands_for(name: str) -> np.ndarray:
+    def stands_for(name: str) -> np.ndarray | None:
         if name not in quantised:
-            return kept[name]
+            return kept.get(name)  # None where it is computed, as of convolutions that standardise their weights
         Q, scale, zero = (kept[part] for part in quantised[name])
         shape = (-1, *[1] * (Q.ndim - 1))
         return (Q - zero.reshape(shape).astype(np.float32)) * scale.reshape(shape)
@@ -179,7 +179,8 @@ def _make_from_weights(model, full) -> None:
     def call(function: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: float) -> None:
         made.append(onnx.helper.make_node(function, inputs, outputs, domain=DOMAIN, **attributes))
 
-    origins = [(origin, origin.folded(trained)) for origin in _convolutions(full.graph)]
+    known = (one for one in _convolutions(full.graph) if {one.weight, *one.normalisation} <= trained.keys())
+    origins = [(one, one.folded(trained)) for one in known]
     for convolution in (node for node in graph.node if node.op_type == "Conv"):
         names = list(convolution.input[1:])
         origin = _nearest(stands_for(names[0]), origins)
@@ -193,6 +194,8 @@ def _make_from_weights(model, full) -> None:
         else:
             whole = parts
         for place, name in enumerate(names):
+            if whole[place] is None:  # a bias that something after the convolution was made of
+                continue
             if name not in quantised:
                 convolution.input[1 + place] = whole[place]
             elif place == 0:
@@ -206,10 +209,10 @@ def _make_from_weights(model, full) -> None:
     replace(graph.initializer, [*own, *(onnx.numpy_helper.from_array(trained[name], name) for name in sorted(taken))])
 
 
-def _nearest(W: np.ndarray, origins: Sequence[tuple[_Convolution, np.ndarray]]) -> _Convolution | None:
+def _nearest(W: np.ndarray | None, origins: Sequence[tuple[_Convolution, np.ndarray]]) -> _Convolution | None:
     """The convolution that has these weights, give or take what 8 bits cannot tell; ONNX Runtime orders them anew."""
     for origin, folded in origins:
-        if folded.shape == W.shape and np.abs(W - folded).max() <= 0.01 * np.abs(folded).max():
+        if W is not None and folded.shape == W.shape and np.abs(W - folded).max() <= 0.01 * np.abs(folded).max():
             return origin
     return None
 
