@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 
 from training.loop.seed import generator
+from training.questions.to_captions import caption_from
 
 VEHICLES = re.compile(
     r"\b(train|bus|airplane|plane|aircraft|jet|truck|boat|ship|motorcycle|bicycle|bike|car|van|vehicle)(s|es)?\b"
@@ -29,26 +30,12 @@ FROM_NOTHING = ["--encoder", "compact", "--image-size", "144", "--finetune-encod
                 "--min-count", "2", "--epochs", "40"]  # fmt: skip
 
 
-def sentence(question: str, answer: str) -> str | None:
-    """The caption a COCO-QA question was made from, or None where its words stand in another order now."""
-    if re.match(r"what (is|are|was|were) the colou?r of ", question):
-        thing = re.sub(r"^what (is|are|was|were) the colou?r of ", "", question)
-        return f"{thing} is {answer}"
-    if question.startswith("how many "):
-        counted = question.removeprefix("how many ")
-        return None if re.search(r"\b(do|does|did|there)\b", counted) else f"{answer} {counted}"
-    if re.match(r"(where|what (do|does|did|(is|are|was|were) (the|a|an|this|that|some|two|there)))\b", question):
-        return None
-    article = "" if answer.endswith("s") else "an " if answer[0] in "aeiou" else "a "
-    return re.sub(r"\bwhat\b", article + answer, question, count=1)
-
-
 def write_data(coco: Path, folder: Path, photos: int, seed: int) -> None:
     """A caption table with its splits, beside a link to COCO's photos."""
     captions: dict[str, list[str]] = {}
     for line in (coco / "cocoqa_train2014.jsonl").read_text().splitlines():
         row = json.loads(line)
-        if texts := sentence(row["question"], row["answer"]):
+        if texts := caption_from(row["question"], row["answer"]):
             captions.setdefault(row["image"], []).append(texts)
     names = sorted(image for image, texts in captions.items() if any(map(VEHICLES.search, texts)))
     order = torch.randperm(len(names), generator=generator(seed, "new domain")).tolist()
