@@ -73,8 +73,19 @@ def test_a_run_goes_on_with_tuning_then_cider_then_scores_then_sharing(trained, 
     assert small < 0.52 * whole
     shared = captioner.load(tmp_path / "shared")
     assert shared.about["note"] == "for research" and shared.network.grid == (3, 3) and "test" in shared.about
+    call(
+        "share", tmp_path / "cider", tmp_path / "mean", "--average", tmp_path / "tuned", "--average", tmp_path / "cider"
+    )
+    states = [captioner.load(tmp_path / name, exact=True).network.state_dict() for name in ("cider", "tuned", "mean")]
+    for name, mean in states[2].items():
+        wanted = (2 * states[0][name].float() + states[1][name].float()) / 3
+        torch.testing.assert_close(mean.float(), wanted, rtol=1e-3, atol=1e-3)
+    assert any((states[0][name] != states[1][name]).any() for name in states[0])
+    assert not captioner.load(tmp_path / "mean").about.keys() & {"test", "validation", "before", "after"}
     call("share", tmp_path / "cider", tmp_path / "larger", "--image-size", 64)
     larger = captioner.load(tmp_path / "larger")
+    with pytest.raises(GlimpseError, match=r"larger has other words, sizes or photos than .*cider; average models of"):
+        call("share", tmp_path / "cider", tmp_path / "never", "--average", tmp_path / "larger")
     assert larger.network.grid == (4, 4) and larger.preprocessing.size == 64 and not larger.about
     weights = [dict(model.network.named_parameters()) for model in (shared, larger)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
