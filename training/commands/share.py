@@ -59,6 +59,7 @@ def _average(model: Captioner | Answerer, others: Sequence[Captioner | Answerer]
                 f"{printable(name)} has other words, sizes or photos than {printable(config.model)}; average models of "
                 "which one was trained from the other."
             )
-    mean = {key: torch.stack([state[key].float() for state in states]).mean(0) for key in states[0]}
-    model.network.load_state_dict({key: tensor.to(states[0][key].dtype) for key, tensor in mean.items()})
+    for key, tensor in states[0].items():
+        if not all(torch.equal(tensor, state[key]) for state in states[1:]):  # a shared encoder keeps its fingerprint
+            tensor.copy_(torch.stack([state[key].float() for state in states]).mean(0))
     model.about = {name: value for name, value in model.about.items() if name not in SCORES}

@@ -81,6 +81,9 @@ def test_a_run_goes_on_with_tuning_then_cider_then_scores_then_sharing(trained, 
         wanted = (2 * states[0][name].float() + states[1][name].float()) / 3
         torch.testing.assert_close(mean.float(), wanted, rtol=1e-3, atol=1e-3)
     assert any((states[0][name] != states[1][name]).any() for name in states[0])
+    call("share", tmp_path / "cider", tmp_path / "same", "--average", tmp_path / "cider")
+    same, one = (captioner.load(tmp_path / name, exact=True).engine.encoder_fingerprint for name in ("same", "shared"))
+    assert same == one  # -0.0 stays what it is
     assert not captioner.load(tmp_path / "mean").about.keys() & {"test", "validation", "before", "after"}
     call("share", tmp_path / "cider", tmp_path / "larger", "--image-size", 64)
     larger = captioner.load(tmp_path / "larger")
