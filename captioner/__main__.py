@@ -50,10 +50,7 @@ def main(
     only_ray = {"--workers": workers, "--address": address, "--image-column": image_column}
     never_ray = {"--json": json_lines, "--attention": attention, "--n": n}
     check_engine_options(engine, out=out, only_ray=only_ray, never_ray=never_ray)
-    if sample and beam is not None:
-        raise SettingError("--beam and --sample are two ways to choose words; leave one of them out.")
-    if seed is not None and not sample:
-        raise SettingError("--seed only changes sampling; add --sample, or leave it out.")
+    _check_ways_to_choose(sample=sample, beam=beam, seed=seed)
     beam, seed = 3 if beam is None else beam, 1 if seed is None else seed
     if n is None:
         n = beam if (json_lines or out) and not sample and engine != RAY else 1
@@ -82,6 +79,13 @@ def main(
     _summarise(len(todo), failed, out)
     if failed:
         raise typer.Exit(SOME_FAILED)
+
+
+def _check_ways_to_choose(*, sample: bool, beam: int | None, seed: int | None) -> None:
+    if sample and beam is not None:
+        raise SettingError("--beam and --sample are two ways to choose words; leave one of them out.")
+    if seed is not None and not sample:
+        raise SettingError("--seed only changes sampling; add --sample, or leave it out.")
 
 
 def _very_many(model: str, settings, photos: list[str], out: Path, **how) -> None:

@@ -40,7 +40,7 @@ def test_a_caption_and_an_answer_load_no_torch(photo):
 def test_the_page_is_built_without_torch(tmp_path):
     code = GONE + (
         "from pathlib import Path; import app; from page.page import page; from page.site import Site\n"
-        "site = Site(app._models('bundled-captioner', 'bundled-vqa'), Path(sys.argv[1]))\n"
+        "site = Site(app._models('bundled-captioner', 'bundled-vqa', None), Path(sys.argv[1]))\n"
         "text = str(page(site).config['components'])\n"
         "print(site.models.answerer is not None, \"pip install '.[train]'\" in text)"
     )

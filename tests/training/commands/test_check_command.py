@@ -270,13 +270,15 @@ def test_a_worse_model_is_warned_of(monkeypatch, tmp_path, capsys):
     scores = {"old": {"images": 30, "cider": 50.0}, "new": {"images": 30, "cider": 49.0}}
     monkeypatch.setattr("training.commands.run.read_config", lambda folder: {"about": {}})
     monkeypatch.setattr("training.commands.run.update_config", lambda folder, about: None)
+    told = []
+    monkeypatch.setattr("training.commands.run.report_training_data", told.append)
     monkeypatch.setattr("training.commands.run.scoring_split", lambda found: ("test", photos))
     config = CaptionerConfig.of(data="data", start_from="old", out="new")
     found = SimpleNamespace(format="coco")
     score_before_and_after(lambda model, records: (scores[str(model)], {}), found, config, main="cider")
     output = capsys.readouterr().err
     assert "split (30 photos):" in output and "50.00     49.00" in output
-    assert "warning: cider is lower than before" in output
+    assert "warning: cider is lower than before" in output and told == ["old"]
 
 
 def test_a_made_test_split_is_left_for_later(data):
