@@ -20,5 +20,5 @@ touch "$run/done"
 # 2. Half precision, with a note on the terms, and graphs for use without PyTorch; then the test photos, once, written into its config.json.
 python -m training share --overwrite "$run/best" "$5/bundled-vqa" \
     --note "Trained on COCO, VQA v1 and v2, COCO-QA, DAQUAR and Flickr8k, from ImageNet weights (Apache 2.0, Google): for research and teaching."
-python -m training export "$5/bundled-vqa"
+python -m training export "$5/bundled-vqa" --int8
 python -m training evaluate "$5/bundled-vqa" "${data[@]}" --split test --record
