@@ -54,12 +54,18 @@ def _average(model: Captioner | Answerer, others: Sequence[Captioner | Answerer]
     states = [one.network.state_dict() for one in (model, *others)]
     for name, other, state in zip(config.average, others, states[1:], strict=True):
         shapes = [{key: tensor.shape for key, tensor in one.items()} for one in (states[0], state)]
-        if shapes[0] != shapes[1] or model.vocabulary != other.vocabulary or model.preprocessing != other.preprocessing:
+        if shapes[0] != shapes[1] or _reads_and_says(model) != _reads_and_says(other):
             raise SettingError(
-                f"{printable(name)} has other words, sizes or photos than {printable(config.model)}; average models of "
-                "which one was trained from the other."
+                f"{printable(name)} has other words, answers, sizes or photos than {printable(config.model)}; "
+                "average models of which one was trained from the other."
             )
     for key, tensor in states[0].items():
         if not all(torch.equal(tensor, state[key]) for state in states[1:]):  # a shared encoder keeps its fingerprint
             tensor.copy_(torch.stack([state[key].float() for state in states]).mean(0))
     model.about = {name: value for name, value in model.about.items() if name not in SCORES}
+
+
+def _reads_and_says(model: Captioner | Answerer) -> tuple:
+    """What its weights stand for, in their order."""
+    answers = model.answers.to_list() if isinstance(model, Answerer) else None
+    return model.preprocessing, model.vocabulary.unit, model.vocabulary.tokens, answers
