@@ -35,8 +35,10 @@ def check_engine_options(engine: str | None, *, out: Path | None, only_ray: dict
     Raises:
         SettingError: one is given that does nothing, or there is no such engine.
     """
-    if engine not in (None, RAY, "onnx", "onnx-int8", "torch"):
-        raise SettingError(f"there is no engine {engine!r}; choose one of onnx, onnx-int8, torch and ray.")
+    from runtime.onnx_graphs import ENGINES
+
+    if engine not in (None, RAY, *ENGINES):
+        raise SettingError(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)} and {RAY}.")
     ray = engine == RAY
     wrong = [name for name, value in (never_ray if ray else only_ray).items() if value not in (None, False)]
     if wrong:
