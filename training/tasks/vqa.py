@@ -30,6 +30,7 @@ from .weights import WeightedRows
 
 CALIBRATION_QUESTIONS = 10_000  # questions of all data sets; one temperature needs no more
 VALIDATION_BATCH = 32  # photos validated together
+QUESTIONS_A_ROW = 8  # of a photo in a row of a block: of 1 to 24 a photo, two thirds of a block were padding
 TIE_BREAK = 1e-3  # points of accuracy for a point of log-score: less than one more question right
 
 
@@ -117,12 +118,21 @@ class VqaTask:
     def batch(self, epoch: int, step: int, part: slice = WHOLE_BATCH) -> VqaBatch:
         rows = self._order(epoch)[step * self.settings.batch :][: self.settings.batch]
         random = generator(self.seed, "questions", epoch, step)
-        drawn = [self._sample_questions(row, random) for row in rows.tolist()]
-        photos = self.source.view(rows[part], epoch) if self.settings.views else self.source[rows[part]]
+        drawn = self._chunks([(row, self._sample_questions(row, random)) for row in rows.tolist()])
+        asked_of = torch.tensor([row for row, _ in drawn])[part]
+        photos = self.source.view(asked_of, epoch) if self.settings.views else self.source[asked_of]
         if self.settings.finetune_encoder:
-            photos = self.answerer.preprocessing.normalise(self._views(photos, epoch, step, part, len(rows)))
-        block = (x[part] for x in self._block(drawn))
-        return VqaBatch(photos.float(), *block, all_questions=sum(map(len, drawn)))
+            photos = self.answerer.preprocessing.normalise(self._views(photos, epoch, step, part, len(drawn)))
+        block = (x[part] for x in self._block([questions for _, questions in drawn]))
+        return VqaBatch(photos.float(), *block, all_questions=sum(len(questions) for _, questions in drawn))
+
+    def _chunks(self, asked: list[tuple[int, list[int]]]) -> list[tuple[int, list[int]]]:
+        """Photos with many questions several times, each with a few of them, so that little of a block is padding.
+
+        Not where the encoder is trained: there a photo costs more than padding does.
+        """
+        most = self.settings.most_questions if self.settings.finetune_encoder else QUESTIONS_A_ROW
+        return [(row, questions[n : n + most]) for row, questions in asked for n in range(0, len(questions), most)]
 
     def _sample_questions(self, row: int, random: torch.Generator) -> list[int]:
         """The training questions of a photo, as many as a step takes."""
@@ -174,10 +184,8 @@ class VqaTask:
     @torch.no_grad()
     def predict(self, split: str) -> Predictions:
         """The model's answers to all questions of a split, with and without the photo."""
-        most = self.settings.most_questions
         by_row = self.questions_by_row.get(split, {})
-        chunks = [(row, questions[first : first + most]) for row, questions in by_row.items()
-                  for first in range(0, len(questions), most)]  # fmt: skip
+        chunks = self._chunks(list(by_row.items()))
         drawn = self._draw_calibration(sum(len(questions) for _, questions in chunks))
         asked, best, calibration_logits, flat = [], ([], []), [], []
         network = self.answerer.network

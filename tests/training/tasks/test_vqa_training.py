@@ -118,6 +118,22 @@ def test_a_photo_with_many_questions_brings_others_every_epoch(records, tmp_path
     assert len(task.predict("val").answers) == 24, "validation asks them all"
 
 
+def test_many_questions_of_a_photo_stand_in_several_rows_unless_the_encoder_is_trained(records, tmp_path):
+    image = next(r.image for r in records if r.split == "train")
+    more = [QuestionRecord(image, f"more-{n}", QUESTIONS[0], ("red",), "train") for n in range(17)]
+    task = task_of([*records, *more], tmp_path, VqaSettings(batch=32))
+    batch = task.batch(0, 0)
+    assert batch.lengths.shape == (34, 8) and len(batch) == batch.all_questions == 32 * 3 + 17
+    own = task.source[[task.row_of[image]]].float()[0]
+    rows = [n for n, photo in enumerate(batch.photos) if torch.equal(photo, own)]
+    assert sorted(batch.valid[rows].sum(1).tolist()) == [4, 8, 8]
+    parts = [task.batch(0, 0, slice(n, None, 2)) for n in (0, 1)]
+    assert sum(map(len, parts)) == len(batch) and {part.all_questions for part in parts} == {len(batch)}
+    assert torch.equal(parts[1].photos, batch.photos[1::2]) and torch.equal(parts[1].tokens, batch.tokens[1::2])
+    trained = task_of([*records, *more], tmp_path, VqaSettings(batch=32, finetune_encoder=True)).batch(0, 0)
+    assert trained.lengths.shape == (32, 20) and len(trained) == len(batch)
+
+
 def test_questions_of_different_numbers_are_padded_and_change_nothing(records, tmp_path):
     few = [r for r in records if "red-left" not in r.image.name or r.question == QUESTIONS[0]]
     task = task_of(few, tmp_path, VqaSettings(batch=32, blind=0.0), answerer=new(few, dropout=0.0))
