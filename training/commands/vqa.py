@@ -23,7 +23,8 @@ def train(config: VqaConfig) -> Path:
     """Train a VQA model, drawn on the terminal; the folder of the best model comes back."""
     fit, run = config.fit, config.run
     data = config.data
-    found = read_all(data.data, data.format, generate=data.generate, columns=Columns(**data.columns.names))
+    found = read_all(data.data, data.format, generate=data.generate, seeds=data.generate_seeds,
+                     columns=Columns(**data.columns.names))  # fmt: skip
     for remark in found.remarks:
         print_error(remark)
     answerer = start_answerer(config.model, found.split("train"), seed=fit.seed)

@@ -85,7 +85,17 @@ class QuestionData(DataSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class QuestionTrainingData(QuestionData, TrainingData):
-    """Photos with questions, to train on."""
+    """Photos with questions, to train on.
+
+    Attributes:
+        generate_seeds: make questions from the captions of training photos so many times, each time with other wordings
+            and other photos to answer no to. What has been asked is not asked again.
+    """
+
+    generate_seeds: int = 1
+
+    def __post_init__(self):
+        self._require_at_least(1, "generate_seeds")
 
 
 @dataclass(frozen=True, kw_only=True)

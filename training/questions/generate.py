@@ -48,13 +48,21 @@ def generate_questions(captions: Iterable[CaptionRecord], seed: int = 1) -> list
     ]
 
 
-def from_captions(dataset: Dataset, seed: int = 1) -> Dataset:
+def from_captions(dataset: Dataset, seeds: int = 1) -> Dataset:
     """A data set of captions as one of questions, with the same splits.
+
+    Args:
+        seeds: make those of training photos with so many seeds, 1 and those after it. What is asked before is left out.
 
     Raises:
         DataError: the captions give no question.
     """
-    questions = generate_questions(dataset.records, seed)
+    questions = generate_questions(dataset.records)
+    asked = {(q.image, q.question) for q in questions}
+    for seed in range(2, seeds + 1):
+        more = [q for q in generate_questions(dataset.split("train"), seed) if (q.image, q.question) not in asked]
+        questions += [replace(q, question_id=f"{q.question_id}-{seed}") for q in more]
+        asked.update((q.image, q.question) for q in more)
     if not questions:
         raise DataError(
             f"the captions of {len(dataset.records)} photos give no question; give English captions, best several "

@@ -46,7 +46,12 @@ class Questions:
 
 
 def read_all(
-    paths: Sequence[Path], format: str | None = None, *, generate: bool = False, columns: Columns = USUAL
+    paths: Sequence[Path],
+    format: str | None = None,
+    *,
+    generate: bool = False,
+    seeds: int = 1,
+    columns: Columns = USUAL,
 ) -> Questions:
     """Read data sets of questions, or of captions, from which questions are then made.
 
@@ -55,6 +60,7 @@ def read_all(
     Args:
         format: of all of them, as `read_or_generate` takes it; found by looking where None.
         generate: make questions from captions also where a data set has questions and captions.
+        seeds: make the questions of training photos' captions with so many seeds.
         columns: of their tables, where they have other names than the usual ones.
 
     Raises:
@@ -62,7 +68,7 @@ def read_all(
     """
     records, formats, remarks, problems, made, unused = [], [], [], Problems(), set(), []
     for path, name in zip(paths, data_set_names(paths), strict=True):
-        found = read_or_generate(path, format, generate=generate, columns=columns)
+        found = read_or_generate(path, format, generate=generate, seeds=seeds, columns=columns)
         kept = [record for record in found.records if _can_be_asked(record, found.problems)]
         records += [replace(record, data_set=name) for record in kept] if len(paths) > 1 else kept
         formats.append(found.format)
@@ -82,13 +88,19 @@ def read_all(
 
 
 def read_or_generate(
-    path: str | Path, format: str | None = None, *, generate: bool = False, columns: Columns = USUAL
+    path: str | Path,
+    format: str | None = None,
+    *,
+    generate: bool = False,
+    seeds: int = 1,
+    columns: Columns = USUAL,
 ) -> Dataset:
     """The questions of one data set, or, where it has none, questions made from its captions and object labels.
 
     Args:
         format: as `read_questions` takes it, or "captions" or "objects" to make questions of these alone.
         generate: make questions from captions and object labels besides those that are there.
+        seeds: make the questions of training photos' captions with so many seeds (`from_captions`).
 
     Raises:
         DataError, SettingError: as `read_questions` does, or the captions, or the labels, give no question.
@@ -97,7 +109,7 @@ def read_or_generate(
     if format is not None and format not in known:
         raise SettingError(f"format {format!r} is not known; choose one of {', '.join(known)}.")
     if format == CAPTIONS:
-        return from_captions(read_captions(path, columns=columns))
+        return from_captions(read_captions(path, columns=columns), seeds)
     if format == OBJECTS:
         return from_objects(read_objects(path))
     asked = format is not None or not path.exists() or bool(formats_of(path, columns))
@@ -105,7 +117,7 @@ def read_or_generate(
     found = {people.format: people} if people else {}
     if generate or not asked:
         if files_by_format(path, columns):
-            found[CAPTIONS] = from_captions(read_captions(path, columns=columns))
+            found[CAPTIONS] = from_captions(read_captions(path, columns=columns), seeds)
         if labels_in(path):
             found[OBJECTS] = _from_objects(read_objects(path), [*found.values()])
     return _together(found) if found else read_questions(path, format, columns)  # which says what is wrong

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from training.config.commands import (
     StudyConfig,
     VqaConfig,
 )
+from training.config.data import QuestionTrainingData
 from training.config.fit import FitSettings
 from training.config.model import RECURRENT, CaptionerModel, ModelSettings, VqaModel
 from training.config.options import options
@@ -52,8 +54,8 @@ CONFIGS = [
     }),
     (CaptionerConfig, {"data": TWO, "out": Path("out"), "start_from": "x", "objective": "cider", "views": 3, **RAY}),
     (VqaConfig, {
-        "data": TWO, "format": "table", "weights": "1,2", "generate": True, **COLUMNS, **RUN, **MODEL,
-        "pooling": "mean", "fusion": "product",
+        "data": TWO, "format": "table", "weights": "1,2", "generate": True, "generate_seeds": 3, **COLUMNS, **RUN,
+        **MODEL, "pooling": "mean", "fusion": "product",
         "fused": 7, "photo": False, "most_answers": 12, "min_answers": 1.5, **TASK, "mirror": True,
         "most_questions": 6, "blind": 0.4, **FIT, "optimiser": "sgd",
     }),
@@ -170,6 +172,7 @@ def test_a_preset_names_options_that_there_are(name):
     (CaptionSettings, {"start_size": 32}, "leave out --start-size, or add --finetune-encoder"),
     (VqaSettings, {"most_questions": 0}, "most_questions is 0"),
     (VqaSettings, {"blind": 1}, "blind is 1"),
+    (partial(QuestionTrainingData, data=TWO), {"generate_seeds": 0}, "generate_seeds is 0"),
     (EncoderSettings, {"batch": 0}, "batch is 0"),
     (EncoderSettings, {"hold_out": 0}, "hold_out is 0"),
     (EncoderSettings, {"fit": "stretch"}, "fit is 'stretch'"),

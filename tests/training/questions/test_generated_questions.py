@@ -411,6 +411,16 @@ def test_a_data_set_of_captions_keeps_its_problems_and_splits():
     assert (data.format, data.problems, data.made) == ("questions from coco", problems, ("val",))
 
 
+def test_more_seeds_ask_more_of_training_photos_and_nothing_twice():
+    data = Dataset("coco", scenes(), Problems())
+    once, twice, thrice = (from_captions(data, seeds).records for seeds in (1, 2, 3))
+    assert thrice[: len(once)] == once and thrice[: len(twice)] == twice and len(once) < len(twice) < len(thrice)
+    more = thrice[len(once) :]
+    asked = [(r.image, r.question) for r in more]
+    assert {r.split for r in more} == {"train"} and not set(asked) & {(r.image, r.question) for r in once}
+    assert len(set(asked)) == len(asked) and len({r.question_id for r in thrice}) == len(thrice)
+
+
 def test_samples_show_the_captions_a_question_came_from():
     lines = list(samples([photo(*DOG)], count=1, seed=1))
     assert len(lines) == 6 and lines[0].startswith("1. **") and "0.jpg" in lines[0]
