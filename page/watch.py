@@ -13,7 +13,7 @@ POLL = 2  # seconds between two looks at a run
 
 
 def curves(run, progress) -> tuple:
-    """The loss by step, and the score that decides by epoch."""
+    """The loss by step, and the score that decides by epoch; not shown before there are two points to join."""
     from pandas import DataFrame
 
     captions = run.about["kind"] == "captioner"
@@ -22,7 +22,8 @@ def curves(run, progress) -> tuple:
     scores = DataFrame(
         [{"epoch": s["epoch"], "score": s.get(name)} for s in progress.scores], columns=["epoch", "score"]
     )
-    return gr.update(value=losses), gr.update(value=scores, label=label)
+    plots = (losses, {}), (scores, {"label": label})
+    return tuple(gr.update(value=points, visible=len(points) > 1, **how) for points, how in plots)
 
 
 def run_display() -> tuple[list, gr.DownloadButton]:

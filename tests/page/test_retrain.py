@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from captioner_toys import small_captioner
@@ -14,6 +15,7 @@ from vqa_toys import small_answerer
 
 import captioner
 from page.site import Models, Site
+from page.watch import curves
 from runtime.bundled import resolve_model
 from runtime.errors import DataError
 from training.loop.status import Status, write_status
@@ -205,3 +207,12 @@ def test_a_run_that_is_not_there_is_told_so(visit, name):
     for event in ("swap", "pack", "stop_it", "resume_it"):
         with pytest.raises(AssertionError, match=r"there is no run|not in the list of choices"):
             visit.call(event, name)
+
+
+def test_a_chart_is_shown_once_it_has_two_points_to_join():
+    run = SimpleNamespace(about={"kind": "captioner"})
+    one = SimpleNamespace(losses=[(1, 5.0), (2, 4.0)], scores=[{"epoch": 1, "cider": 30.0}])
+    two = SimpleNamespace(losses=one.losses[:1], scores=[*one.scores, {"epoch": 2, "cider": 40.0}])
+    assert [plot["visible"] for plot in curves(run, one)] == [True, False]
+    assert [plot["visible"] for plot in curves(run, two)] == [False, True]
+    assert curves(run, two)[1]["value"]["score"].tolist() == [30.0, 40.0]
