@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from runtime.checkpoint import read_config, update_config
 from runtime.command import print_error
-from runtime.errors import DataError, SettingError
+from runtime.errors import DataError, SettingError, printable
 from training.caches.by_ray import RayWorkers
 from training.checks.check import check_quickly, unopenable_photos_fault
 from training.checks.report import ModelFit, leak_sentence
@@ -58,9 +58,10 @@ def train_task(task, config: CaptionerConfig | VqaConfig) -> None:
     what = "decoding photos" if config.task.finetune_encoder else "computing features"
     draw_fill((done for done, _ in task.prepare()), len(task.source), what, console)
     report_bad_photos(task.source.bad)
-    _refuse(unopenable_photos_fault(len(task.source.bad), len(task.source)), anyway=config.run.anyway)
-    records = fit(task, config.fit, config.run.out, resume=config.run.resume)
-    draw_fit(report_progress(records, config.run.out), console)
+    _refuse(unopenable_photos_fault(len(task.source.bad), len(task.source)), anyway=run.anyway)
+    records = fit(task, config.fit, run.out, resume=run.resume)
+    if not draw_fit(report_progress(records, run.out), console) and run.resume and is_main_process():
+        print_error(f"{printable(run.out)} was trained to its end before; nothing is left to do.")
     if not is_main_process():  # one of torchrun's processes: the first does the rest
         raise SystemExit
 

@@ -110,7 +110,9 @@ def test_evaluate_searches_as_its_options_say(trained, data, monkeypatch):
 def test_a_finished_run_can_be_resumed_and_stays_as_it_is(trained, data):
     before = (trained / "best" / "model.safetensors").read_bytes()
     encoder = trained.parent / "encoder"
-    call("captioner", "--data", data, "--out", trained, "--encoder-weights", encoder, *SMALL, *QUICK, "--resume")
+    options = ("--data", data, "--out", trained, "--encoder-weights", encoder, *SMALL, *QUICK, "--resume")
+    done = CliRunner().invoke(app, ["captioner", *map(str, options)], catch_exceptions=False)
+    assert done.exit_code == 0 and "was trained to its end before; nothing is left to do." in done.stderr
     assert (trained / "best" / "model.safetensors").read_bytes() == before
 
 
