@@ -67,7 +67,7 @@ class Head(nn.Module):
       two-glimpses:  [z; z'], where z' = Σ p'ᵢ vᵢ is where q + U z looks (stacked attention, Yang et al. 2016)
     h = fusion(q, v) (`vqa.fusion`);  answer scores = W h + b.
 
-    A question asked blind, without the photo, has v = 0.
+    A question asked blind, without the photo, has v = 0. In training, dropout falls on q, v and h.
 
     Args:
         photo: False for a model that never sees one, the question-only twin: every question is asked blind.
@@ -139,6 +139,7 @@ class Head(nn.Module):
         """
         q = dropout(q, self.dropout, self.training)
         v, p = self.pool(q, memory)
+        v = dropout(v, self.dropout, self.training)
         if not self.photo:
             v = torch.zeros_like(v)
         elif blind is not None:

@@ -128,6 +128,15 @@ def test_dropout_only_in_training(q, features):
     assert not torch.equal(model(q, seen)[0], model(q, seen)[0])
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_dropout_falls_on_the_question_the_photo_and_what_comes_of_them(training, q, features):
+    model, dropped = head(fusion="product", dropout=0.5).train(training), {}  # its h is never 0 by itself
+    model.fusion.register_forward_pre_hook(lambda _, given: dropped.update(q=given[0], v=given[1]))
+    model.output.register_forward_pre_hook(lambda _, given: dropped.update(h=given[0]))
+    model(q, model.start(features))
+    assert {name: bool((x == 0).any()) for name, x in dropped.items()} == dict.fromkeys("qvh", training)
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
