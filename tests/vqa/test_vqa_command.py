@@ -1,6 +1,7 @@
 """The command lines of VQA: what `python -m vqa` and `python -m training vqa` print where, and their exit statuses."""
 
 import json
+import re
 import sys
 from functools import partial
 
@@ -233,7 +234,9 @@ def test_a_wrong_training_call_is_one_sentence(train, data, tmp_path, arguments,
     assert not (tmp_path / "run" / "best").exists()
 
 
-def test_captions_alone_train_a_model(train, tmp_path):
+@pytest.fixture
+def captioned(tmp_path):
+    """A folder of 12 photos with three captions each."""
     rows = []
     for n in range(12):
         square("red", "left", n).save(tmp_path / f"{n}.png")
@@ -241,6 +244,17 @@ def test_captions_alone_train_a_model(train, tmp_path):
         texts = (f"A brown {animal} runs on the grass .", f"The brown {animal} is running .", f"A {animal} runs .")
         rows += [f"{n}.png#{i}\t{text}" for i, text in enumerate(texts)]
     (tmp_path / "Flickr8k.token.txt").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+def test_more_seeds_make_more_questions_to_train_on(train, captioned):
+    asked = ["--data", captioned, "--out", captioned / "run", *SMALL, "--min-answers", 1000]
+    once, thrice = (train(*asked, "--overwrite", "--generate-seeds", seeds).stderr for seeds in (1, 3))
+    made = [int(re.search(r"(\d+) questions \(questions from", told)[1]) for told in (once, thrice)]
+    assert made[0] < made[1]
+
+
+def test_captions_alone_train_a_model(train, captioned, tmp_path):
     kept = tmp_path / "kept"
     asked = ["--data", tmp_path, "--out", tmp_path / "run", "--preset", "easy-vqa", *SMALL, "--epochs", 1]
     done = train(*asked, "--cache", kept)
