@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the bundled VQA model on the bundled captioner's encoder, in about half an hour on two cores. Stop it whenever you
+# Makes the bundled VQA model on the bundled captioner's encoder, in about three quarters of an hour on two cores. Stop it whenever you
 # like: started again with the same folders, it goes on where it was.
 #
 #   examples/bundled_vqa.sh COCO COCO_CAPTIONS DAQUAR FLICKR8K RUNS
@@ -13,8 +13,8 @@ run=$5/vqa
 resume=
 [ -e "$run/resume.pt" ] && resume=--resume
 [ -e "$run/done" ] || python -m training vqa "${data[@]}" --share-encoder --out "$run" --generate-seeds 4 --min-count 4 \
-    --min-answers 4 --attention 128 --pooling two-glimpses --fusion low-rank --dropout 0.5 --weight-decay 0.05 --smoothing 0.1 --ema 0.999 \
-    --views 3 --smallest-view 0.7 --epochs 8 --patience 0 --no-scores --cache "$5/cache" $resume
+    --min-answers 4 --attention 128 --pooling two-glimpses --fusion low-rank --dropout 0.5 --weight-decay 0.05 \
+    --smoothing 0.1 --ema 0.999 --views 3 --smallest-view 0.7 --epochs 8 --patience 0 --no-scores --cache "$5/cache" $resume
 touch "$run/done"
 
 # 2. Half precision, with a note on the terms, and graphs for use without PyTorch; then the test photos, once, written into its config.json.

@@ -30,7 +30,7 @@ from .weights import WeightedRows
 
 CALIBRATION_QUESTIONS = 10_000  # questions of all data sets; one temperature needs no more
 VALIDATION_BATCH = 32  # photos validated together
-QUESTIONS_A_ROW = 8  # of a photo in a row of a block: of 1 to 24 a photo, two thirds of a block were padding
+QUESTIONS_A_ROW = 8  # of a photo in a row of a block: of 1 to 24 a photo, three fifths of a block were padding
 TIE_BREAK = 1e-3  # points of accuracy for a point of log-score: less than one more question right
 
 
