@@ -102,15 +102,25 @@ class VqaSettings(TaskSettings):
         most_questions: of one photo in one step; of more, others are drawn every epoch.
         blind: share of the questions that are asked without their photo, so that the model also learns what can be
             answered without one.
+        teacher: a trained VQA model on the same encoder, of which the new one learns what it would answer. May be
+            several.
+        teacher_weight: share of the loss that is the teachers'; the rest is people's answers.
     """
 
     most_questions: int = 24
     blind: float = 0.1
+    teacher: tuple[str, ...] = ()
+    teacher_weight: float = 0.5
 
     def __post_init__(self):
         super().__post_init__()
         self._require_at_least(1, "most_questions")
-        self._require_fraction("blind")
+        self._require_fraction("blind", "teacher_weight")
+        if self.teacher and self.finetune_encoder:
+            raise SettingError("a teacher looks through the encoder it was trained on; leave out --finetune-encoder, "
+                               "or --teacher.")  # fmt: skip
+        if not self.teacher and self._non_default("teacher_weight"):
+            raise SettingError("--teacher-weight is of a teacher; add --teacher, or leave it out.")
         if self.views and self.finetune_encoder:
             raise SettingError("a trained encoder sees a new view of a photo every epoch; leave out --views.")
 

@@ -9,6 +9,8 @@ from encoders.text import PAD, UNK
 from runtime.device import depthwise_in_float32
 from vqa.network import AnswerNetwork
 
+from .teachers import Teachers
+
 
 @dataclass  # Fabric rebuilds a batch when it converts or moves it, so it cannot be frozen
 class VqaBatch:
@@ -49,8 +51,11 @@ class AnswerLoss(nn.Module):
     Not a separate yes or no for each answer (binary cross-entropy, Teney et al. 2018): an answerer gives a
     distribution, and with one true answer this is the ordinary cross-entropy.
 
+    With teachers, whose mean probabilities are t, a share w of it is −Σₐ tₐ log pₐ instead (Hinton et al. 2015).
+
     Args:
-        finetune_encoder, smoothing, blind, word_dropout: see `training.tasks.vqa.VqaSettings`.
+        teachers: asked the same questions of the same features, and as blind; none unless given.
+        finetune_encoder, smoothing, blind, word_dropout, teacher_weight: see `training.config.task.VqaSettings`.
     """
 
     def __init__(
@@ -61,9 +66,12 @@ class AnswerLoss(nn.Module):
         smoothing: float = 0.0,
         blind: float = 0.0,
         word_dropout: float = 0.0,
+        teachers: Teachers | None = None,
+        teacher_weight: float = 0.0,
     ):
         super().__init__()
         self.answerer, self.finetune_encoder = answerer, finetune_encoder
+        self.teachers, self.teacher_weight = teachers, teacher_weight
         self.smoothing, self.blind, self.word_dropout = smoothing, blind, word_dropout
         answerer.encoder.requires_grad_(finetune_encoder)
         answerer.head.norm.requires_grad_(answerer.head.photo)  # without photos it learns nothing
@@ -87,10 +95,14 @@ class AnswerLoss(nn.Module):
             tokens = tokens.masked_fill(lost & (tokens != PAD), UNK)
         if self.blind:
             blind = torch.rand(batch.lengths.shape, device=tokens.device) < self.blind
-        logits, _ = self.answerer(self.features(batch), tokens, batch.lengths, blind)
+        features = self.features(batch)
+        logits, _ = self.answerer(features, tokens, batch.lengths, blind)
         log_p = torch.log_softmax(logits.float()[batch.valid], dim=1)  # (N, A)
         soft_targets = batch.soft_targets[batch.valid]
         loss = -(soft_targets * log_p.gather(1, batch.answers[batch.valid])).sum()
         if self.smoothing:
             loss = (1 - self.smoothing) * loss - self.smoothing * log_p.mean(1).sum()
+        if self.teachers:
+            taught = self.teachers(features, batch.tokens, batch.lengths, blind)[batch.valid]
+            loss = (1 - self.teacher_weight) * loss - self.teacher_weight * (taught * log_p).sum()
         return loss / batch.all_questions

@@ -26,6 +26,7 @@ from .answer_loss import AnswerLoss, VqaBatch
 from .calibration import confidence, fit_temperature, fit_threshold, log_score
 from .predictions import Predictions
 from .start import encoder_and_photos
+from .teachers import Teachers
 from .weights import WeightedRows
 
 CALIBRATION_QUESTIONS = 10_000  # questions of all data sets; one temperature needs no more
@@ -71,6 +72,8 @@ class VqaTask:
             smoothing=settings.smoothing,
             blind=settings.blind,
             word_dropout=settings.word_dropout,
+            teachers=Teachers(settings.teacher, answerer),
+            teacher_weight=settings.teacher_weight,
         )
         self._index_questions()
 
