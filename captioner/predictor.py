@@ -150,7 +150,7 @@ class Captioner:
             PhotoError: a photo that cannot be opened. `stream` goes on past those.
         """
         if not isinstance(photo, (list, tuple)):
-            pixels = self.preprocessing(open_photo(photo, smallest=self.preprocessing.size))
+            pixels = self.preprocessing(open_photo(photo, min_side=self.preprocessing.min_side))
             return self.describe(self.encode(pixels[None]), settings)[0]
         captions = [caption for _, caption in self.stream(photo, settings)]
         for caption in captions:

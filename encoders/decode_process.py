@@ -77,13 +77,13 @@ class DecodeProcess:
         self._process.stdout.close()
         self._process.wait()
 
-    def pixels(self, data: bytes, limit: int, smallest: int | None) -> int:
+    def pixels(self, data: bytes, limit: int, min_side: int | None) -> int:
         """Send a file's bytes to be decoded; the number of pixels that its header gives comes back.
 
         Raises:
             Undecodable: as `finish` does. The process has ended then, or waits for another file.
         """
-        asked = {"bytes": len(data), "limit": limit, "seconds": CPU_SECONDS, "smallest": smallest}
+        asked = {"bytes": len(data), "limit": limit, "seconds": CPU_SECONDS, "min_side": min_side}
         with self._deadline():
             self._send(json.dumps(asked).encode() + b"\n" + data)
             return self._answer()["pixels"]
@@ -138,7 +138,7 @@ class Pool:
         self._turns, self._budget = BoundedSemaphore(most), Budget(MAX_MEGAPIXELS_AT_WORK)
         self._lock, self._idle, self._idle_timer = Lock(), [], None
 
-    def decode(self, data: bytes, limit: int, smallest: int | None) -> Image.Image:
+    def decode(self, data: bytes, limit: int, min_side: int | None) -> Image.Image:
         """Decode a file's bytes in a process of the pool; arguments and result as of `decoding.decode`.
 
         Raises:
@@ -147,7 +147,7 @@ class Pool:
         with self._turns:
             process = self._acquire()
             try:
-                megapixels = process.pixels(data, limit, smallest) / 1e6
+                megapixels = process.pixels(data, limit, min_side) / 1e6
                 with self._budget.reserve(megapixels):
                     photo = process.finish()
             except DecodeError:

@@ -2,7 +2,7 @@
 
 It is asked on standard input and answers on standard output, a line of JSON and then bytes:
 
-    {"bytes", "limit", "seconds", "smallest"}, the file  ->  {"pixels"} of its header, or {"why"}
+    {"bytes", "limit", "seconds", "min_side"}, the file  ->  {"pixels"} of its header, or {"why"}
     an empty line: there is room, go on                  ->  {"size"}, RGB row by row, or {"why"}
 
 Both ends are ours. It ends when its input does, that is, with the process that started it.
@@ -47,10 +47,10 @@ def main() -> None:
         asked = json.loads(line)
         data = requests.read(asked["bytes"])
         set_limits(asked["limit"], asked["seconds"])
-        answer(requests, answers, data, asked["limit"], asked["smallest"])
+        answer(requests, answers, data, asked["limit"], asked["min_side"])
 
 
-def answer(requests, answers, data: bytes, limit: int, smallest: int | None) -> None:
+def answer(requests, answers, data: bytes, limit: int, min_side: int | None) -> None:
     """Decode one photo, in two steps."""
 
     def send(**what) -> None:
@@ -61,7 +61,7 @@ def answer(requests, answers, data: bytes, limit: int, smallest: int | None) -> 
         image = read_header(data, limit)
         send(pixels=math.prod(image.size))
         requests.readline()
-        image = decode(image, smallest)
+        image = decode(image, min_side)
     except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
         return send(why=explain_decode_error(data, error))
     send(size=image.size)

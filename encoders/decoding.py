@@ -71,22 +71,24 @@ def check_size(image: Image.Image, limit: int) -> None:
         )
 
 
-def decode(image: Image.Image, smallest: int | None) -> Image.Image:
-    """Decode a picture that `read_header` gave: upright, in RGB, and halved while it stays well above `smallest`."""
-    if smallest:
-        side = smallest * 3 // 2
-        if image.format in ("JPEG", "MPO"):  # MPO: what many phones write as .jpg
-            image.draft("RGB", (side, side))
-        elif image.format == "JPEG2000":
-            image.reduce = min(3, _halvings(image.size, side))
+def decode(image: Image.Image, min_side: int | None) -> Image.Image:
+    """Decode a picture that `read_header` gave: upright, in RGB, and halved while both sides keep `min_side` pixels."""
+    if min_side and image.format in ("JPEG", "MPO"):  # MPO: what many phones write as .jpg
+        image.draft("RGB", (min_side, min_side))
+    elif min_side and image.format == "JPEG2000":
+        image.reduce = min(3, _halvings(image.size, min_side))
     image = to_rgb(upright(image))
-    halvings = _halvings(image.size, side) if smallest else 0
+    return halve(image, min_side) if min_side else image
+
+
+def halve(image: Image.Image, min_side: int) -> Image.Image:
+    """A picture halved as often as both its sides stay at least so long."""
+    halvings = _halvings(image.size, min_side)
     return image.reduce(2**halvings) if halvings else image
 
 
-def _halvings(size: tuple[int, int], side: int) -> int:
-    """How often a picture of this size can be halved and both its sides stay at least `side` long."""
-    return max(0, (min(size) // side).bit_length() - 1)
+def _halvings(size: tuple[int, int], min_side: int) -> int:
+    return max(0, (min(size) // min_side).bit_length() - 1)
 
 
 def upright(image: Image.Image) -> Image.Image:

@@ -31,7 +31,7 @@ MAX_FILE_BYTES = 512 << 20  # bytes: 60 megapixels in 16-bit RGBA, not compresse
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def open_photo(source: Photo, *, smallest: int | None = None) -> Image.Image:
+def open_photo(source: Photo, *, min_side: int | None = None) -> Image.Image:
     """Open a photo of any kind people have, upright and in RGB. Its kind is known by its content, not by its name.
 
     The size is checked from the header before any pixel is decoded. EXIF rotation is applied, transparency is laid
@@ -43,8 +43,7 @@ def open_photo(source: Photo, *, smallest: int | None = None) -> Image.Image:
     Args:
         source: a path, a file inside an archive (what has `read_bytes`), bytes, an open binary file, or a PIL image
             (which is decoded here, if it is not yet).
-        smallest: a side in pixels. A photo much larger than that is halved while it stays at least one and a half times
-            as large: it loses nothing when it is then shrunk to that side. A JPEG or JPEG 2000 is decoded so, which is
+        min_side: halve the photo while both its sides keep so many pixels. A JPEG or JPEG 2000 is decoded so, which is
             several times faster.
 
     Raises:
@@ -60,8 +59,8 @@ def open_photo(source: Photo, *, smallest: int | None = None) -> Image.Image:
             return to_rgb(upright(source))
         if is_ordinary(data):
             with suppress(ValueError):  # Pillow thinks a text too long: the other process allows more
-                return decode(read_header(data, limit), smallest)
-        return decode_process.pool.decode(data, limit, smallest)
+                return decode(read_header(data, limit), min_side)
+        return decode_process.pool.decode(data, limit, min_side)
     except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
         raise PhotoError(f"{name} {explain_decode_error(data, error)}") from error
 

@@ -8,6 +8,8 @@ from PIL import Image
 
 from runtime.errors import SettingError
 
+from .decoding import halve
+
 FITS = ("squash", "crop", "pad")
 INTERPOLATIONS = ("bilinear", "hamming", "bicubic")
 
@@ -36,6 +38,8 @@ class Preprocessing:
         interpolation: how it is resized, `bilinear`, `hamming` or `bicubic` (Pillow's filters, antialiased).
         shrinking: the same of a photo that is larger than the square in width and height. Hamming's filter takes two
             thirds of bicubic's time, and captions of photos shrunk by it are no worse (docs/log.md).
+        photo_side: the shorter side, in pixels, of the photos that the weights were trained on; 0: not known. More
+            detail is new to them, so a larger photo is halved while it keeps as much.
 
     Raises:
         SettingError: a value that none of these can have.
@@ -47,6 +51,7 @@ class Preprocessing:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     interpolation: str = "bilinear"
     shrinking: str = "hamming"
+    photo_side: int = 0
 
     def __post_init__(self):
         if self.fit not in FITS:
@@ -56,11 +61,20 @@ class Preprocessing:
                 raise SettingError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(INTERPOLATIONS)}.")
         if not isinstance(self.size, int) or not 16 <= self.size <= 2048:
             raise SettingError(f"image size is {self.size!r}; choose 16 to 2048 pixels.")
+        if not isinstance(self.photo_side, int) or self.photo_side < 0:
+            raise SettingError(f"photo_side is {self.photo_side!r}; give the photos' shorter side in pixels, such as "
+                               "480, or 0 where it is not known.")  # fmt: skip
         object.__setattr__(self, "mean", _per_channel("mean", self.mean, above=-math.inf))
         object.__setattr__(self, "std", _per_channel("std", self.std, above=0))
 
+    @property
+    def min_side(self) -> int:
+        """What `open_photo` is to leave of a photo's sides, in pixels: nothing is lost when that is made a square."""
+        return self.photo_side or self.size * 3 // 2
+
     def pixels(self, photo: Image.Image) -> np.ndarray:
         """A square of pixels: uint8 (3, S, S)."""
+        photo = halve(photo, self.min_side)  # as a file is that `open_photo` has opened
         if self.fit == "squash":
             return self._resized(photo, self.size, self.size)
         if self.fit == "crop":
@@ -73,12 +87,10 @@ class Preprocessing:
         return square
 
     def _resized(self, photo: Image.Image, width: int, height: int) -> np.ndarray:
-        """uint8 (3, height, width). A photo more than twice as large is first reduced by whole numbers."""
-        gaps = [max(1, int(side / wanted / 2)) for side, wanted in zip(photo.size, (width, height), strict=True)]
-        small = photo.reduce(tuple(gaps)) if max(gaps) > 1 else photo
+        """uint8 (3, height, width)."""
         shrinks = photo.width > width and photo.height > height
         interpolation = self.shrinking if shrinks else self.interpolation
-        resized = small.resize((width, height), Image.Resampling[interpolation.upper()])
+        resized = photo.resize((width, height), Image.Resampling[interpolation.upper()])
         return np.ascontiguousarray(np.asarray(resized).transpose(2, 0, 1))
 
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:

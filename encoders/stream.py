@@ -33,7 +33,7 @@ def stream(
 
     def pixels(photo) -> np.ndarray | PhotoError:
         try:
-            return preprocessing.pixels(open_photo(photo, smallest=preprocessing.size))
+            return preprocessing.pixels(open_photo(photo, min_side=preprocessing.min_side))
         except PhotoError as error:
             return error
 

@@ -31,7 +31,7 @@ REMOVE_BAD_PHOTO = """() => {
 
 def caption_photo(models: Models, path: str, settings: SearchSettings) -> PhotoSession:
     """Open, encode and caption a photo."""
-    photo = open_photo(path, smallest=SHOWN_SIDE)
+    photo = open_photo(path, min_side=SHOWN_SIDE)
     photo.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     model = models.captioner
     features = model.encode(model.preprocessing(photo)[None])

@@ -19,7 +19,7 @@ WRITERS = {"captions.csv": write_csv, "captions.jsonl": write_jsonl, "captions.j
 
 def tile(entry: Entry) -> tuple:
     """A small picture of a photo, and its caption."""
-    photo = open_photo(entry.path, smallest=TILE)
+    photo = open_photo(entry.path, min_side=TILE)
     photo.thumbnail((TILE * 2, TILE * 2))
     return photo, entry.caption.text or NO_WORDS
 

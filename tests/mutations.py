@@ -36,6 +36,7 @@ class Mutation:
 LOSSES, OPTIONS = "tests/training/tasks/test_losses.py", "tests/training/tasks/test_options_count.py"
 OBJECTS = "tests/training/questions/test_object_questions.py"
 LOOP, SEARCH = "tests/training/loop/test_loop.py", "tests/captioner/test_search.py"
+TEACHERS = "tests/training/tasks/test_teachers.py"
 
 MUTATIONS = [
     Mutation("self-critical target shifted by one", "training/tasks/caption_losses.py",
@@ -89,6 +90,20 @@ MUTATIONS = [
              "v = dropout(v, self.dropout, self.training)", "pass", "tests/vqa/test_vqa_head.py -k dropout"),
     Mutation("generate seeds ignored", "training/commands/vqa.py",
              "seeds=data.generate_seeds", "seeds=1", "tests/vqa/test_vqa_command.py -k seeds"),
+    Mutation("teachers asked in the student's ids", "training/tasks/teachers.py",
+             "self.words[tokens], lengths", "tokens, lengths", f"{TEACHERS} -k in_the_student_s_words"),
+    Mutation("teachers' temperature left out", "training/tasks/teachers.py",
+             "(logits.float() / self.temperature)", "logits.float()", f"{TEACHERS} -k it_shows"),
+    Mutation("teachers asked with words dropped", "training/tasks/answer_loss.py",
+             "self.teachers(features, batch.tokens", "self.teachers(features, tokens", f"{TEACHERS} -k dropped_words"),
+    Mutation("teachers' share left out", "training/tasks/answer_loss.py",
+             "loss = (1 - self.teacher_weight) * loss", "loss = loss", f"{TEACHERS} -k shared_between"),
+    Mutation("the photos' own side forgotten", "encoders/preprocessing.py",
+             "self.photo_side or self.size", "self.size", "tests/encoders/test_images.py -k detail"),
+    Mutation("photos cached for another filter", "training/caches/photos.py",
+             'name not in ("mean", "std")', 'name in ("size", "fit")', "tests/training/caches/test_caches.py -k photo"),
+    Mutation("rows in 8 bits by the largest of all", "runtime/onnx_blocks.py",
+             "ReduceMax <axes = [-1], keepdims = 1>", "ReduceMax <keepdims = 1>", "tests/runtime/test_onnx_blocks.py"),
     Mutation("a preset wins over what is given", "training/config/options.py",
              "{**cls.PRESETS.get(preset, {}), **given}", "{**given, **cls.PRESETS.get(preset, {})}",
              "tests/training/config/test_config.py -k preset"),

@@ -138,7 +138,7 @@ class Answerer:
         Raises:
             PhotoError: it cannot be opened.
         """
-        pixels = self.preprocessing(open_photo(photo, smallest=self.preprocessing.size))
+        pixels = self.preprocessing(open_photo(photo, min_side=self.preprocessing.min_side))
         return self.look_at(self.encode(pixels[None]))
 
     def look_at(self, features) -> "Look":

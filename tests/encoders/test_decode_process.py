@@ -39,11 +39,11 @@ def ended(process: DecodeProcess) -> bool:
 finish = DecodeProcess.finish
 
 
-@pytest.mark.parametrize("smallest", [None, 40])
-def test_the_same_photo_as_here(pool: Pool, smallest):
+@pytest.mark.parametrize("min_side", [None, 40])
+def test_the_same_photo_as_here(pool: Pool, min_side):
     for format in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM"):
         data = saved(COLOURS, format, **{"exif": TURNED} if format in ("JPEG", "PNG", "WEBP") else {})
-        here, there = decode(read_header(data, LIMIT), smallest), pool.decode(data, LIMIT, smallest)
+        here, there = decode(read_header(data, LIMIT), min_side), pool.decode(data, LIMIT, min_side)
         assert here.size == there.size and here.tobytes() == there.tobytes(), format
     assert len(pool._idle) == 1
 
@@ -73,7 +73,7 @@ def test_what_takes_too_long_is_ended_and_blocks_nobody(pool: Pool, monkeypatch)
     endless = jpeg_of_scans(3000, (2000, 2000))
     with ThreadPoolExecutor(1) as thread:
         began = time.process_time()
-        waiting = thread.submit(open_photo, endless, smallest=64)
+        waiting = thread.submit(open_photo, endless, min_side=64)
         for format in ("JPEG", "GIF"):
             assert open_photo(saved(COLOURS, format)).size == (300, 200) and not waiting.done()
         with pytest.raises(PhotoError, match=r"the uploaded file takes too long to decode .* JPEG first\.$"):

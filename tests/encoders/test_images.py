@@ -293,17 +293,17 @@ STORED = {
 }
 
 
-@pytest.mark.parametrize("format, smallest", [("JPEG", None), ("JPEG", 16), ("PNG", None), ("WEBP", None)])
+@pytest.mark.parametrize("format, min_side", [("JPEG", None), ("JPEG", 16), ("PNG", None), ("WEBP", None)])
 @pytest.mark.parametrize("orientation", STORED)
-def test_exif_turns_the_pixels(orientation: int, format: str, smallest: int | None):
+def test_exif_turns_the_pixels(orientation: int, format: str, min_side: int | None):
     corners = np.array([[RED, GREEN], [BLUE, WHITE]], dtype=np.uint8)
     upright = corners.repeat(64, axis=0).repeat(128, axis=1)  # 128 high, 256 wide
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](upright)))
-    photo = open_photo(saved(stored, format, exif=exif), smallest=smallest)
+    photo = open_photo(saved(stored, format, exif=exif), min_side=min_side)
     width, height = photo.size
-    assert width == 2 * height and (width < 256) == bool(smallest)
+    assert width == 2 * height and (width < 256) == bool(min_side)
     seen = np.asarray(photo).astype(int)[height // 4 :: height // 2, width // 4 :: width // 2]
     assert np.abs(seen - corners).max() < 12
     again = open_photo(saved(photo, "JPEG", exif=photo.getexif()))  # as Gradio saves what it shows
@@ -379,15 +379,25 @@ def test_a_file_opened_as_text(tmp_path: Path):
 @pytest.mark.parametrize("format", ["JPEG", "MPO", "JPEG2000", "PNG", "BMP"])
 def test_decoding_a_large_photo_small_shifts_no_colour(format: str):
     data, preprocessing = saved(noisy((1600, 1200)), format, quality=90), Preprocessing(size=112)
-    small = open_photo(data, smallest=112)
+    small = open_photo(data, min_side=preprocessing.min_side)
     assert small.size == (400, 300)  # a quarter: the least that still has one and a half times the side
     change = preprocessing.pixels(small).astype(int) - preprocessing.pixels(open_photo(data))
     assert np.abs(change).max() <= 8
     assert np.abs(change.mean(axis=(1, 2))).max() < (1.5 if format == "JPEG2000" else 0.5)
 
 
+@pytest.mark.parametrize("photo_side, left", [(0, (320, 240)), (241, (640, 480)), (240, (320, 240)), (100, (160, 120))])
+def test_a_photo_is_halved_while_it_keeps_the_detail_of_those_trained_on(photo_side: int, left: tuple[int, int]):
+    photo, preprocessing = noisy((640, 480)), Preprocessing(size=144, photo_side=photo_side)
+    opened = open_photo(saved(photo, "PNG"), min_side=preprocessing.min_side)
+    assert opened.size == left
+    assert (preprocessing.pixels(opened) == preprocessing.pixels(photo)).all(), "a PIL image is seen as its file is"
+    assert (preprocessing.pixels(opened) == Preprocessing(size=144, photo_side=left[1]).pixels(opened)).all()
+
+
 @pytest.mark.parametrize("wrong", [
     {"fit": "stretch"}, {"fit": None}, {"size": 15}, {"size": 2049}, {"size": "224"}, {"size": 64.5},
+    {"photo_side": -1}, {"photo_side": "224"}, {"photo_side": None},
     {"mean": (0.5, 0.5)}, {"mean": None}, {"mean": ("red", "green", "blue")}, {"mean": (0.5, 0.5, float("nan"))},
     {"std": (0.2, 0.2, 0.0)}, {"std": (0.2, -0.2, 0.2)}, {"std": 0.2}, {"std": (0.2, 0.2, float("inf"))},
 ])  # fmt: skip
@@ -424,7 +434,8 @@ def test_a_spot_is_seen_where_box_says(fit: str, size: tuple[int, int]):
 @pytest.mark.parametrize("size", [(64, 64), (30, 50), (91, 140), (640, 480), (131, 1111)])
 def test_resizes_as_pillow_does(size: tuple[int, int]):
     photo = noisy(size)
-    wanted = np.asarray(photo.resize((64, 64), Image.Resampling.BILINEAR, reducing_gap=2.0)).astype(int)
+    halved = photo.reduce(4) if size == (640, 480) else photo  # while both sides keep 96 pixels
+    wanted = np.asarray(halved.resize((64, 64), Image.Resampling.BILINEAR)).astype(int)
     assert np.abs(Preprocessing(size=64, shrinking="bilinear").pixels(photo).transpose(1, 2, 0) - wanted).max() <= 1
 
 
@@ -465,8 +476,8 @@ def test_normalise():
 def test_resizes_as_torch_does(interpolation: str, size: tuple[int, int]):
     photo = noisy(size)
     batch = torch.from_numpy(np.array(photo)).permute(2, 0, 1).unsqueeze(0)
-    if size == (300, 200):  # more than twice 64: reduced first
-        batch = torch.from_numpy(np.array(photo.reduce((2, 1)))).permute(2, 0, 1).unsqueeze(0)
+    if size == (300, 200):  # both sides are more than three times 64: halved first
+        batch = torch.from_numpy(np.array(photo.reduce(2))).permute(2, 0, 1).unsqueeze(0)
     wanted = torch.nn.functional.interpolate(batch, (64, 64), mode=interpolation, antialias=True)[0].int()
     found = Preprocessing(size=64, interpolation=interpolation, shrinking=interpolation).pixels(photo)
     assert np.abs(found - wanted.numpy()).max() <= 1

@@ -66,10 +66,10 @@ def damaged(draw, kinds: list[str]) -> bytes:
     return data
 
 
-def opens_or_says_why(data: bytes, smallest: int | None) -> None:
+def opens_or_says_why(data: bytes, min_side: int | None) -> None:
     began = time.monotonic()
     try:
-        photo = open_photo(data, smallest=smallest)
+        photo = open_photo(data, min_side=min_side)
     except PhotoError as error:
         assert str(error).isprintable() and str(error).endswith("."), error
     else:
@@ -88,8 +88,8 @@ ANY_SIZE = st.sampled_from([None, 16])
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(damaged(sorted(ENCODED)), ANY_SIZE)
-def test_damaged_photos(data: bytes, smallest: int | None):
-    opens_or_says_why(data, smallest)
+def test_damaged_photos(data: bytes, min_side: int | None):
+    opens_or_says_why(data, min_side)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
@@ -104,7 +104,7 @@ def test_a_photo_s_beginning_and_then_anything(kind: str, rest: bytes):
 def test_many_damaged_photos(kind: str):
     @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
     @given(damaged([kind, "png"]), ANY_SIZE)
-    def run(data: bytes, smallest: int | None):
-        opens_or_says_why(data, smallest)
+    def run(data: bytes, min_side: int | None):
+        opens_or_says_why(data, min_side)
 
     run()

@@ -214,12 +214,12 @@ class Extractor:
 
     def _pixels(self, path: Path, view: int) -> np.ndarray | str:
         """One photo, float32 (3, S, S), or why it cannot be opened."""
-        side = self.preprocessing.size
         try:
-            pixels = self.preprocessing.pixels(open_photo(path, smallest=side))
+            pixels = self.preprocessing.pixels(open_photo(path, min_side=self.preprocessing.min_side))
         except PhotoError as error:
             return str(error)
         if not view:
             return pixels.astype(np.float32)
         random = torch.Generator().manual_seed(view)
-        return random_views(torch.from_numpy(pixels)[None], side, random, **self.augment)[0].numpy()
+        pixels = torch.from_numpy(pixels)[None]
+        return random_views(pixels, self.preprocessing.size, random, **self.augment)[0].numpy()

@@ -29,7 +29,7 @@ class PhotoCache(CachedRows):
 
     Args:
         paths: the files, in the order of the rows.
-        preprocessing: their size and fit. Normalising is left to whoever reads, so that pixels can be augmented.
+        preprocessing: how they become squares. Normalising is left to whoever reads, so that pixels can be augmented.
         folder: where the array is kept; it is found again by the files' names, sizes and times.
     """
 
@@ -37,7 +37,8 @@ class PhotoCache(CachedRows):
         paths, self.preprocessing = [Path(p) if isinstance(p, str) else p for p in paths], preprocessing
         side = preprocessing.size
         self.shape = (len(paths), 3, side, side)
-        key = hashlib.sha256(json.dumps([asdict(preprocessing)["fit"], side]).encode())
+        looks = {name: value for name, value in asdict(preprocessing).items() if name not in ("mean", "std")}
+        key = hashlib.sha256(json.dumps(looks).encode())
         for path in paths:
             key.update(file_signature(path))
         super().__init__(paths, Path(folder) / f"photos-{key.hexdigest()[:16]}.npy")
@@ -86,7 +87,7 @@ class PhotoCache(CachedRows):
 
     def _decode(self, row: int) -> np.ndarray | str:
         try:
-            photo = open_photo(self.paths[row], smallest=self.preprocessing.size)
+            photo = open_photo(self.paths[row], min_side=self.preprocessing.min_side)
             return self.preprocessing.pixels(photo)
         except PhotoError as error:
             return str(error)

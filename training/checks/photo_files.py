@@ -98,7 +98,7 @@ def _digest(path: Path) -> bytes | None:
 
 def _open_error(path: Path) -> str | None:
     try:
-        open_photo(path, smallest=SIDE)
+        open_photo(path, min_side=SIDE)
     except PhotoError as error:
         return str(error)
     return None

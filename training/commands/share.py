@@ -1,6 +1,7 @@
 """`python -m training share`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -35,6 +36,8 @@ def share(config: ShareConfig) -> None:
         about = {name: value for name, value in loaded.about.items() if name not in SCORES}
         loaded = extend_captioner(config.model, (), min_count=1, image_size=config.image_size)
         loaded.about = about
+    if config.photo_side:
+        loaded.preprocessing = replace(loaded.preprocessing, photo_side=config.photo_side)
     if config.average:
         _average(
             loaded, [package.load(other, exact=True, device=torch.device("cpu")) for other in config.average], config

@@ -210,6 +210,8 @@ class ShareConfig(Config):
         note: on data, terms and licence; kept in the folder's config.json.
         image_size: side of the photos that a captioner will take, if other than it was trained on. Somewhat larger ones
             often serve it better, since random views show things larger than they are (Touvron et al. 2019).
+        photo_side: the shorter side of the photos it was trained on, in pixels. Larger ones are then halved while they
+            keep as much, which is faster [default: one and a half times the image size].
         average: other models that were trained on from this one, or it from them; the mean of all their weights is
             often better than each (Wortsman et al. 2022). May be several.
         overwrite: replace the model that OUT holds.
@@ -219,9 +221,11 @@ class ShareConfig(Config):
     out: Path = field(metadata={"positional": True})
     note: str = ""
     image_size: int | None = None
+    photo_side: int | None = None
     average: tuple[str, ...] = ()
     overwrite: bool = False
 
     def __post_init__(self):
-        if self.image_size is not None:
-            self._require_at_least(1, "image_size")
+        for name in ("image_size", "photo_side"):
+            if getattr(self, name) is not None:
+                self._require_at_least(1, name)

@@ -115,7 +115,7 @@ def photo_alarms(paths: Sequence[Path]) -> list[Alarm]:
 def _range(path: Path) -> tuple[float, float]:
     """The darkest and the lightest pixel, but for the last hundredth; 0 and 255 of a file that cannot be opened."""
     try:
-        small = open_photo(path, smallest=64).resize((64, 64))
+        small = open_photo(path, min_side=64).resize((64, 64))
     except PhotoError:  # it is left out, and that is told elsewhere
         return 0.0, 255.0
     low, high = np.percentile(np.asarray(small), (1, 99))

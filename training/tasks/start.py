@@ -161,8 +161,10 @@ def encoder_and_photos(encoder: ImageEncoder, preprocessing: Preprocessing, trai
 
 
 def adapt_preprocessing(preprocessing: Preprocessing, image_size: int | None, fit: str | None) -> Preprocessing:
-    """The same, but for what is given."""
-    return replace(preprocessing, size=image_size or preprocessing.size, fit=fit or preprocessing.fit)
+    """The same, but for what is given. For squares of another size, photos keep all the detail that those can show."""
+    size = image_size or preprocessing.size
+    photo_side = preprocessing.photo_side if size == preprocessing.size else 0
+    return replace(preprocessing, size=size, fit=fit or preprocessing.fit, photo_side=photo_side)
 
 
 def starting_preprocessing(name: str | None, weights) -> Preprocessing:

@@ -92,7 +92,7 @@ def _text(sample: dict) -> str:
 def thumbnail(path: str) -> str:
     """A small photo as a JPEG in base64; nothing where it is there no more."""
     try:
-        photo = open_photo(path, smallest=THUMBNAIL)
+        photo = open_photo(path, min_side=THUMBNAIL)
     except PhotoError:
         return ""
     photo.thumbnail((THUMBNAIL, THUMBNAIL))

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,7 +55,11 @@ def test_a_filled_cache_is_found_again_and_a_changed_photo_is_not(paths, tmp_pat
     assert fill(again) == [len(paths)] and again[[3]].shape == (1, 3, 32, 32)
     square(next(iter(COLOURS)), "left", 99).save(paths[0], compress_level=0)
     assert PhotoCache(paths, PRE, tmp_path / "cache").file != again.file
-    assert PhotoCache(paths, Preprocessing(size=32, fit="crop"), tmp_path / "cache").file != again.file
+    now = PhotoCache(paths, PRE, tmp_path / "cache").file
+    for other in ({"fit": "crop"}, {"interpolation": "bicubic"}, {"shrinking": "bilinear"}, {"photo_side": 32}):
+        assert PhotoCache(paths, replace(PRE, **other), tmp_path / "cache").file != now
+    other_mean = replace(PRE, mean=(0.1, 0.1, 0.1))
+    assert PhotoCache(paths, other_mean, tmp_path / "cache").file == now, "pixels are cached before they are normalised"
 
 
 @pytest.mark.parametrize("kind", ["photos", "features"])

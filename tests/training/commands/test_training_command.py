@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -86,6 +87,8 @@ def test_a_run_goes_on_with_tuning_then_cider_then_scores_then_sharing(trained, 
     same, one = (captioner.load(tmp_path / name, exact=True).engine.encoder_fingerprint for name in ("same", "shared"))
     assert same == one  # -0.0 stays what it is
     assert not captioner.load(tmp_path / "mean").about.keys() & {"test", "validation", "before", "after"}
+    call("share", tmp_path / "cider", tmp_path / "detail", "--photo-side", 30)
+    assert captioner.load(tmp_path / "detail").preprocessing == replace(shared.preprocessing, photo_side=30)
     call("share", tmp_path / "cider", tmp_path / "larger", "--image-size", 64)
     larger = captioner.load(tmp_path / "larger")
     with pytest.raises(GlimpseError, match=r"larger has other words, .* or photos than .*cider; average"):

@@ -75,8 +75,8 @@ CONFIGS = [
     (ExportConfig, {"model": "m", "out": Path("o"), "photos": Path("p"), "int8": True, "data": TWO}),
     (StudyConfig, {"name": "reach", "out": Path("o"), "hidden": 8, "steps": 9, "seeds": 2, "data": Path("d"),
                    "photos": 7, "epochs": 3}),
-    (ShareConfig, {"model": "m", "out": Path("o"), "note": "free", "image_size": 96, "average": ("b",),
-                   "overwrite": True}),
+    (ShareConfig, {"model": "m", "out": Path("o"), "note": "free", "image_size": 96, "photo_side": 120,
+                   "average": ("b",), "overwrite": True}),
 ]  # fmt: skip
 COMMAND_CONFIGS = [config for config, _ in COMMANDS.values()]
 
