@@ -65,4 +65,4 @@ def save_graphs(network: CaptionNetwork, folder: Path) -> tuple[str, ...]:
 
 def quantise_decoder(folder: Path) -> tuple[str, ...]:
     """Make graphs of the decoder in 8 bits beside those that a model's folder has, and tell their names."""
-    return tuple(quantise_products(folder / graph) for graph in (START_GRAPH, STEP_GRAPH))
+    return quantise_products(folder / START_GRAPH, many_rows=True), quantise_products(folder / STEP_GRAPH)

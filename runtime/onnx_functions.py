@@ -13,12 +13,14 @@ def add_calls(model, calls: Sequence, functions: Iterable[str]) -> None:
 
     Args:
         calls: nodes of DOMAIN, and others between them, in order; an output takes the place of the graph's initializer.
-        functions: `name (inputs) => (outputs) { ... }`, as `onnx.parser` reads them; those not called are left out.
+        functions: `name (inputs) => (outputs) { ... }`, as `onnx.parser` reads them; those that neither the calls nor
+            the graph calls are left out.
     """
     import onnx
 
     graph, opset = model.graph, next(one.version for one in model.opset_import if not one.domain)
-    called, computed = {node.op_type for node in calls}, {name for node in calls for name in node.output}
+    called = {node.op_type for node in (*calls, *graph.node) if node.domain == DOMAIN}
+    computed = {name for node in calls for name in node.output}
     given = {name for node in calls for name in node.input}
     first = 1 + max((n for n, node in enumerate(graph.node) if given.intersection(node.output)), default=-1)
     for text in functions:

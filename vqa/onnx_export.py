@@ -77,6 +77,6 @@ def save_graphs(network: AnswerNetwork, folder: Path, *, own_encoder: bool) -> t
     return (*([ENCODER] if own_encoder else []), START_GRAPH, QUESTION_GRAPH, HEAD_GRAPH)
 
 
-def quantise_head(folder: Path) -> str:
-    """Make a graph of the head in 8 bits beside the one that a model's folder has, and tell its name."""
-    return quantise_products(folder / HEAD_GRAPH)
+def quantise_head(folder: Path) -> tuple[str, ...]:
+    """Make graphs of the head in 8 bits beside those that a model's folder has, and tell their names."""
+    return quantise_products(folder / START_GRAPH, many_rows=True), quantise_products(folder / HEAD_GRAPH)

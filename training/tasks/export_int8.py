@@ -49,7 +49,7 @@ def add_int8(folder: Path, photos: Sequence[Image.Image], training_photos: Seque
             raise DataError("none of the training photos can be opened; look through them: python -m training check")
         graphs.append(quantise_encoder(folder, some))
         looked_at = len(some)
-    graphs += quantise_decoder(folder) if config["kind"] == "captioner" else [quantise_head(folder)]
+    graphs += quantise_decoder(folder) if config["kind"] == "captioner" else quantise_head(folder)
     register_graphs(folder, graphs, **about, int8={"photos": looked_at})
     load = captioner.load if config["kind"] == "captioner" else vqa.load
     full, small = (_said(load(folder, engine=engine), photos) for engine in ("onnx", INT8))
@@ -60,7 +60,7 @@ def _some(photos: Sequence, preprocessing: Preprocessing) -> Iterator[np.ndarray
     """Normalised photos (1, 3, S, S), drawn from these; those that cannot be opened are passed over."""
     for photo in random.Random("int8").sample(photos, min(LOOKED_AT, len(photos))):
         try:
-            yield preprocessing(open_photo(photo, smallest=preprocessing.size))[None]
+            yield preprocessing(open_photo(photo, min_side=preprocessing.min_side))[None]
         except PhotoError:
             continue
 
