@@ -126,7 +126,7 @@ class Decoder(nn.Module):
         y = tokens @ self.embedding.weight if tokens.is_floating_point() else self.embedding(tokens)
         y = dropout(y, self.dropout, self.training)  # (B, E)
         h = state.recurrent[:, -1, 0]  # the top layer's, (B, H)
-        z, p = self.attention(h.view(photos, -1, h.shape[1]), state.features, state.keys)
+        z, p = self.attention(h.view(photos, -1, self.recurrent.hidden_size), state.features, state.keys)
         z = torch.sigmoid(self.gate(h)) * z.flatten(0, 1)  # (B, D)
         h, recurrent = self.recurrent.step(torch.cat((y, z), dim=1), state.recurrent)
         o = torch.tanh(self.output(torch.cat((y, h, z), dim=1)))

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from encoders.blocks import round_up_to_block
-from encoders.softmax import log_softmax, log_sum_exp
+from encoders.softmax import largest, log_softmax, log_sum_exp
 
 from .search_settings import SearchSettings
 
 NEG_INF = float("-inf")
-PIECE = 64  # words; the largest of a thousand pieces are found six times as fast as those of the words themselves
 Step = Callable[[np.ndarray, object], tuple[np.ndarray, object]]
 # (tokens (B,), state, K) -> each row's K likeliest words, best first, (B, K), their log-probabilities (B, K), new state
 Likeliest = Callable[[np.ndarray, object, int], tuple[np.ndarray, np.ndarray, object]]
@@ -151,17 +150,8 @@ def _best(
 def likeliest_words(logits: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Logits (B, V) -> each row's `count` likeliest words, best first, (B, K), and their log-probabilities, (B, K)."""
     logits = np.asarray(logits, dtype=np.float32)
-    words = np.array([_largest(row, count) for row in logits])
+    words = np.array([largest(row, count) for row in logits])
     return words, np.take_along_axis(logits, words, axis=1) - log_sum_exp(logits)
-
-
-def _largest(values: np.ndarray, count: int) -> list[int]:
-    """The places of the `count` largest values, largest first, the first of equals first."""
-    # What is below the `count` largest of its pieces' maxima is passed over: nearly all.
-    maxima = np.maximum.reduceat(values, np.arange(0, len(values), PIECE))
-    least = np.partition(maxima, -count)[-count] if count < len(maxima) else NEG_INF
-    places = np.flatnonzero(values >= least)
-    return places[np.argsort(-values[places], kind="stable")[:count]].tolist()
 
 
 def _is_done(found: list[Hypothesis], active: list[Hypothesis], settings: SearchSettings) -> bool:

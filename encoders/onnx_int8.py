@@ -21,7 +21,7 @@ from runtime.onnx_graphs import int8_graph
 from .onnx_encoder import ENCODER
 
 QUANTISED = ["Conv", "Clip", "Add", "Pad"]  # a convolutional trunk; the rest moves values, and computes none
-IN_FULL = 0.25  # of the convolutions, the first: what they lose grows through all others, and they gain next to no time
+IN_FULL = 0.05  # of the convolutions, the first: what they lose grows through all others, and they gain no time
 
 # As ONNX Runtime folds and quantises: Q, of 8 bits (a bias: of 32), stands for scale * (Q - zero). But a channel of
 # hardly any weights has a small scale and not 1, in which its bias would be rounded to the scale of the input.

@@ -36,8 +36,8 @@ class Preprocessing:
         fit: how a photo becomes square: `squash` (stretch), `crop` (the middle) or `pad` (grey bars).
         mean, std: per channel (red, green, blue), of values in 0..1. The defaults are ImageNet's.
         interpolation: how it is resized, `bilinear`, `hamming` or `bicubic` (Pillow's filters, antialiased).
-        shrinking: the same of a photo that is larger than the square in width and height. Hamming's filter takes two
-            thirds of bicubic's time, and captions of photos shrunk by it are no worse (docs/log.md).
+        shrinking: the same in a direction in which it is larger than the square. Hamming's filter takes two thirds of
+            bicubic's time, and captions of photos shrunk by it are no worse (docs/log.md).
         photo_side: the shorter side, in pixels, of the photos that the weights were trained on; 0: not known. More
             detail is new to them, so a larger photo is halved while it keeps as much.
 
@@ -88,9 +88,13 @@ class Preprocessing:
 
     def _resized(self, photo: Image.Image, width: int, height: int) -> np.ndarray:
         """uint8 (3, height, width)."""
-        shrinks = photo.width > width and photo.height > height
-        interpolation = self.shrinking if shrinks else self.interpolation
-        resized = photo.resize((width, height), Image.Resampling[interpolation.upper()])
+        across, down = (
+            Image.Resampling[(self.shrinking if side > wanted else self.interpolation).upper()]
+            for side, wanted in zip(photo.size, (width, height), strict=True)
+        )
+        if across != down:
+            photo = photo.resize((width, photo.height), across)
+        resized = photo.resize((width, height), down)
         return np.ascontiguousarray(np.asarray(resized).transpose(2, 0, 1))
 
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:

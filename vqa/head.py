@@ -117,7 +117,7 @@ class Head(nn.Module):
         if not self.glimpses:
             v = memory.features.mean(dim=1, keepdim=True).expand(P, Q, -1)
             return v, v.new_zeros(P, Q, 0, memory.features.shape[1])
-        keys = memory.keys.chunk(self.glimpses, dim=2)
+        keys = memory.keys.split(self.attentions[0].W_v.out_features, dim=2)
         vectors, attention_maps = [], []
         for n, attention in enumerate(self.attentions):
             query = q if n == 0 else q + self.again[n - 1](vectors[-1])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from encoders.images import Photo, Preprocessing, open_photo
-from encoders.softmax import log_softmax
+from encoders.softmax import largest, log_softmax
 from encoders.stream import stream
 from encoders.text import UNK, Vocabulary, pad
 from runtime.checkpoint import save_folder
@@ -203,11 +203,9 @@ class Look:
             return []
         logits, attention = self._score(ids, blind=blind)
         probabilities = np.exp(log_softmax(logits / self.answerer.temperature))  # (Q, N)
-        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-        values = np.take_along_axis(probabilities, best, axis=1)
         return [
-            self._answers(index, probability, looked, known=2 * sum(id != UNK for id in words) >= max(1, len(words)))
-            for index, probability, looked, words in zip(best.tolist(), values.tolist(), attention, ids, strict=True)
+            self._answers(p, top, looked, known=2 * sum(id != UNK for id in words) >= max(1, len(words)))
+            for p, looked, words in zip(probabilities, attention, ids, strict=True)
         ]
 
     def logits(self, questions: Sequence[str]) -> np.ndarray:
@@ -221,11 +219,10 @@ class Look:
         logits, p = self.answerer.engine.answer(self._memory, tokens, lengths, hidden)
         return logits[0], p[0].reshape(*p.shape[1:3], *self.answerer.engine.grid)
 
-    def _answers(
-        self, index: list[int], probability: list[float], attention: np.ndarray, *, known: bool
-    ) -> list[Answer]:
+    def _answers(self, probabilities: np.ndarray, top: int, attention: np.ndarray, *, known: bool) -> list[Answer]:
         """Of a question most of whose words are unknown, such as one in another language, no answer is sure."""
+        best = largest(probabilities, top)
         return [
             Answer(self.answerer.answers[i], p, known and p >= self.answerer.threshold, attention)
-            for i, p in zip(index, probability, strict=True)
+            for i, p in zip(best, probabilities[best].tolist(), strict=True)
         ]

@@ -28,7 +28,7 @@ class LSTMCell(Cell):
 
     def advance(self, x: Tensor, state: Tensor) -> Tensor:
         h, c = state.unbind(1)
-        i, f, g, o = (x + linear(h, self.weight_hh, self.bias_hh)).chunk(4, dim=1)  # torch's order
+        i, f, g, o = (x + linear(h, self.weight_hh, self.bias_hh)).split(self.hidden_size, dim=1)  # torch's order
         c = gate("forget", f) * c + gate("input", i) * torch.tanh(g)
         h = gate("output", o) * torch.tanh(c)
         return torch.stack((h, c), dim=1)

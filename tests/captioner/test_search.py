@@ -3,13 +3,12 @@
 import math
 from itertools import product
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from captioner.search import Hypothesis, SearchSettings, _largest, search
+from captioner.search import Hypothesis, SearchSettings, search
 from runtime.errors import SettingError
 
 PAD, START, END, A, B, C = range(6)
@@ -374,13 +373,3 @@ def test_an_ended_row_never_gets_stuck_while_others_go_on():
 def test_settings_that_make_no_sense_are_refused(wrong, words):
     with pytest.raises(SettingError, match=words):
         SearchSettings(**wrong)
-
-
-@pytest.mark.parametrize("words", [5, 64, 1000, 3001])
-@pytest.mark.parametrize("count", [1, 6, 200])
-def test_the_largest_come_in_order_and_equals_by_their_place(words, count):
-    values = np.random.default_rng(words).integers(0, words // 2, (3, words)).astype(np.float32)
-    values[1] = float("-inf")
-    values[2, -1] = words  # in the last piece, which is shorter
-    wanted = np.argsort(-values, axis=1, kind="stable")[:, :count]
-    assert [_largest(row, count) for row in values] == wanted.tolist()

@@ -36,12 +36,12 @@ def share(config: ShareConfig) -> None:
         about = {name: value for name, value in loaded.about.items() if name not in SCORES}
         loaded = extend_captioner(config.model, (), min_count=1, image_size=config.image_size)
         loaded.about = about
-    if config.photo_side:
-        loaded.preprocessing = replace(loaded.preprocessing, photo_side=config.photo_side)
     if config.average:
         _average(
             loaded, [package.load(other, exact=True, device=torch.device("cpu")) for other in config.average], config
         )
+    if config.photo_side:
+        loaded.preprocessing = replace(loaded.preprocessing, photo_side=config.photo_side)
     if config.note:
         loaded.about["note"] = config.note
     loaded.save(config.out, dtype=torch.float16)
