@@ -54,7 +54,7 @@ train decoder --start-from "$runs/more/last" "${more[@]}" --learning-rate 0.0000
 # 9. The mean of the weights before step 7, after it and after step 8, in half precision, with a note on the terms, and graphs
 #    for use without PyTorch, full and in 8 bits; then the official tests, once, written into its config.json.
 data=(--data "$flickr8k" --data "$coco_captions")
-python -m training share --overwrite "$runs/more/last" "$runs/bundled" \
+python -m training share --overwrite "$runs/more/last" "$runs/bundled" --photo-side 224 \
     --average "$runs/sharper" --average "$runs/decoder/best" \
     --note "Trained on Flickr8k (research only), COCO captions (CC BY 4.0) and COCO-QA, from ImageNet weights (Apache 2.0, Google): for research and teaching."
 python -m training export "$runs/bundled" --int8 "${data[@]}"

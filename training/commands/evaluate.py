@@ -13,7 +13,9 @@ from training.metrics.answers import NO_WORDNET
 from training.metrics.captions import why_no_meteor
 from training.readers.columns import Columns
 from training.readers.several import read_several
+from training.tasks.calibration import calibrate
 from training.tasks.question_data import read_all
+from vqa.model import load
 
 from .captioner import score_captioner
 from .show import report_bad_photos, report_training_data, table
@@ -50,6 +52,8 @@ def score(config: EvaluateConfig) -> tuple[dict, dict[int, str]]:
 def _captions(config: EvaluateConfig) -> tuple[dict, dict, dict[int, str]]:
     if config.generate:
         raise SettingError("--generate makes questions, and a captioner is scored on captions; leave it out.")
+    if config.calibrate:
+        raise SettingError("--calibrate is of a VQA model's answers, and a captioner gives none; leave it out.")
     found = read_several(config.data, config.format, Columns(**config.columns.names))
     search = SearchSettings(beam=config.beam, length_penalty=config.length_penalty)
     records = _records(found, config)
@@ -62,7 +66,11 @@ def _captions(config: EvaluateConfig) -> tuple[dict, dict, dict[int, str]]:
 
 def _answers(config: EvaluateConfig) -> tuple[dict, dict, dict[int, str]]:
     found = read_all(config.data, config.format, generate=config.generate, columns=Columns(**config.columns.names))
-    scores, bad = score_answerer(config.model, _records(found, config), engine=config.engine)
+    records = _records(found, config)
+    if config.calibrate:
+        temperature, threshold = calibrate(load(config.model, engine=config.engine), records)
+        update_config(resolve_model(config.model), temperature=temperature, threshold=threshold)
+    scores, bad = score_answerer(config.model, records, engine=config.engine)
     if scores["wups_0.9"] is None:
         print_error(f"WUPS is null: {NO_WORDNET}")
     return {"data": found.format}, scores, bad

@@ -132,6 +132,8 @@ class EvaluateConfig(QuestionData):
         beam: of captions: beam width; 1 is greedy.
         length_penalty: of captions: rank by log-probability / length ** this.
         engine: `onnx`, `onnx-int8` or `torch`.
+        calibrate: of a VQA model: first choose its temperature, and what it calls sure, on this split, and write both
+            into its config.json. Needed after its weights were averaged; training does it by itself.
         record: write the scores into the model's config.json.
         json: one JSON object on standard output.
     """
@@ -141,12 +143,17 @@ class EvaluateConfig(QuestionData):
     engine: str = "torch"
     beam: int = 3
     length_penalty: float = 0.7
+    calibrate: bool = False
     record: bool = False
     json: bool = False
 
     def __post_init__(self):
         self._require_at_least(1, "beam")
         self._require_one_of("engine", "onnx", "onnx-int8", "torch")
+        if self.calibrate and self.split != "val":
+            raise SettingError(
+                f"--calibrate on the {self.split} split would make its scores too good; add --split val."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,15 @@
 Both are chosen on questions about photos that the model was not trained on.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+from runtime.errors import DataError, PhotoError
+from training.metrics.answers import official_accuracy
+from training.readers.records import QuestionRecord
+from vqa.model import Answerer
 
 TEMPERATURES = torch.logspace(-1, 1, 81)  # 0.1 to 10, each 6 % above the one before
 THRESHOLDS = torch.linspace(0.01, 0.99, 99)
@@ -52,3 +59,26 @@ def fit_threshold(probability: Tensor, correct: Tensor) -> float:
     gains = torch.stack([(((1 + COST) * correct - COST) * (probability >= t)).sum() for t in THRESHOLDS])
     best = THRESHOLDS[gains >= gains.max() - 1e-4]
     return round(best[(best - HONEST).abs().argmin()].item(), 2)
+
+
+def calibrate(answerer: Answerer, records: Sequence[QuestionRecord]) -> tuple[float, float]:
+    """The temperature and the threshold that fit a model's answers to these questions, of photos it did not learn from.
+
+    Raises:
+        DataError: no photo can be opened, or no question has an answer.
+    """
+    asked: dict = {}
+    for record in records:
+        if record.answers:
+            asked.setdefault(record.image, []).append(record)
+    logits, correct = [], []
+    for photo, look in answerer.stream(asked):
+        if not isinstance(look, PhotoError):
+            logits.append(torch.from_numpy(look.logits([record.question for record in asked[photo]])))
+            said = [answerer.answers[i] for i in logits[-1].argmax(1).tolist()]
+            correct += [official_accuracy(r.answers, answer) for r, answer in zip(asked[photo], said, strict=True)]
+    if not correct:
+        raise DataError("there is no question with an answer on a photo that can be opened; choose another split.")
+    scores, worth = torch.cat(logits), torch.tensor(correct)
+    temperature = fit_temperature(scores, worth)
+    return temperature, fit_threshold(confidence(scores, temperature), worth)

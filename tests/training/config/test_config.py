@@ -71,7 +71,8 @@ CONFIGS = [
                    **COLUMNS}),
     (CheckConfig, {"data": TWO, "encoder": "tiny"}),
     (EvaluateConfig, {"model": "m", "data": TWO, "format": "coco", "generate": True, "split": "val", "beam": 5,
-                      "length_penalty": 0.1, "engine": "onnx", "record": True, "json": True, **COLUMNS}),
+                      "length_penalty": 0.1, "engine": "onnx", "calibrate": True, "record": True, "json": True,
+                      **COLUMNS}),
     (ExportConfig, {"model": "m", "out": Path("o"), "photos": Path("p"), "int8": True, "data": TWO}),
     (StudyConfig, {"name": "reach", "out": Path("o"), "hidden": 8, "steps": 9, "seeds": 2, "data": Path("d"),
                    "photos": 7, "epochs": 3}),
@@ -198,6 +199,7 @@ def test_what_cannot_be_is_refused_in_a_sentence_with_the_value(group, wrong, wo
     (VqaConfig, {"data": "d", "out": "o", "share_encoder": True, "finetune_encoder": True}, "--share-encoder keeps"),
     (CheckConfig, {"data": "d", "encoder": "tiny", "start_from": "x"}, "leave out --encoder"),
     (EvaluateConfig, {"data": "d", "model": "m", "beam": 0}, "beam is 0"),
+    (EvaluateConfig, {"data": "d", "model": "m", "calibrate": True}, "would make its scores too good"),
 ])  # fmt: skip
 def test_options_that_are_not_there_or_do_not_go_together_are_refused(config, given, words):
     with pytest.raises(SettingError) as error:

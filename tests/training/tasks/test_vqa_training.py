@@ -25,7 +25,7 @@ from training.metrics.answers import expected_calibration_error
 from training.metrics.evaluate_answers import answer_all, score_answers
 from training.readers.records import SPLITS, QuestionRecord
 from training.tasks.answer_loss import AnswerLoss, VqaBatch
-from training.tasks.calibration import confidence, fit_temperature, fit_threshold
+from training.tasks.calibration import calibrate, confidence, fit_temperature, fit_threshold
 from training.tasks.question_data import read_all
 from training.tasks.start_vqa import encoder_for, extend_answerer, new_answerer, share_encoder
 from training.tasks.vqa import VqaTask
@@ -459,3 +459,16 @@ def test_scores_need_an_answer_to_compare_with(data):
     asked = [QuestionRecord(image, "1", "what?", (), "test")]
     with pytest.raises(DataError, match="no question of this split has an answer"):
         score_answers([a for photo in answer_all(small_answerer(), asked) for a in photo])
+
+
+def test_a_model_is_calibrated_on_questions_as_training_does_it(records, tmp_path):
+    task = task_of(records, tmp_path)
+    train(task, tmp_path)
+    model = load(tmp_path / "run" / "last", exact=True)
+    validated = task_of(records, tmp_path, answerer=model)
+    validated.validate()
+    chosen = (model.temperature, model.threshold)
+    model.temperature, model.threshold = 9.0, 0.01
+    assert calibrate(model, [r for r in records if r.split == "val"]) == chosen
+    with pytest.raises(DataError, match="no question with an answer"):
+        calibrate(model, [replace(r, answers=()) for r in records])
