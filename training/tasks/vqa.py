@@ -67,14 +67,10 @@ class VqaTask:
         self.tokens = [answerer.vocabulary.encode(r.question) for r in self.records]
         self.targets = [answerer.answers.targets(r.answers) for r in self.records]
         self.model = AnswerLoss(
-            answerer.network,
-            finetune_encoder=settings.finetune_encoder,
-            smoothing=settings.smoothing,
-            blind=settings.blind,
-            word_dropout=settings.word_dropout,
-            teachers=Teachers(settings.teacher, answerer),
-            teacher_weight=settings.teacher_weight,
-        )
+            answerer.network, finetune_encoder=settings.finetune_encoder, smoothing=settings.smoothing,
+            blind=settings.blind, word_dropout=settings.word_dropout,
+            teachers=Teachers(settings.teacher, answerer), teacher_weight=settings.teacher_weight,
+        )  # fmt: skip
         self._index_questions()
 
     def _open_cache(self, paths: Sequence[Path], cache: Path, precision: str) -> PhotoCache | ViewCache:
