@@ -69,7 +69,7 @@ class Preprocessing:
 
     @property
     def min_side(self) -> int:
-        """What `open_photo` is to leave of a photo's sides, in pixels: nothing is lost when that is made a square."""
+        """How many pixels a photo's sides keep when it is opened: `photo_side`, or enough for the square to lose nothing."""
         return self.photo_side or self.size * 3 // 2
 
     def pixels(self, photo: Image.Image) -> np.ndarray:
