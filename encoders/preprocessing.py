@@ -69,7 +69,7 @@ class Preprocessing:
 
     @property
     def min_side(self) -> int:
-        """How many pixels a photo's sides keep when it is opened: `photo_side`, or enough for the square to lose nothing."""
+        """Pixels that a photo's sides keep when it is opened: `photo_side`, or enough for the square to lose none."""
         return self.photo_side or self.size * 3 // 2
 
     def pixels(self, photo: Image.Image) -> np.ndarray:
