@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the bundled VQA model on the bundled captioner's encoder, in about an hour and a half on two cores. Stop it whenever you
+# Makes the bundled VQA model on the bundled captioner's encoder, in about an hour as two processes (torchrun) on two cores, longer as one. Stop it whenever you
 # like: started again with the same folders, it goes on where it was. It needs this repository's history.
 #
 #   examples/bundled_vqa.sh COCO COCO_CAPTIONS DAQUAR FLICKR8K RUNS
