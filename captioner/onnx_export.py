@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from encoders.onnx_encoder import ENCODER
 from encoders.onnx_export import save_encoder
-from runtime.onnx_blocks import quantise_products
+from runtime.onnx_products import quantise_products
 from runtime.onnx_export import save_graph
 
 from .network import CaptionNetwork
@@ -65,4 +65,4 @@ def save_graphs(network: CaptionNetwork, folder: Path) -> tuple[str, ...]:
 
 def quantise_decoder(folder: Path) -> tuple[str, ...]:
     """Make graphs of the decoder in 8 bits beside those that a model's folder has, and tell their names."""
-    return quantise_products(folder / START_GRAPH, many_rows=True), quantise_products(folder / STEP_GRAPH)
+    return quantise_products(folder / START_GRAPH), quantise_products(folder / STEP_GRAPH)

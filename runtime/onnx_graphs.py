@@ -8,6 +8,7 @@ import logging
 import os
 import zlib
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,10 +19,11 @@ from .errors import ModelError, SettingError, printable
 from .installed import has_torch, require_torch
 
 GRAPHS_FORMAT = 1
-MIN_ONNXRUNTIME = (1, 22)  # which multiplies by weights in 8 bits, as `--int8` makes them, on x86
+MIN_ONNXRUNTIME = (1, 22)  # which multiplies by blocks of weights in 8 bits on x86, as older graphs of `--int8` do
 ENGINES = ("onnx", INT8 := "onnx-int8", "torch")
 EXPORT_AGAIN = "make its graphs again: python -m training export MODEL"
 EXPORT_INT8 = "python -m training export MODEL --int8 --data DATA"
+_INT8_ENDING = "-int8.onnx"
 Engine = TypeVar("Engine")
 
 
@@ -88,7 +90,7 @@ def checked_graphs(folder, config: dict, *, int8: bool = False) -> dict:
 
 def int8_graph(name: str) -> str:
     """The file of the graph in 8 bits that stands beside the full one of this name."""
-    return f"{name.removesuffix('.onnx')}-int8.onnx"
+    return name.removesuffix(".onnx") + _INT8_ENDING
 
 
 def graph_file(name: str, about: dict, *, int8: bool) -> str:
@@ -141,6 +143,8 @@ def _session(path: Path, sizes: dict[str, int]):
     options.intra_op_num_threads = available_cores()
     # Threads that wait for work busily take the cores that another request could use.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if path.name.endswith(_INT8_ENDING) and products_saturate():
+        options.add_session_config_entry("session.x64quantprecision", "1")
     for name, size in sizes.items():
         options.add_free_dimension_override_by_name(name, size)
     try:
@@ -148,6 +152,20 @@ def _session(path: Path, sizes: dict[str, int]):
     except Exception as error:  # its exceptions have no common base
         reason = " ".join(str(error).split())
         raise ModelError(f"{printable(path)} cannot be read by ONNX Runtime ({reason}); {EXPORT_AGAIN}") from None
+
+
+@cache
+def products_saturate() -> bool:
+    """Whether this processor's fast products in 8 bits keep their sums in 16, as x86 does without VNNI.
+
+    ONNX Runtime then has exact ones, which it takes when it is told to; elsewhere these would take three times as long.
+    Which they are only a product tells: a graph of this package multiplies the largest numbers.
+    """
+    import onnxruntime
+
+    product = onnxruntime.InferenceSession(Path(__file__).with_name("saturation.onnx"))
+    a, b = np.full((1, 4), 255, np.uint8), np.full((4, 1), 127, np.int8)
+    return product.run(None, {"a": a, "b": b})[0].item() != 4 * 255 * 127
 
 
 def available_cores() -> int:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from encoders.onnx_encoder import ENCODER
 from encoders.onnx_export import save_encoder
-from runtime.onnx_blocks import quantise_products
+from runtime.onnx_products import quantise_products
 from runtime.onnx_export import save_graph
 
 from .head import Memory
@@ -79,4 +79,4 @@ def save_graphs(network: AnswerNetwork, folder: Path, *, own_encoder: bool) -> t
 
 def quantise_head(folder: Path) -> tuple[str, ...]:
     """Make graphs of the head in 8 bits beside those that a model's folder has, and tell their names."""
-    return quantise_products(folder / START_GRAPH, many_rows=True), quantise_products(folder / HEAD_GRAPH)
+    return quantise_products(folder / START_GRAPH), quantise_products(folder / HEAD_GRAPH)

@@ -1,12 +1,19 @@
 """One graph in ONNX Runtime: dimensions left open, and those that are said to be always the same."""
 
+from pathlib import Path
+
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper
 from torch import nn
 
+import runtime
+
 from runtime.onnx_export import save_graph
-from runtime.onnx_graphs import Graph
+from runtime import onnx_graphs
+from runtime.onnx_graphs import Graph, products_saturate
 
 
 class Padded(nn.Module):
@@ -35,3 +42,37 @@ def test_a_dimension_that_is_said_to_be_always_the_same_gives_the_same_and_takes
     assert graph(x=np.ones((1, 3), np.float32))[0].tolist() == [[0, 0, 0], [1, 1, 1]]
     with pytest.raises(Exception, match="Expected: 1"):
         graph(x=np.ones((2, 3), np.float32))
+
+
+def test_what_tells_whether_products_saturate_is_one_product():
+    shapes = {"a": (TensorProto.UINT8, [1, 4]), "b": (TensorProto.INT8, [4, 1]), "y": (TensorProto.INT32, [1, 1])}
+    a, b, y = (helper.make_tensor_value_info(name, *shape) for name, shape in shapes.items())
+    graph = helper.make_graph([helper.make_node("MatMulInteger", ["a", "b"], ["y"])], "saturation", [a, b], [y])
+    wanted = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    assert onnx.load(Path(runtime.__file__).with_name("saturation.onnx")) == wanted
+
+
+@pytest.mark.parametrize("most", [32_767, 1 << 31])
+def test_products_saturate_where_pairs_are_kept_in_16_bits(monkeypatch, most):
+    def run(self, names, given):
+        a, b = given["a"].astype(int).ravel(), given["b"].astype(int).ravel()
+        return [np.minimum((a * b).reshape(2, 2).sum(axis=1), most).sum(keepdims=True)]
+
+    product = type("InferenceSession", (), {"__init__": lambda self, path: None, "run": run})
+    monkeypatch.setattr("onnxruntime.InferenceSession", product)
+    assert products_saturate.__wrapped__() == (most == 32_767)
+
+
+@pytest.mark.parametrize("saturate", [False, True])
+@pytest.mark.parametrize("name", ["padded.onnx", "padded-int8.onnx"])
+def test_exact_products_are_asked_for_where_the_fast_ones_saturate(path, monkeypatch, saturate, name):
+    monkeypatch.setattr(onnx_graphs, "products_saturate", lambda: saturate)
+    path = path.rename(path.with_name(name))
+    options = Graph(path)._session.get_session_options()
+    asked = "session.x64quantprecision"
+    exact = options.get_session_config_entry(asked) if saturate and "int8" in name else None
+    if exact is None:
+        with pytest.raises(RuntimeError, match=asked):
+            options.get_session_config_entry(asked)
+    else:
+        assert exact == "1"
