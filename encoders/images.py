@@ -79,7 +79,8 @@ def _read(source, name: str) -> bytes:
             raise PhotoError(f"{name} is a folder, not a photo; give a photo of it.")
         else:
             with Path(source).open("rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)  # of a device, which has no end, no more than that
+                size = os.fstat(file.fileno()).st_size or MAX_FILE_BYTES  # a device has none, and no end
+                data = file.read(min(size, MAX_FILE_BYTES) + 1)
     except FileNotFoundError:
         if re.match(r"https?:/", name):
             raise PhotoError(f"{name} is an address; download the photo, and give the file.") from None

@@ -54,14 +54,20 @@ class OnnxEngine:
         self, memory: dict, tokens: np.ndarray, lengths: np.ndarray, blind: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Score every answer to Q questions on each of P photos; arguments and results as of `vqa.engine.Engine`."""
-        rows = np.concatenate((lengths.reshape(-1, 1), tokens.reshape(lengths.size, -1)), axis=1).tolist()
-        asked = [tuple(row) for row in rows]  # np.unique takes a fifth of a millisecond, for one question too
-        place = {question: n for n, question in enumerate(dict.fromkeys(asked))}
-        unique = np.array([*place], dtype=np.int64)  # each is encoded once
-        [vectors] = self._question(tokens=unique[:, 1:], lengths=unique[:, 0])
-        q = vectors[[place[question] for question in asked]].reshape(*lengths.shape, -1)
+        q = self._encode_questions(tokens.reshape(lengths.size, -1), lengths.ravel()).reshape(*lengths.shape, -1)
         logits, p = self._head(q=q, blind=np.zeros(lengths.shape, bool) if blind is None else blind, **memory)
         return logits, p
+
+    def _encode_questions(self, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Questions (N, T) -> (N, H). The same is asked about many photos: each different question is encoded once."""
+        if len(lengths) == 1:
+            return self._question(tokens=tokens, lengths=lengths)[0]
+        rows = np.concatenate((lengths[:, None], tokens), axis=1).tolist()
+        asked = [tuple(row) for row in rows]  # `np.unique` takes a fifth of a millisecond
+        place = {question: n for n, question in enumerate(dict.fromkeys(asked))}
+        unique = np.array([*place], dtype=np.int64)
+        [vectors] = self._question(tokens=unique[:, 1:], lengths=unique[:, 0])
+        return vectors[[place[question] for question in asked]]
 
 
 def _shared_encoder(folder: Path, source: dict, preloaded, *, int8: bool) -> OnnxEncoder:
