@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from runtime.command import SOME_FAILED, command_line, print_error, run
 from runtime.errors import PhotoError, SettingError, printable
@@ -99,6 +97,9 @@ def _with_bar(stream: Iterator, total: int) -> Iterator:
     if total < 2:
         yield from stream
         return
+    from rich.console import Console  # a twentieth of a second
+    from rich.progress import Progress
+
     console = Console(stderr=True)
     with Progress(console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
         yield from bar.track(stream, total, description="captioning")

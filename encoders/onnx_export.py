@@ -5,14 +5,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from runtime.onnx_export import save_graph
+from runtime.onnx_export import precompute, save_graph
 
 from .cnn import ImageEncoder
 from .onnx_encoder import ENCODER
 
 
 def save_encoder(encoder: ImageEncoder, folder: Path) -> None:
-    """Write the encoder's graph into the folder of the model that has it.
+    """Write the encoder's graph, for one photo at a time, into the folder of the model that has it.
 
     Raises:
         ModelError: see `runtime.onnx_export.save_graph`.
@@ -25,3 +25,4 @@ def save_encoder(encoder: ImageEncoder, folder: Path) -> None:
         folder / ENCODER, whole, {"photos": torch.zeros(2, 3, size, size)}, ("features",),
         sizes={"photos": {0: "photos"}, "features": {0: "photos"}},
     )  # fmt: skip
+    precompute(folder / ENCODER, photos=1)

@@ -7,6 +7,7 @@ ONNX Runtime does once, when it loads the graph.
 
 import io
 import json
+import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from .checkpoint import CONFIG, WEIGHTS, update_config
 from .errors import ModelError, SettingError, printable
+from .onnx_functions import replace
 from .onnx_graphs import GRAPHS_FORMAT, file_checksum
 
 OPSET = 17
@@ -59,6 +61,39 @@ def save_graph(
     path.write_bytes(model.SerializeToString())
 
 
+def precompute(path: Path, **sizes: int) -> None:
+    """Let a graph hold what hangs neither on its inputs nor on its weights, such as paddings, and not compute it.
+
+    ONNX Runtime would compute it each time that it loads the graph, which takes a third longer.
+
+    Args:
+        path: of a graph that `save_graph` has written.
+        sizes: of dimensions that were left open, from now on always these.
+    """
+    import onnx
+    import onnxruntime
+
+    model = onnx.load(path, load_external_data=False)
+    weights = [tensor for tensor in model.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    names = {tensor.name for tensor in weights}
+    replace(model.graph.initializer, [tensor for tensor in model.graph.initializer if tensor.name not in names])
+    model.graph.input.extend(onnx.helper.make_tensor_value_info(w.name, w.data_type, w.dims) for w in weights)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    for name, size in sizes.items():
+        options.add_free_dimension_override_by_name(name, size)
+    with tempfile.TemporaryDirectory() as scratch:
+        options.optimized_model_filepath = str(Path(scratch, path.name))
+        onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        graph = onnx.load(options.optimized_model_filepath).graph
+    replace(graph.input, [given for given in graph.input if given.name not in names])
+    graph.initializer.extend(weights)
+    graph.ClearField("value_info")
+    model.graph.CopyFrom(graph)
+    path.write_bytes(model.SerializeToString())
+
+
 def refer_to_weights(graph, weights: Path) -> None:
     """Replace the graph's weights by references into a safetensors file."""
     import onnx
@@ -79,9 +114,7 @@ def refer_to_weights(graph, weights: Path) -> None:
         weight.data_type, weight.data_location = _ONNX_TYPES[found["dtype"]], onnx.TensorProto.EXTERNAL
         for key, value in (("location", weights.name), ("offset", start + begin), ("length", end - begin)):
             weight.external_data.add(key=key, value=str(value))
-    nodes = list(graph.node)
-    del graph.node[:]
-    graph.node.extend(casts + nodes)
+    replace(graph.node, [*casts, *graph.node])
 
 
 def tensor_offsets(weights: Path) -> tuple[int, dict[str, dict]]:

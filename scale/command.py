@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from runtime.bundled import is_bundled
 from runtime.command import SOME_FAILED, print_error
@@ -87,6 +85,9 @@ def run_at_scale(
 def _with_bar(todo: "list[Part]", job: "Job", out: Path, **how):
     if not todo:
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     from .cluster import process_parts
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

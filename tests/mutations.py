@@ -33,6 +33,7 @@ class Mutation:
     tests: str
 
 
+GRAPHS, PRODUCTS = "tests/runtime/test_onnx_graphs.py", "tests/runtime/test_onnx_products.py"
 LOSSES, OPTIONS = "tests/training/tasks/test_losses.py", "tests/training/tasks/test_options_count.py"
 OBJECTS = "tests/training/questions/test_object_questions.py"
 LOOP, SEARCH = "tests/training/loop/test_loop.py", "tests/captioner/test_search.py"
@@ -103,7 +104,7 @@ MUTATIONS = [
     Mutation("photos cached for another filter", "training/caches/photos.py",
              'name not in ("mean", "std")', 'name in ("size", "fit")', "tests/training/caches/test_caches.py -k photo"),
     Mutation("rows in 8 bits by the largest of all", "runtime/onnx_products.py",
-             "ReduceMax <axes = [-1], keepdims = 1>", "ReduceMax <keepdims = 1>", "tests/runtime/test_onnx_products.py"),
+             "ReduceMax <axes = [-1], keepdims = 1>", "ReduceMax <keepdims = 1>", PRODUCTS),
     Mutation("calibrated on the least likely answers", "training/tasks/calibration.py",
              "look.logits([record.question for record in asked[photo]])",
              "-look.logits([record.question for record in asked[photo]])",
@@ -166,13 +167,15 @@ MUTATIONS = [
     Mutation("a turned photo keeps its EXIF", "encoders/decoding.py",
              "turned.info.pop(name, None)", "pass", "tests/encoders/test_images.py"),
     Mutation("rows in 8 bits with too small a zero", "runtime/onnx_products.py",
-             "value_float = 128.0", "value_float = 100.0", "tests/runtime/test_onnx_products.py"),
+             "value_float = 128.0", "value_float = 100.0", PRODUCTS),
+    Mutation("marks of scripts never looked for", "encoders/text.py",
+             "marks=not text.isascii()", "marks=False", "tests/encoders/test_text.py"),
     Mutation("weights in 8 bits by the largest of all", "runtime/onnx_products.py",
-             "ReduceMax <axes = [1], keepdims = 1>", "ReduceMax <keepdims = 1>", "tests/runtime/test_onnx_products.py"),
+             "ReduceMax <axes = [1], keepdims = 1>", "ReduceMax <keepdims = 1>", PRODUCTS),
     Mutation("sums of 8 bits cut off where a processor does that", "runtime/onnx_graphs.py",
-             '"session.x64quantprecision", "1"', '"session.x64quantprecision", "0"', "tests/runtime/test_onnx_graphs.py"),
+             '"session.x64quantprecision", "1"', '"session.x64quantprecision", "0"', GRAPHS),
     Mutation("a processor that cuts sums off not found", "runtime/onnx_graphs.py",
-             "np.full((1, 4), 255, np.uint8)", "np.full((1, 4), 25, np.uint8)", "tests/runtime/test_onnx_graphs.py"),
+             "np.full((1, 4), 255, np.uint8)", "np.full((1, 4), 25, np.uint8)", GRAPHS),
     Mutation("normalisation folded without its epsilon", "encoders/onnx_int8.py",
              "v = Add(variance, e)", "v = Mul(variance, e)", "tests/encoders/test_onnx_int8.py"),
     Mutation("a bias times its scale", "encoders/onnx_int8.py",

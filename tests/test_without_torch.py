@@ -37,6 +37,20 @@ def test_a_caption_and_an_answer_load_no_torch(photo):
     assert caption and answer and last == "True set()"
 
 
+@pytest.mark.parametrize("arguments", [["captioner"], ["vqa", "what color is it?"]])
+def test_a_command_about_one_photo_waits_for_nothing_it_does_not_need(photo, arguments):
+    module, *question = arguments
+    code = (
+        f"import sys; from {module}.__main__ import app\n"
+        "app(sys.argv[1:], standalone_mode=False)\n"
+        "print({'torch', 'rich', 'pydantic', 'gradio'} & {*sys.modules})"
+    )
+    done = python(code, photo, *question)
+    assert done.returncode == 0, done.stderr
+    said, imported = done.stdout.splitlines()
+    assert said and imported == "set()"
+
+
 def test_the_page_is_built_without_torch(tmp_path):
     code = GONE + (
         "from pathlib import Path; import app; from page.page import page; from page.site import Site\n"

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from encoders.onnx_encoder import ENCODER
 from encoders.onnx_export import save_encoder
-from runtime.onnx_products import quantise_products
 from runtime.onnx_export import save_graph
+from runtime.onnx_products import quantise_products
 
 from .head import Memory
 from .network import AnswerNetwork

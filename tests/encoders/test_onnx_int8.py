@@ -19,7 +19,6 @@ PHOTOS = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 
 def trunk(*layers: nn.Module) -> nn.Sequential:
     """Layers as training may leave them: statistics of their own, and a channel that no input reaches."""
-    torch.manual_seed(1)
     network = nn.Sequential(*layers)
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -69,6 +68,7 @@ NETWORKS = {
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_what_comes_out_is_near(tmp_path, monkeypatch, kind, dtype):
     monkeypatch.setattr("encoders.onnx_int8.IN_FULL", 0)
+    torch.manual_seed(1)
     network = NETWORKS[kind]()
     save_file({name: weight.to(dtype) for name, weight in network.state_dict().items()}, tmp_path / WEIGHTS)
     batch = {name: {0: "photos"} for name in ("photos", "features")}

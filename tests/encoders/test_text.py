@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from encoders.text import END, PAD, SPECIALS, START, UNITS, UNK, Vocabulary, pad, tokenize
+from encoders.text import END, PAD, SPECIALS, START, UNITS, UNK, Vocabulary, _word, pad, tokenize
 from runtime.errors import SettingError
 
 CAPTIONS = ["A dog runs.", "The dog sleeps!", "a man's t-shirt", "A dog, a dog"]
@@ -24,6 +24,12 @@ quick = settings(max_examples=80, deadline=None, database=None)
 ])  # fmt: skip
 def test_tokenize(text: str, tokens: list[str]):
     assert tokenize(text) == tokens
+
+
+@given(text=st.text(st.characters(max_codepoint=127), max_size=60))
+@quick
+def test_a_text_without_marks_need_not_know_them(text: str):
+    assert _word(marks=False).findall(text) == _word(marks=True).findall(text)
 
 
 def test_tokenize_characters():

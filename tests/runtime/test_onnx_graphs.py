@@ -7,12 +7,13 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
+from safetensors.torch import save_file
 from torch import nn
 
 import runtime
-
-from runtime.onnx_export import save_graph
 from runtime import onnx_graphs
+from runtime.checkpoint import WEIGHTS
+from runtime.onnx_export import precompute, save_graph
 from runtime.onnx_graphs import Graph, products_saturate
 
 
@@ -42,6 +43,38 @@ def test_a_dimension_that_is_said_to_be_always_the_same_gives_the_same_and_takes
     assert graph(x=np.ones((1, 3), np.float32))[0].tolist() == [[0, 0, 0], [1, 1, 1]]
     with pytest.raises(Exception, match="Expected: 1"):
         graph(x=np.ones((2, 3), np.float32))
+
+
+class Same(nn.Module):
+    """A convolution that pads by its input's size, as "SAME" is traced."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(2, 3, 3, stride=2)
+
+    def forward(self, x):
+        side = (torch.ceil(torch.tensor(x.shape[2]) / 2) * 2 + 1 - x.shape[2]).to(int)
+        return self.layer(nn.functional.pad(x, (0, side, 0, side)))
+
+
+def test_what_hangs_on_sizes_alone_is_computed_once(tmp_path):
+    module, x = Same(), torch.rand(1, 2, 8, 8)
+    save_file({name: weight.half() for name, weight in module.state_dict().items()}, tmp_path / WEIGHTS)
+    path = tmp_path / "same.onnx"
+    save_graph(path, module, {"x": torch.rand(2, 2, 8, 8)}, ("y",), sizes={"x": {0: "photos"}, "y": {0: "photos"}})
+    before, kinds = Graph(path, photos=1)(x=x.numpy())[0], [node.op_type for node in nodes(path)]
+    precompute(path, photos=1)
+    after = Graph(path)(x=x.numpy())[0]
+    assert (after == before).all() and after == pytest.approx(module(x).detach().numpy(), abs=1e-3)
+    assert "Shape" in kinds and sorted(node.op_type for node in nodes(path)) == ["Cast", "Cast", "Conv", "Pad"]
+    kept = onnx.load(path, load_external_data=False).graph.initializer
+    assert {tensor.name for tensor in kept if tensor.data_location == TensorProto.EXTERNAL} == {
+        "layer.weight.half", "layer.bias.half",
+    }  # fmt: skip
+
+
+def nodes(path):
+    return onnx.load(path, load_external_data=False).graph.node
 
 
 def test_what_tells_whether_products_saturate_is_one_product():

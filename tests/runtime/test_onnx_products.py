@@ -8,9 +8,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from runtime.checkpoint import WEIGHTS
-from runtime.onnx_products import MIN_ROWS, quantise_products
 from runtime.onnx_export import save_graph
 from runtime.onnx_graphs import Graph
+from runtime.onnx_products import MIN_ROWS, quantise_products
 
 
 class Words(nn.Module):
