@@ -73,10 +73,15 @@ def search(
     if settings.sample:
         seeds = seeds or range(settings.seed, settings.seed + len(state))
         found = sample(step, state, start=start, end=end, banned=banned, settings=settings, seeds=seeds)
+        found = [_ranked(sentences, settings) for sentences in found]
     else:
         found = beam(likeliest or _by(step), state, start=start, end=end, banned=banned, settings=settings)
-    ranked = [sorted(h, key=lambda h: (h.ended, h.score(settings.length_penalty)), reverse=True) for h in found]
-    return [hypotheses[: settings.n] for hypotheses in ranked]
+    return [sentences[: settings.n] for sentences in found]
+
+
+def _ranked(sentences: list[Hypothesis], settings: SearchSettings) -> list[Hypothesis]:
+    """Best first; those that have ended before those that have not."""
+    return sorted(sentences, key=lambda h: (h.ended, h.score(settings.length_penalty)), reverse=True)
 
 
 def _by(step: Step) -> Likeliest:
@@ -90,9 +95,13 @@ def _by(step: Step) -> Likeliest:
 
 
 def beam(likeliest: Likeliest, state, *, start: int, end: int, banned: Sequence[int], settings: SearchSettings):
-    """Beam search: per item its hypotheses, in no order. It ends at `max_length`, or sooner where `_is_done`."""
+    """Beam search: per item its hypotheses, best first. It ends at `max_length`, or sooner where `_is_done`.
+
+    The best is the one that a search for it alone would end with, however many others are looked for beside it.
+    """
     width, items = settings.beam, len(state)
     found: list[list[Hypothesis]] = [[] for _ in range(items)]
+    best: dict[int, Hypothesis] = {}  # of each item whose search has found it
     live = {item: [Hypothesis()] for item in range(items)}  # the same number of sentences for each item
     for _ in range(settings.max_length):
         rows = [h for sentences in live.values() for h in sentences]
@@ -100,16 +109,18 @@ def beam(likeliest: Likeliest, state, *, start: int, end: int, banned: Sequence[
         forbidden = [{*banned, *_repeated_tokens(h.tokens, settings.no_repeat)} for h in rows]
         most = 2 * width + max(map(len, forbidden))
         words, log_p, state = likeliest(np.array(tokens + [start] * (len(state) - len(rows))), state, most)
-        best = _best(words[: len(rows)], log_p[: len(rows)], rows, forbidden, len(live), 2 * width)
+        likely = _best(words[: len(rows)], log_p[: len(rows)], rows, forbidden, len(live), 2 * width)
         extended = {}
-        for item, continued in zip(live, best, strict=True):
+        for item, continued in zip(live, likely, strict=True):
             candidates = [rows[row].extend(word, p, row, end=end) for row, word, p in continued]
             found[item] += [h for h in candidates[:width] if h.ended]
             active = [h for h in candidates if not h.ended][:width]
-            if active and not _is_done(found[item], active, settings):
+            if item not in best and _is_done(found[item], active, 1, settings):
+                best[item] = _ranked(found[item], settings)[0]
+            if active and not _is_done(found[item], active, settings.n, settings):
                 extended[item] = active
         if not extended:
-            return found
+            break
         most = max(map(len, extended.values()))  # less than `width` only where there are hardly any words
         live = {
             item: active + [replace(active[0], log_probs=(NEG_INF,))] * (most - len(active))
@@ -119,8 +130,12 @@ def beam(likeliest: Likeliest, state, *, start: int, end: int, banned: Sequence[
         # Items are let go a block at a time; till then the last one is repeated as padding.
         kept += kept[-1:] * (min(items, round_up_to_block(len(kept))) - len(kept))
         state = state.select(np.array(kept))
-    for item, sentences in live.items():
-        found[item] += [h for h in sentences if h.log_prob > NEG_INF][: max(0, width - len(found[item]))]
+    else:
+        for item, sentences in live.items():
+            found[item] += [h for h in sentences if h.log_prob > NEG_INF][: max(0, width - len(found[item]))]
+    for item, sentences in enumerate(found):
+        others = [h for h in _ranked(sentences, settings) if h is not best.get(item)]
+        found[item] = [*([best[item]] if item in best else []), *others]
     return found
 
 
@@ -154,16 +169,16 @@ def likeliest_words(logits: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
     return words, np.take_along_axis(logits, words, axis=1) - log_sum_exp(logits)
 
 
-def _is_done(found: list[Hypothesis], active: list[Hypothesis], settings: SearchSettings) -> bool:
-    """Whether to stop: the n best sentences that have ended beat every one that still goes on.
+def _is_done(found: list[Hypothesis], active: list[Hypothesis], n: int, settings: SearchSettings) -> bool:
+    """Whether to look no further for the n best: so many that have ended beat every one that still goes on.
 
     A longer one could still overtake them, since its score is divided by its length; waiting for that costs an
     eighth of all steps and gains nothing (`docs/log.md`).
     """
-    if len(found) < settings.n:
+    if len(found) < n:
         return False
     ended, unfinished = ([h.score(settings.length_penalty) for h in hypotheses] for hypotheses in (found, active))
-    return sorted(ended, reverse=True)[settings.n - 1] >= max(unfinished)
+    return sorted(ended, reverse=True)[n - 1] >= max(unfinished, default=NEG_INF)
 
 
 def sample(

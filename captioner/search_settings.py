@@ -15,7 +15,7 @@ class SearchSettings:
         temperature: below 1 surer, above 1 bolder.
         top_k: only the so many likeliest words; 0 for all.
         top_p: only the likeliest words that together have this probability (the nucleus, Holtzman et al. 2020).
-        n: how many sentences to give, best first.
+        n: how many sentences to give, best first. Beam search gives the same first one for any n.
         max_length: of a sentence, in tokens.
         length_penalty: sentences are ranked by log-probability / length ** this; 0 favours short ones.
         no_repeat: no run of so many tokens comes twice in a sentence; 0 allows it.

@@ -43,4 +43,4 @@ def to_sentence(answers: list[Answer]) -> str:
     best, *others = answers
     if best.sure:
         return f"{best.text} ({best.probability:.0%} sure)"
-    return f"Not sure. Perhaps {' or '.join(a.text for a in (best, *others[:1]))}."
+    return f"Not sure: {' or '.join(f'{a.text} ({a.probability:.0%})' for a in (best, *others[:1]))}."

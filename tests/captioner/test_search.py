@@ -162,6 +162,16 @@ def test_the_search_is_over_once_the_best_sentences_lead(n, steps):
     assert len(table.batches) == steps
 
 
+@pytest.mark.parametrize("penalty", [0.0, 0.7, 2.0])
+def test_the_first_sentence_is_the_same_however_many_are_asked_for(penalty):
+    longer_is_better = 0
+    for seed in range(20):
+        alone, many = (run(random_table(seed), items=3, beam=4, n=n, length_penalty=penalty) for n in (1, 4))
+        assert [found.tokens for [found] in alone] == [found.tokens for found, *_ in many]
+        longer_is_better += sum(found[1].score(penalty) > found[0].score(penalty) for found in many)
+    assert longer_is_better or penalty < 2, "a search for more goes on, and finds what would be ranked before it"
+
+
 def test_a_sentence_that_grows_and_leads_is_waited_for():
     def logits(item, history):
         p = torch.full((V,), 1e-9)
@@ -322,7 +332,7 @@ def test_whatever_the_model(seed, spread, beam, n, sample, max_length, no_repeat
     for item, found in enumerate(run(table, items=3, **how)):
         assert 1 <= len(found) <= n
         assert len(found) == n or not sample
-        ranks = [(h.ended, h.score(length_penalty)) for h in found]
+        ranks = [(h.ended, h.score(length_penalty)) for h in found[not sample :]]
         assert ranks == sorted(ranks, reverse=True)
         assert sample or len({h.tokens for h in found}) == len(found)
         for h in found:

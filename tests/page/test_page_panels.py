@@ -132,7 +132,7 @@ def test_a_new_model_answers_the_next_question(models, session):
 
 def test_the_conversation_says_when_it_is_not_sure(models, session):
     model = small_answerer()
-    for model.threshold, start in ((0.0, ""), (1.1, "Not sure. Perhaps ")):
+    for model.threshold, start in ((0.0, ""), (1.1, "Not sure: ")):
         now, answers = ask(Models(models.captioner, model), session, " is it red? ")
         asked, caption = now.talk[-2:]
         assert asked == {"role": "user", "content": "is it red?"}
