@@ -33,7 +33,7 @@ def help_text() -> str:
         "Captions and answers for your photos, on your own computer.",
         "", "Usage: glimpse COMMAND ...", "", "Commands:", *lines,
         "", "Examples:", *(f"  {example}" for example in EXAMPLES),
-        "", "`glimpse COMMAND --help` lists a command's options.",
+        "", "`glimpse COMMAND --help` lists a command's options, `glimpse --version` tells which Glimpse this is.",
     ])  # fmt: skip
 
 
@@ -42,6 +42,11 @@ def main() -> None:
     name, *rest = sys.argv[1:] or ["--help"]
     if name in ("--help", "-h", "help"):
         print(help_text())
+        return
+    if name == "--version":
+        from importlib.metadata import version
+
+        print(f"glimpse {version('glimpse')}")
         return
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=1)

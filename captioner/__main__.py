@@ -66,7 +66,10 @@ def main(
     done = captions_file.images if captions_file else set()
     todo = [photo for photo in sources if printable(photo) not in done]
     if done:
-        print_error(f"{len(sources) - len(todo):,} of {len(sources):,} photos are in {printable(out)} already.")
+        print_error(
+            f"{len(sources) - len(todo):,} of {len(sources):,} photos are in {printable(out)} already, and keep "
+            "the captions they have; to caption them anew, give another --out."
+        )
     captioner = load(model, engine=engine)
     failed = 0
     for photo, result in _with_bar(captioner.stream(todo, settings), len(todo)):

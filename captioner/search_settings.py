@@ -46,6 +46,8 @@ class SearchSettings:
         if not 0 < self.top_p <= 1:
             raise SettingError(f"top_p is {self.top_p}; choose a number above 0 and up to 1.")
         if not self.sample and (self.temperature, self.top_k, self.top_p) != (1.0, 0, 1.0):
-            raise SettingError("temperature, top_k and top_p only change sampling; add --sample, or leave them out.")
+            raise SettingError(
+                "temperature, top_k and top_p only change sampling; ask for a sample too, or leave them out."
+            )
         if not self.sample and self.n > self.beam:
             raise SettingError(f"a beam of {self.beam} gives at most {self.beam} sentences, not {self.n}; widen it.")

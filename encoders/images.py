@@ -83,6 +83,7 @@ def _read(source, name: str) -> bytes:
                 data = file.read(min(size, MAX_FILE_BYTES) + 1)
     except FileNotFoundError:
         if re.match(r"https?:/", name):
+            name = re.sub(r"^(https?:/)(?=[^/])", r"\1/", name)  # a path has one of the slashes
             raise PhotoError(f"{name} is an address; download the photo, and give the file.") from None
         raise PhotoError(f"{name} does not exist; check the spelling of the path.") from None
     except TypeError:

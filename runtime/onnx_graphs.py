@@ -74,7 +74,7 @@ def checked_graphs(folder, config: dict, *, int8: bool = False) -> dict:
     """
     about = config.get("onnx")
     if not about:
-        raise ModelError(f"{printable(folder)} has no ONNX graphs; {EXPORT_AGAIN}")
+        raise ModelError(f"{printable(folder)} has no ONNX graphs; make them: python -m training export MODEL")
     if int8 and "int8" not in about:
         raise ModelError(f"{printable(folder)} has no graphs in 8 bits; make them: {EXPORT_INT8}")
     if about.get("format") != GRAPHS_FORMAT:

@@ -169,7 +169,7 @@ MUTATIONS = [
     Mutation("rows in 8 bits with too small a zero", "runtime/onnx_products.py",
              "value_float = 128.0", "value_float = 100.0", PRODUCTS),
     Mutation("another first sentence where more are asked for", "captioner/search.py",
-             "_is_done(found[item], active, 1, settings)", "_is_done(found[item], active, settings.n, settings)", SEARCH),
+             "_is_done(found[item], active, 1,", "_is_done(found[item], active, settings.n,", SEARCH),
     Mutation("marks of scripts never looked for", "encoders/text.py",
              "marks=not text.isascii()", "marks=False", "tests/encoders/test_text.py"),
     Mutation("weights in 8 bits by the largest of all", "runtime/onnx_products.py",

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,12 @@ def test_help_names_every_command(monkeypatch, capsys, arguments):
     output, status = call(monkeypatch, capsys, *arguments)
     assert status == 0 and all(f"\n  {name}" in output.out for name in glimpse.COMMANDS)
     assert max(map(len, output.out.splitlines())) <= 100
+
+
+def test_the_version_is_that_of_the_package(monkeypatch, capsys):
+    output, status = call(monkeypatch, capsys, "--version")
+    text = (Path(glimpse.__file__).parent / "pyproject.toml").read_text(encoding="utf-8")
+    assert status == 0 and f'version = "{output.out.split()[1]}"\n' in text
 
 
 @pytest.mark.parametrize("name, words", [("captoin", "did you mean caption"), ("xyz", "choose one of caption, ask")])

@@ -7,7 +7,6 @@ import os
 import typer
 
 from runtime.command import command_line, run
-from runtime.installed import require_torch
 
 from .commands.options import command, lazily
 from .config import commands as configs
@@ -32,7 +31,6 @@ for name, (config, entry) in COMMANDS.items():
 @app.callback()
 def silence_other_ranks(context: typer.Context):
     """Of the processes that torchrun starts, only the first is heard; an error of any is, once this is over."""
-    require_torch("training")
     if "TORCHELASTIC_RUN_ID" in os.environ and os.environ["RANK"] != "0":
         context.with_resource(contextlib.redirect_stderr(io.StringIO()))
 

@@ -99,7 +99,7 @@ def _report(photo: Path, question: str | None, result, *, json_lines: bool, alon
     elif not failed:
         listed = ", ".join(f"{a.text} ({a.probability:.0%})" for a in result)
         text = listed if result[0].sure else f"not sure; perhaps {listed}"
-        print(text if alone else f"{printable(question)} {text}")
+        print(text if alone else f"{printable(question)}{'' if question.rstrip().endswith('?') else ':'} {text}")
 
 
 def _draw(photo: Path, answered: list, preprocessing, target: Path) -> None:

@@ -16,6 +16,8 @@ from captioner.__main__ import app
 from captioner.captions_file import CaptionsFile
 from runtime.command import exit_status
 
+CAPTIONS = "the captions they have; to caption them anew, give another --out."
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
@@ -113,7 +115,7 @@ def test_out_is_resumed(command, folder, tmp_path):
     assert command(folder, "--out", out)[0] == 0  # a bad file is tried again
     before = out.read_text()
     assert len(lines(before)) == 5
-    assert command(folder, "--out", out) == (0, "", f"5 of 5 photos are in {out} already.\n")
+    assert command(folder, "--out", out) == (0, "", f"5 of 5 photos are in {out} already, and keep {CAPTIONS}\n")
     assert out.read_text() == before
 
 
@@ -211,7 +213,7 @@ def test_the_options_reach_the_search(command, folder):
         ("--beam 0", "beam is 0; choose 1 to 100."),
         ("--n 0", "n is 0; choose 1 to 100."),
         ("--n 5", "a beam of 3 gives at most 3 sentences, not 5; widen it."),
-        ("--top-k 5", "temperature, top_k and top_p only change sampling; add --sample, or leave them out."),
+        ("--top-k 5", "temperature, top_k and top_p only change sampling; ask for a sample too, or leave them out."),
         ("--seed 1", "--seed only changes sampling; add --sample, or leave it out."),
         ("--sample --beam 3", "--beam and --sample are two ways to choose words; leave one of them out."),
         ("--sample --temperature 0", "temperature is 0.0; choose 0.01 to 100."),

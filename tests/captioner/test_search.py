@@ -369,7 +369,7 @@ def test_an_ended_row_never_gets_stuck_while_others_go_on():
         ({"length_penalty": math.nan}, "length_penalty is nan; choose 0 to 10"),
         ({"length_penalty": 1e308}, r"length_penalty is 1e\+308"),
         ({"seed": 2**64}, "seed is 18446744073709551616"),
-        ({"temperature": 0.5}, "only change sampling; add --sample"),
+        ({"temperature": 0.5}, "only change sampling; ask for a sample too"),
         ({"top_k": 5}, "only change sampling"),
         ({"top_p": 0.9}, "only change sampling"),
         ({"sample": True, "temperature": 0.0}, "temperature is 0.0; choose 0.01 to 100"),

@@ -273,8 +273,8 @@ def test_names_may_be_anything(tmp_path: Path, name: bytes):
 
 
 def test_an_address_and_an_array_are_told_from_photos():
-    for address in ("https://example.com/a.jpg", Path("https://example.com/a.jpg")):
-        with pytest.raises(PhotoError, match=r"a\.jpg is an address; download the photo, and give the file"):
+    for address in (text := "https://example.com/a.jpg", Path(text)):
+        with pytest.raises(PhotoError, match=rf"^{text} is an address; download the photo, and give the file"):
             open_photo(address)
     with pytest.raises(PhotoError, match=r"a photo cannot be of type ndarray; give a path, .* makes one of an array"):
         open_photo(np.zeros((4, 4, 3), np.uint8))

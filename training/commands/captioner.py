@@ -16,7 +16,7 @@ from training.tasks.start import start_captioner
 from training.tasks.weights import data_set_weights
 
 from .report import reporting
-from .run import check_data, score_before_and_after, train_task
+from .run import check_data, report_done, score_before_and_after, train_task
 from .show import console, draw_fill
 
 
@@ -43,8 +43,7 @@ def train(config: CaptionerConfig) -> Path:
     if run.scores:
         score = partial(score_captioner, search=SearchSettings(beam=config.task.beam))
         score_before_and_after(score, found, config, main="cider")
-    print_error(f"done: {run.out / 'best'}; try it with: python -m captioner PHOTO --model {run.out}")
-    return run.out / "best"
+    return report_done(run.out, "python -m captioner PHOTO")
 
 
 def score_captioner(

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from runtime.installed import require_torch
 from training.config.options import REQUIRED, Config, Option, help_of, options, spelling
 
 C = TypeVar("C", bound=Config)
@@ -34,7 +35,12 @@ def command(config: type[C], call: Callable[[C], Any]) -> Callable[..., None]:
 def lazily(entry: str) -> Callable[..., Any]:
     """The function that `module:function` names; its module is imported when it is called, so `--help` is quick."""
     module, _, function = entry.partition(":")
-    return lambda *arguments: getattr(import_module(module), function)(*arguments)
+
+    def call(*arguments):
+        require_torch("training")
+        return getattr(import_module(module), function)(*arguments)
+
+    return call
 
 
 def _parameter(option: Option) -> Parameter:

@@ -1,6 +1,7 @@
 """What training a captioner and a VQA model do alike: check the data, train, and score before and after."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from runtime.checkpoint import read_config, update_config
 from runtime.command import print_error
@@ -107,3 +108,10 @@ def scoring_split(found) -> tuple[str, list]:
         if records and (split == "val" or split not in found.made):
             return split, records
     raise DataError("the data has no val split to score on; give --no-scores.")
+
+
+def report_done(out: Path, command: str) -> Path:
+    """Say where the best model is and how to use it; its folder comes back."""
+    print_error(f"to make the model several times as fast, and use it without PyTorch: python -m training export {out}")
+    print_error(f"done: {out / 'best'}; try it with: {command} --model {out}")
+    return out / "best"

@@ -46,6 +46,7 @@ def share(config: ShareConfig) -> None:
         loaded.about["note"] = config.note
     loaded.save(config.out, dtype=torch.float16)
     print_error(f"{config.out}: {sum(file.stat().st_size for file in config.out.iterdir()) / 1e6:.1f} MB")
+    print_error(f"To use it without PyTorch, make its graphs: python -m training export {config.out}")
 
 
 def _average(model: Captioner | Answerer, others: Sequence[Captioner | Answerer], config: ShareConfig) -> None:

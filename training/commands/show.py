@@ -62,6 +62,9 @@ def draw_fit(records: Iterable[Record], console: Console) -> Epoch | None:
                 bar.console.print(line(record), highlight=False, markup=False, soft_wrap=True)
     if isinstance(record, Stopped):
         raise SystemExit(STOPPED)
+    if last and last.epoch < last.epochs:
+        console.print("ended before the last epoch: the score was no better for as many epochs as --patience says.",
+                      highlight=False, soft_wrap=True)  # fmt: skip
     return last
 
 

@@ -14,7 +14,7 @@ from training.tasks.weights import data_set_weights
 from vqa.model import load
 
 from .report import reporting
-from .run import check_data, score_before_and_after, train_task
+from .run import check_data, report_done, score_before_and_after, train_task
 from .show import console, draw_fill
 
 
@@ -37,8 +37,7 @@ def train(config: VqaConfig) -> Path:
     train_task(task, config)
     if run.scores:
         score_before_and_after(score_answerer, found, config, main="accuracy")
-    print_error(f'done: {run.out / "best"}; try it with: python -m vqa PHOTO "QUESTION" --model {run.out}')
-    return run.out / "best"
+    return report_done(run.out, 'python -m vqa PHOTO "QUESTION"')
 
 
 def score_answerer(model: str | Path, records: list, *, engine: str = "torch") -> tuple[dict, dict[int, str]]:

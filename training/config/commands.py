@@ -34,6 +34,10 @@ class CaptionerConfig(Config):
     def __post_init__(self):
         if self.run.cache_engine and self.task.finetune_encoder and not self.task.views:
             raise SettingError(NO_FEATURES)
+        if self.task.objective == "cider" and not self.model.start_from:
+            raise SettingError(
+                "--objective cider goes on with a captioner that captions have trained; give it as --start-from."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runtime.errors import QuestionError, SettingError, printable
+from runtime.errors import DataError, QuestionError, SettingError, printable
 from training.questions.generate import from_captions
 from training.questions.objects import from_objects
 from training.readers import files_by_format, read_captions
@@ -117,7 +117,13 @@ def read_or_generate(
     found = {people.format: people} if people else {}
     if generate or not asked:
         if files_by_format(path, columns):
-            found[CAPTIONS] = from_captions(read_captions(path, columns=columns), seeds)
+            captions = read_captions(path, columns=columns)
+            try:
+                found[CAPTIONS] = from_captions(captions, seeds)
+            except DataError:
+                if not people:
+                    raise
+                people.problems.add("captions of data sets give no question", str(path))
         if labels_in(path):
             found[OBJECTS] = _from_objects(read_objects(path), [*found.values()])
     return _together(found) if found else read_questions(path, format, columns)  # which says what is wrong

@@ -167,6 +167,7 @@ def test_the_recurrent_network_is_a_choice_that_the_model_remembers(trained, dat
         (["--cell", "gru", "--variant", "peepholes"], "gru has no variant 'peepholes'; choose among update-takes-new"),
         (["--highway"], "layers is 1; choose layers 2 to 8"),
         (["--objective", "cider", "--word-dropout", "0.1"], "leave out --word-dropout"),
+        (["--objective", "cider"], "trained; give it as --start-from"),
         (["--start-from", "x"], "goes on with that model as it is; leave out --hidden, --embedding, --attention"),
         (["--format", "csv"], "format 'csv' is not known"),
         (["--resume"], "no run to resume"),

@@ -137,6 +137,7 @@ def test_a_run_is_drawn_with_its_alarms_and_its_stop(tmp_path):
                Alarm("collapse", "all [captions] are the same.", 1)]  # fmt: skip
     assert draw_fit(records, drawn) == records[1]
     output = drawn.file.getvalue()
+    assert "ended before the last epoch: the score was no better for as many epochs as --patience says.\n" in output
     assert "epoch 1/3  cider 3.00  * best\n" in output and "warning: all [captions] are the same.\n" in output
     with pytest.raises(SystemExit) as left:
         draw_fit([*records, Stopped(2, 1, 5)], drawn)

@@ -26,7 +26,7 @@ from training.metrics.evaluate_answers import answer_all, score_answers
 from training.readers.records import SPLITS, QuestionRecord
 from training.tasks.answer_loss import AnswerLoss, VqaBatch
 from training.tasks.calibration import calibrate, confidence, fit_temperature, fit_threshold
-from training.tasks.question_data import read_all
+from training.tasks.question_data import read_all, read_or_generate
 from training.tasks.start_vqa import encoder_for, extend_answerer, new_answerer, share_encoder
 from training.tasks.vqa import VqaTask
 from vqa import HeadSettings, load
@@ -443,6 +443,18 @@ def test_missing_splits_and_endless_questions_are_told(tmp_path):
         found = read_all([folder])
     assert len(found.records) == 2
     assert any("1 questions are too long to be asked" in remark for remark in found.remarks)
+
+
+def test_captions_that_give_no_question_do_not_take_the_questions_that_are_there(tmp_path):
+    rows = [{"image": f"{s}.png", "question": "what is it?", "answer": "dog", "split": s} for s in SPLITS]
+    with table(tmp_path / "both", rows) as folder:
+        (folder / "captions.csv").write_text(
+            "image,caption,split\n" + "".join(f"{s}.png,ein Hund,{s}\n" for s in SPLITS)
+        )
+        found = read_or_generate(folder, generate=True)
+        assert len(found.records) == 3 and found.problems.counts == {"captions of data sets give no question": 1}
+        with pytest.raises(DataError, match="give no question"):
+            read_or_generate(folder, "captions")
 
 
 def test_what_is_no_data_set_is_refused(tmp_path):
