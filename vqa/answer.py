@@ -1,6 +1,6 @@
 """What a model answers to a question about a photo."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Answer:
     text: str
     probability: float
     sure: bool
-    attention: np.ndarray
+    attention: np.ndarray = field(compare=False, repr=False)
 
 
 def without_unlikely(answers: list[Answer]) -> list[Answer]:

@@ -244,7 +244,7 @@ def damaged(folder, target, **changes):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"kind": "vqa"}, "holds a model of kind 'vqa', where a captioner is needed"),
+        ({"kind": "vqa"}, "holds a model of kind 'vqa'; give one of kind 'captioner'"),
         ({"format": 99}, "has format 99"),
         ({"decoder": None}, "incomplete or damaged"),
         ({"vocabulary": ["a", "b"]}, "incomplete or damaged"),

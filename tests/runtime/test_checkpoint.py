@@ -117,7 +117,7 @@ def edited(folder: Path, **changes) -> str:
 
 
 @pytest.mark.parametrize("text, words", [
-    (lambda folder: edited(folder, kind="captioner"), "kind 'captioner', where a vqa is needed"),
+    (lambda folder: edited(folder, kind="captioner"), "kind 'captioner'; give one of kind 'vqa'"),
     (lambda folder: edited(folder, format=2), "format 2, this version reads 1; update"),
     (lambda folder: '{"architectures": ["BertModel"]}', "not written by glimpse"),
     (lambda folder: edited(folder)[:-20], "cannot be read.*copy the model folder again"),

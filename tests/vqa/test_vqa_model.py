@@ -228,7 +228,7 @@ def damaged(folder, target, **changes):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"kind": "captioner"}, "holds a model of kind 'captioner', where a vqa is needed"),
+        ({"kind": "captioner"}, "holds a model of kind 'captioner'; give one of kind 'vqa'"),
         ({"answers": []}, "an answer set is empty"),
         ({"answers": ["a", "a"]}, "names 'a' twice"),
         ({"answers": ["a", 1]}, "every answer must be text"),
