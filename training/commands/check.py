@@ -1,13 +1,13 @@
 """`python -m training check`: look through a data set before training on it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
 
-from runtime.command import SOME_FAILED
+from runtime.command import SOME_FAILED, print_error
 from runtime.errors import DataError, GlimpseError, SettingError, printable
 from training.checks.check import check as check_records
 from training.checks.estimate import measure
@@ -41,6 +41,8 @@ def check(config: CheckConfig) -> None:
         print(json.dumps({"data": [printable(path) for path in config.data], **asdict(report)}))
     else:
         draw_report(report, map(str, config.data), Console())
+        for sentence in _not_looked_at(config):
+            print_error(sentence)
     if report.stops:
         raise SystemExit(SOME_FAILED)
 
@@ -53,6 +55,17 @@ def report_on(config: CheckConfig) -> Report:
     refused = isinstance(model, DataError)
     timing = None if config.quick or refused else measure(task_of, found.records, batch=config.batch, disk=Path.cwd())
     return draw_check(check_records(found, model, open_photos=not config.quick, measure=timing), console)
+
+
+def _not_looked_at(config: CheckConfig) -> Iterator[str]:
+    """What else could have been looked at, where nobody chose."""
+    columns = Columns(**config.columns.names)
+    if kind_of(config.data, config.format, config.kind, columns) == "questions":
+        return
+    if not config.kind and any(questions.formats_of(path, columns) for path in config.data):
+        yield "There are questions too; to look through those, add --kind questions."
+    if not (config.start_from or config.encoder):
+        yield "What training takes is that of --start-from bundled-captioner; add --start-from or --encoder for another."
 
 
 def kind_of(data: tuple[Path, ...], format: str | None, kind: str | None, columns: Columns = USUAL) -> str:

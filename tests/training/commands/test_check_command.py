@@ -72,6 +72,8 @@ def test_the_report_for_people(data):
                   "80; 2 to 2 a photo", "Latin 100.0%", "--min-count 5", "training can begin"):  # fmt: skip
         assert words in out
     assert "to prepare" not in out and "{" not in out + err
+    assert "that of --start-from bundled-captioner" in err and "questions" not in err
+    assert "--start-from" not in call("check", data, "--quick", "--encoder", "tiny", "--image-size", 32)[1]
 
 
 def test_what_is_looked_for_and_what_would_be_trained_are_chosen(data, questions, tmp_path, monkeypatch):
@@ -147,6 +149,7 @@ def test_captions_and_questions_in_one_folder_are_told_apart(questions, data, tm
     (tmp_path / "both" / "captions.csv").write_text("image,caption\ntrain-red-left-0.png,a dog\n")
     assert kind_of([tmp_path / "both"], None, None) == "captions"
     assert kind_of([tmp_path / "both"], None, "questions") == "questions"
+    assert "add --kind questions" in call("check", tmp_path / "both", "--quick", status=1)[1]  # one row: no val split
     assert kind_of([questions], None, None) == kind_of([questions], "table", None) == "questions"
     assert kind_of([data], None, None) == "captions" and kind_of([data], "captions", None) == "questions"
 
