@@ -114,7 +114,9 @@ def read_config(folder, *, kind: str | None = None) -> dict:
             f"{printable(path)} has format {config.get('format')!r}, this version reads {FORMAT}; update glimpse."
         )
     if kind and config.get("kind") != kind:
-        raise ModelError(f"{printable(folder)} holds a model of kind {config.get('kind')!r}; give one of kind {kind!r}.")
+        raise ModelError(
+            f"{printable(folder)} holds a model of kind {config.get('kind')!r}; give one of kind {kind!r}."
+        )
     return config
 
 
