@@ -65,7 +65,7 @@ def _not_looked_at(config: CheckConfig) -> Iterator[str]:
     if not config.kind and any(questions.formats_of(path, columns) for path in config.data):
         yield "There are questions too; to look through those, add --kind questions."
     if not (config.start_from or config.encoder):
-        yield "What training takes is that of --start-from bundled-captioner; add --start-from or --encoder for another."
+        yield "What it takes is told of --start-from bundled-captioner; for another, add --start-from or --encoder."
 
 
 def kind_of(data: tuple[Path, ...], format: str | None, kind: str | None, columns: Columns = USUAL) -> str:

@@ -72,7 +72,7 @@ def test_the_report_for_people(data):
                   "80; 2 to 2 a photo", "Latin 100.0%", "--min-count 5", "training can begin"):  # fmt: skip
         assert words in out
     assert "to prepare" not in out and "{" not in out + err
-    assert "that of --start-from bundled-captioner" in err and "questions" not in err
+    assert "told of --start-from bundled-captioner" in err and "questions" not in err
     assert "--start-from" not in call("check", data, "--quick", "--encoder", "tiny", "--image-size", 32)[1]
 
 
