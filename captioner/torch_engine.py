@@ -6,7 +6,7 @@ import torch
 
 from encoders.cnn import ImageEncoder
 from encoders.inference import prepare_for_inference
-from runtime.checkpoint import building_from_config, load_weights
+from runtime.checkpoint import building_from_config, load_weights, without_weights
 from runtime.device import best_device
 
 from .decoder import DecoderSettings
@@ -19,11 +19,13 @@ def load_network(folder: Path, config: dict, *, device: torch.device | None, exa
     Raises:
         ModelError: config or weights are damaged, or do not belong together.
     """
-    with building_from_config(folder), torch.device("meta"):  # the weights follow: no need to draw random ones first
-        network = CaptionNetwork(
-            ImageEncoder(**config["encoder"]),
-            vocabulary_size=len(config["vocabulary"]["tokens"]),
-            settings=DecoderSettings(**config["decoder"]),
+    with building_from_config(folder):
+        network = without_weights(
+            lambda: CaptionNetwork(
+                ImageEncoder(**config["encoder"]),
+                vocabulary_size=len(config["vocabulary"]["tokens"]),
+                settings=DecoderSettings(**config["decoder"]),
+            )
         )
     load_weights(folder, network)
     prepare_for_inference(

@@ -8,10 +8,10 @@ renames leaves both in a hidden folder beside it).
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from safetensors import SafetensorError
 
@@ -20,6 +20,8 @@ from .errors import ModelError, SettingError, WriteError, printable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    Module = TypeVar("Module", bound=nn.Module)
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -178,6 +180,19 @@ def read_tensors(path) -> "dict[str, Tensor]":
             f"{printable(path)} is missing, cut short, or not a safetensors file ({error}); copy the model again "
             "(pickled weights are never opened)."
         ) from None
+
+
+def without_weights(make: "Callable[[], Module]") -> "Module":
+    """A module to be given a file's weights, made without memory of its own, so that no random ones are drawn first.
+
+    What a module computes as it is made and no file holds (buffers that are not persistent, such as the table of
+    places of a Swin transformer) would have no memory either: one with such buffers is made in full.
+    """
+    import torch
+
+    with torch.device("meta"):
+        module = make()
+    return make() if {name for name, _ in module.named_buffers()} - module.state_dict().keys() else module
 
 
 def load_weights(folder, module: "nn.Module") -> None:

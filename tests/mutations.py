@@ -170,6 +170,8 @@ MUTATIONS = [
              "value_float = 128.0", "value_float = 100.0", PRODUCTS),
     Mutation("another first sentence where more are asked for", "captioner/search.py",
              "_is_done(found[item], active, 1,", "_is_done(found[item], active, settings.n,", SEARCH),
+    Mutation("tables that no file holds left without memory", "runtime/checkpoint.py",
+             "return make() if {", "return module if {", "tests/runtime/test_checkpoint.py"),
     Mutation("marks of scripts never looked for", "encoders/text.py",
              "marks=not text.isascii()", "marks=False", "tests/encoders/test_text.py"),
     Mutation("weights in 8 bits by the largest of all", "runtime/onnx_products.py",

@@ -7,7 +7,14 @@ from torch import nn
 
 from encoders.cnn import ImageEncoder
 from encoders.inference import encoder_fingerprint, prepare_for_inference
-from runtime.checkpoint import WEIGHTS, building_from_config, load_tensors, model_folder, read_tensors
+from runtime.checkpoint import (
+    WEIGHTS,
+    building_from_config,
+    load_tensors,
+    model_folder,
+    read_tensors,
+    without_weights,
+)
 from runtime.device import best_device
 from runtime.errors import ModelError, printable
 
@@ -26,13 +33,14 @@ def load_network(folder: Path, config: dict, *, encoder, device: torch.device | 
     with building_from_config(folder):
         shared = bool(config["encoder"].get("from"))
         encoder = _shared_encoder(folder, config["encoder"], preloaded) if shared else None
-        with torch.device("meta"):  # the weights follow: no need to draw random ones first
-            network = AnswerNetwork(
+        network = without_weights(
+            lambda: AnswerNetwork(
                 encoder or ImageEncoder(**config["encoder"]),
                 vocabulary_size=len(config["vocabulary"]["tokens"]),
                 answers=len(config["answers"]),
                 settings=HeadSettings(**config["head"]),
             )
+        )
     path = model_folder(folder) / WEIGHTS
     own = nn.ModuleDict({"question": network.question, "head": network.head}) if shared else network
     load_tensors(own, read_tensors(path), printable(path))
@@ -52,8 +60,7 @@ def _shared_encoder(folder: Path, source: dict, preloaded: ImageEncoder | None) 
     name, wanted = source["from"], source.get("fingerprint")
     encoder = preloaded
     if encoder is None:
-        with torch.device("meta"):
-            encoder = ImageEncoder(**shared_config(name))
+        encoder = without_weights(lambda: ImageEncoder(**shared_config(name)))
         load_tensors(encoder, shared_tensors(name), name)
     if (found := encoder_fingerprint(encoder)) != wanted:
         raise ModelError(encoder_changed_message(folder, name, wanted, found))

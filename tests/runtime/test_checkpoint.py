@@ -22,6 +22,7 @@ from runtime.checkpoint import (
     read_tensors,
     save_folder,
     update_config,
+    without_weights,
 )
 from runtime.errors import ModelError
 
@@ -97,6 +98,25 @@ def test_filling_a_module_without_memory(folder: Path, model: Model):
         other = Model().to(memory_format=torch.channels_last)
     load_weights(folder, other)
     assert same(other, model) and other.conv.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("persistent, times", [(True, 1), (False, 2)])
+def test_what_no_file_holds_is_there_all_the_same(tmp_path: Path, persistent: bool, times: int):
+    made = []
+
+    def make() -> nn.Module:
+        made.append(model := nn.Linear(2, 3))
+        model.register_buffer("table", torch.arange(4), persistent=persistent)
+        return model
+
+    saved = make()
+    made.clear()
+    save_folder(tmp_path / "model", kind="vqa", config={}, tensors=saved.state_dict())
+    model = without_weights(make)
+    assert made[0].weight.is_meta
+    load_weights(tmp_path / "model", model)
+    assert len(made) == times, "made twice only where it must be"
+    assert model.table.tolist() == [0, 1, 2, 3] and torch.equal(model.weight, saved.weight)
 
 
 def test_the_best_of_a_run_is_taken(tmp_path: Path, folder: Path):
