@@ -137,7 +137,7 @@ MUTATIONS = [
     Mutation("beam of the least likely words", "captioner/search.py",
              "lambda one: -one[0]", "lambda one: one[0]", SEARCH),
     Mutation("beam stops by the best ended sentence alone", "captioner/search.py",
-             "sorted(ended, reverse=True)[settings.n - 1]", "max(ended)", SEARCH),
+             "sorted(ended, reverse=True)[n - 1]", "max(ended)", SEARCH),
     Mutation("beam's rows not put in the order chosen", "captioner/state.py",
              "self.recurrent[flat]", "self.recurrent[: len(flat)]", "tests/captioner/test_captioner.py"),
     Mutation("ONNX decoder keeps its first state", "captioner/onnx_engine.py",
