@@ -15,6 +15,7 @@ from scale.command import RAY, Address, ImageColumn, Workers, check_engine_optio
 from .album import photos_in
 from .captions_file import CaptionsFile
 
+KEPT = "and keep the captions they have; to caption them anew, give another --out."
 app = command_line()
 
 
@@ -66,10 +67,7 @@ def main(
     done = captions_file.images if captions_file else set()
     todo = [photo for photo in sources if printable(photo) not in done]
     if done:
-        print_error(
-            f"{len(sources) - len(todo):,} of {len(sources):,} photos are in {printable(out)} already, and keep "
-            "the captions they have; to caption them anew, give another --out."
-        )
+        print_error(f"{len(sources) - len(todo):,} of {len(sources):,} photos are in {printable(out)} already, {KEPT}")
     captioner = load(model, engine=engine)
     failed = 0
     for photo, result in _with_bar(captioner.stream(todo, settings), len(todo)):

@@ -12,11 +12,9 @@ from PIL import Image
 from toys import COLOURS, square
 
 import captioner.model
-from captioner.__main__ import app
+from captioner.__main__ import KEPT, app
 from captioner.captions_file import CaptionsFile
 from runtime.command import exit_status
-
-CAPTIONS = "the captions they have; to caption them anew, give another --out."
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +113,7 @@ def test_out_is_resumed(command, folder, tmp_path):
     assert command(folder, "--out", out)[0] == 0  # a bad file is tried again
     before = out.read_text()
     assert len(lines(before)) == 5
-    assert command(folder, "--out", out) == (0, "", f"5 of 5 photos are in {out} already, and keep {CAPTIONS}\n")
+    assert command(folder, "--out", out) == (0, "", f"5 of 5 photos are in {out} already, {KEPT}\n")
     assert out.read_text() == before
 
 
