@@ -44,9 +44,13 @@ def main() -> None:
         print(help_text())
         return
     if name == "--version":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        print(f"glimpse {version('glimpse')}")
+        try:
+            print(f"glimpse {version('glimpse')}")
+        except PackageNotFoundError:  # run from its folder
+            print("glimpse is not installed; run: pip install .", file=sys.stderr)
+            raise SystemExit(2) from None
         return
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=1)

@@ -79,9 +79,9 @@ def search(
     return [sentences[: settings.n] for sentences in found]
 
 
-def _ranked(sentences: list[Hypothesis], settings: SearchSettings) -> list[Hypothesis]:
-    """Best first; those that have ended before those that have not."""
-    return sorted(sentences, key=lambda h: (h.ended, h.score(settings.length_penalty)), reverse=True)
+def _ranked(sentences: list[Hypothesis], settings: SearchSettings, first: Hypothesis | None = None) -> list[Hypothesis]:
+    """`first`, if any, then best first; those that have ended before those that have not."""
+    return sorted(sentences, key=lambda h: (h is first, h.ended, h.score(settings.length_penalty)), reverse=True)
 
 
 def _by(step: Step) -> Likeliest:
@@ -133,10 +133,7 @@ def beam(likeliest: Likeliest, state, *, start: int, end: int, banned: Sequence[
     else:
         for item, sentences in live.items():
             found[item] += [h for h in sentences if h.log_prob > NEG_INF][: max(0, width - len(found[item]))]
-    for item, sentences in enumerate(found):
-        others = [h for h in _ranked(sentences, settings) if h is not best.get(item)]
-        found[item] = [*([best[item]] if item in best else []), *others]
-    return found
+    return [_ranked(sentences, settings, best.get(item)) for item, sentences in enumerate(found)]
 
 
 def _best(

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from runtime.onnx_export import precompute, save_graph
+from runtime.onnx_export import fold_constants, save_graph
 
 from .cnn import ImageEncoder
 from .onnx_encoder import ENCODER
@@ -25,4 +25,4 @@ def save_encoder(encoder: ImageEncoder, folder: Path) -> None:
         folder / ENCODER, whole, {"photos": torch.zeros(2, 3, size, size)}, ("features",),
         sizes={"photos": {0: "photos"}, "features": {0: "photos"}},
     )  # fmt: skip
-    precompute(folder / ENCODER, photos=1)
+    fold_constants(folder / ENCODER, photos=1)

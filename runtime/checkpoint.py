@@ -183,7 +183,7 @@ def read_tensors(path) -> "dict[str, Tensor]":
 
 
 def without_weights(make: "Callable[[], Module]") -> "Module":
-    """A module to be given a file's weights, made without memory of its own, so that no random ones are drawn first.
+    """A module to be given a file's weights, made on PyTorch's meta device, so that no random ones are drawn first.
 
     What a module computes as it is made and no file holds (buffers that are not persistent, such as the table of
     places of a Swin transformer) would have no memory either: one with such buffers is made in full.

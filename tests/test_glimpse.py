@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from pathlib import Path
+from importlib import metadata
 
 import pytest
 
@@ -29,10 +29,17 @@ def test_help_names_every_command(monkeypatch, capsys, arguments):
     assert max(map(len, output.out.splitlines())) <= 100
 
 
-def test_the_version_is_that_of_the_package(monkeypatch, capsys):
+def test_the_version_is_that_of_the_installed_package(monkeypatch, capsys):
+    installed = metadata.version("glimpse")
     output, status = call(monkeypatch, capsys, "--version")
-    text = (Path(glimpse.__file__).parent / "pyproject.toml").read_text(encoding="utf-8")
-    assert status == 0 and f'version = "{output.out.split()[1]}"\n' in text
+    assert (output.out, status) == (f"glimpse {installed}\n", 0)
+
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    output, status = call(monkeypatch, capsys, "--version")
+    assert (output.err, status) == ("glimpse is not installed; run: pip install .\n", 2)
 
 
 @pytest.mark.parametrize("name, words", [("captoin", "did you mean caption"), ("xyz", "choose one of caption, ask")])

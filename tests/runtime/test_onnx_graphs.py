@@ -13,7 +13,7 @@ from torch import nn
 import runtime
 from runtime import onnx_graphs
 from runtime.checkpoint import WEIGHTS
-from runtime.onnx_export import precompute, save_graph
+from runtime.onnx_export import fold_constants, save_graph
 from runtime.onnx_graphs import Graph, products_saturate
 
 
@@ -63,7 +63,7 @@ def test_what_hangs_on_sizes_alone_is_computed_once(tmp_path):
     path = tmp_path / "same.onnx"
     save_graph(path, module, {"x": torch.rand(2, 2, 8, 8)}, ("y",), sizes={"x": {0: "photos"}, "y": {0: "photos"}})
     before, kinds = Graph(path, photos=1)(x=x.numpy())[0], [node.op_type for node in nodes(path)]
-    precompute(path, photos=1)
+    fold_constants(path, photos=1)
     after = Graph(path)(x=x.numpy())[0]
     assert (after == before).all() and after == pytest.approx(module(x).detach().numpy(), abs=1e-3)
     assert "Shape" in kinds and sorted(node.op_type for node in nodes(path)) == ["Cast", "Cast", "Conv", "Pad"]

@@ -41,7 +41,7 @@ def check(config: CheckConfig) -> None:
         print(json.dumps({"data": [printable(path) for path in config.data], **asdict(report)}))
     else:
         draw_report(report, map(str, config.data), Console())
-        for sentence in _not_looked_at(config):
+        for sentence in _not_looked_at(config, report.kind):
             print_error(sentence)
     if report.stops:
         raise SystemExit(SOME_FAILED)
@@ -57,11 +57,11 @@ def report_on(config: CheckConfig) -> Report:
     return draw_check(check_records(found, model, open_photos=not config.quick, measure=timing), console)
 
 
-def _not_looked_at(config: CheckConfig) -> Iterator[str]:
+def _not_looked_at(config: CheckConfig, kind: str) -> Iterator[str]:
     """What else could have been looked at, where nobody chose."""
-    columns = Columns(**config.columns.names)
-    if kind_of(config.data, config.format, config.kind, columns) == "questions":
+    if kind == "questions":
         return
+    columns = Columns(**config.columns.names)
     if not config.kind and any(questions.formats_of(path, columns) for path in config.data):
         yield "There are questions too; to look through those, add --kind questions."
     if not (config.start_from or config.encoder):
